@@ -1,0 +1,78 @@
+# One door: `make` alone says what is behind it.
+#
+# Needs git, make and Python 3.11 to 3.14, no more: `setup` brings the rest (scripts/bootstrap.py says how).
+# Settings, on the command line or in the environment:
+#   PYTHON=python3.12   the interpreter .venv is made with (default: scripts/find-python chooses)
+#   ARGS="..."          further options for up, down, reset, bench and for pytest
+#   TESTS=tests/unit    where test, check and soak look for tests
+#   BENCH=book          which bench to run (ledger, book, simulate, restart, verify, tree; default: all)
+#   UPGRADE=1           lock takes the newest versions that pyproject.toml allows
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup up down reset test check lint bench soak lock clean
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# What another project left in the shell must not leak into this one.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+ARGS ?=
+BENCH ?= all
+TESTS ?= tests
+PYTHON ?=
+UPGRADE ?=
+
+RUN := .venv/bin
+READY := .venv/ready
+# Two workers: the suite is written for a machine with two cores. Tests of one xdist_group share a worker.
+PYTEST := $(RUN)/python -m pytest -n 2 --dist loadgroup
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## make .venv with everything in it; quick when nothing changed
+	@echo "==> ready: $(RUN)/gridtokenx"
+
+up: $(READY) ## start the market on the shipped community and show it live
+	@$(RUN)/gridtokenx up $(ARGS)
+
+down: $(READY) ## stop the market
+	@$(RUN)/gridtokenx down $(ARGS)
+
+reset: $(READY) ## stop the market and delete its state
+	@$(RUN)/gridtokenx reset $(ARGS)
+
+test: lint ## lint, types and every test but the soak
+	@echo "==> every test in $(TESTS) but the soak"
+	@$(PYTEST) -m "not soak" $(TESTS) $(ARGS)
+
+check: lint ## lint, types and the fast tests, in under a minute
+	@echo "==> the fast tests in $(TESTS)"
+	@$(PYTEST) -m "not slow and not soak" $(TESTS) $(ARGS)
+
+bench: $(READY) ## measure: BENCH=ledger, book, simulate, restart, verify, tree or all
+	@$(RUN)/gridtokenx bench $(BENCH) --quick $(ARGS)
+
+soak: $(READY) ## the long tests: more seeds, more keys, hours of market
+	@echo "==> the soak tests in $(TESTS)"
+	@HYPOTHESIS_PROFILE=soak $(RUN)/python -m pytest -m soak $(TESTS) $(ARGS)
+
+lock: ## write requirements.lock and scripts/uv-pin.txt (UPGRADE=1: newest versions)
+	@python="$$(PYTHON='$(PYTHON)' sh scripts/find-python)" && \
+	    "$$python" scripts/bootstrap.py lock $(if $(UPGRADE),--upgrade)
+
+clean: ## delete what setup and the tools made, never the state of a market
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+lint: $(READY)
+	@echo "==> ruff"
+	@$(RUN)/ruff check .
+	@echo "==> mypy --strict"
+	@$(RUN)/mypy
+
+# An interpreter that is named is looked at each time; the bootstrap does nothing when .venv is its own already.
+$(if $(PYTHON),.PHONY: $(READY))
+$(READY): requirements.lock pyproject.toml scripts/bootstrap.py scripts/uv_tool.py scripts/package_index.py scripts/uv-pin.txt
+	@python="$$(PYTHON='$(PYTHON)' sh scripts/find-python)" && "$$python" scripts/bootstrap.py setup
+	@touch $@
