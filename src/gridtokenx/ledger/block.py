@@ -1,0 +1,204 @@
+"""The entry of the ledger: `apply_block`.
+
+Order of a block: keys rotated in the block before count; due work runs; batches are admitted; their
+transactions run in the order that nobody chooses; due work runs again (a settlement that the last
+reading set off); the roots are made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gridtokenx.ledger import limits, schedule
+from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.batch import BatchBody, check_batch, decode_batch, decode_batch_body, process_batch
+from gridtokenx.ledger.codec import Record, encode
+from gridtokenx.ledger.commitment import Commitment
+from gridtokenx.ledger.context import Context, Summary
+from gridtokenx.ledger.crypto import hash_bytes, merkle_root
+from gridtokenx.ledger.errors import KernelCode, Rejected
+from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header, LastBlock, header_hash, last_block
+from gridtokenx.ledger.module import Chain
+from gridtokenx.ledger.state import State
+from gridtokenx.ledger.transaction import (
+    Body,
+    Envelope,
+    apply_transaction,
+    decode_envelope,
+    process_pending_keys,
+)
+
+
+class Block(Record, frozen=True):
+    """What an engine hands over: `batches` are their exact bytes."""
+
+    height: int
+    time_ms: int
+    proposer: bytes
+    batches: tuple[bytes, ...]
+
+
+class BatchOutcome(Record, frozen=True):
+    """What became of one batch: a code of its own, and a receipt for each transaction (encoded),
+    or none if the batch was refused as a whole. `root` is the Merkle root of the receipts."""
+
+    code: int
+    receipts: tuple[bytes, ...]
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOutcome:
+    """Everything that a block did. `changes` are (prefixed key, record or None if gone)."""
+
+    app_hash: bytes
+    header: Header
+    batches: tuple[BatchOutcome, ...]
+    trades: tuple[bytes, ...]
+    summary: Summary
+    changes: list[tuple[bytes, bytes | None]]
+    alarms: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A transaction on its way through the block."""
+
+    envelope: Envelope
+    body: Body[Any]
+    transaction_id: bytes
+    batch: int
+    position: int
+
+
+CountSignatures = Callable[[bytes], int]
+"""The stateless check of a batch: the number of its signatures, or `Rejected`. An engine gives one that
+remembers what its workers found; the answer must be that of `check_batch`."""
+
+Observe = Callable[[str], None]
+"""Told the name of each phase as it ends, so that an engine can time it."""
+
+
+def apply_block(
+    chain: Chain,
+    state: State,
+    commitment: Commitment,
+    block: Block,
+    count_signatures: CountSignatures | None = None,
+    observe: Observe = lambda phase: None,
+) -> BlockOutcome:
+    """Execute a block on the state; afterwards `commitment` holds the new root.
+
+    The caller guarantees `block.height` is the next one and `block.time_ms` is later than the last
+    (ValueError otherwise). Whatever senders or authors put into the batches, nothing is raised for it.
+    """
+    before = last_block(state)
+    if block.height != before.height + 1 or block.time_ms <= before.time_ms:
+        raise ValueError(f"block {block.height} at {block.time_ms} ms cannot follow block {before.height}")
+    header = Header(
+        before.chain,
+        block.height,
+        block.time_ms,
+        block.proposer,
+        before.header_hash,
+        commitment.root(),
+        merkle_root(list(block.batches)),
+    )
+    context = Context(before.chain, block.height, block.time_ms)
+    process_pending_keys(state, context)
+    steps = schedule.run_due(state, context, chain.scheduled, limits.SCHEDULED_STEPS_PER_BLOCK_MAX)
+    observe("due")
+    check = count_signatures or (lambda wire: check_batch(wire, chain.body))
+    codes, pending = _admit_batches(chain, state, context, block.batches, check)
+    _sort_into_block_order(chain, state, header.app_hash_before, pending)
+    observe("admit")
+    outcomes = _run_transactions(chain, state, context, codes, pending)
+    observe("execute")
+    schedule.run_due(state, context, chain.scheduled, limits.SCHEDULED_STEPS_PER_BLOCK_MAX - steps)
+    observe("due_after")
+    last = LastBlock(
+        before.chain,
+        chain.protocol,
+        block.height,
+        block.time_ms,
+        header_hash(header),
+        merkle_root([outcome.root for outcome in outcomes]),
+        merkle_root(context.trades),
+        context.summary(),
+    )
+    state.put(LAST_BLOCK, LAST_BLOCK_KEY, last)
+    state.keep()
+    changes = state.take_changes()
+    observe("encode")
+    app_hash = commitment.update(changes)
+    observe("commitment")
+    return BlockOutcome(app_hash, header, outcomes, tuple(context.trades), last.summary, changes, tuple(context.alarms))
+
+
+def _admit_batches(
+    chain: Chain, state: State, context: Context, wires: tuple[bytes, ...], check: CountSignatures
+) -> tuple[list[int], list[_Pending]]:
+    """The code of each batch, and the transactions of those that are admitted."""
+    codes: list[int] = []
+    pending: list[_Pending] = []
+    signatures = 0
+    for number, wire in enumerate(wires):
+        try:
+            count = check(wire)
+            if number >= limits.BATCHES_PER_BLOCK_MAX or signatures + count > limits.SIGNATURES_PER_BLOCK_MAX:
+                raise Rejected(KernelCode.BLOCK_SIGNATURES_EXCEEDED, "batch")
+            batch = decode_batch.trusted(wire)
+            body = decode_batch_body.trusted(batch.body)
+            process_batch(state, context, wire, batch, body)
+        except Rejected as rejection:
+            codes.append(int(rejection.code))
+            continue
+        signatures += count
+        codes.append(int(KernelCode.OK))
+        pending.extend(_open_batch(chain, number, body))
+    return codes, pending
+
+
+def _open_batch(chain: Chain, number: int, body: BatchBody) -> list[_Pending]:
+    decode_body = chain.body.trusted
+    opened: list[_Pending] = []
+    for position, wire in enumerate(body.transactions):
+        envelope = decode_envelope.trusted(wire)
+        raw = envelope.body
+        opened.append(_Pending(envelope, decode_body(raw), hash_bytes(raw), number, position))
+    return opened
+
+
+def _sort_into_block_order(chain: Chain, state: State, app_hash_before: bytes, pending: list[_Pending]) -> None:
+    """Urgent, then cancels, then the rest; within each by a draw for each participant from the app hash
+    before (nobody chooses a place), then account, nonce, hash."""
+    order_class = chain.order_class
+    draws: dict[bytes, bytes] = {}
+    accounts = state.rows[ACCOUNTS.prefix]
+
+    def place(item: _Pending) -> tuple[int, bytes, bytes, int, bytes, int, int]:
+        body = item.body
+        account = accounts.get(body.sender)
+        participant = b"" if account is None else account.participant
+        draw = draws.get(participant)
+        if draw is None:
+            draw = draws[participant] = hash_bytes(app_hash_before + participant)
+        kind = max([order_class[type(message)] for message in body.messages])
+        return kind, draw, body.sender, body.nonce, item.transaction_id, item.batch, item.position
+
+    pending.sort(key=place)
+
+
+def _run_transactions(
+    chain: Chain, state: State, context: Context, codes: list[int], pending: list[_Pending]
+) -> tuple[BatchOutcome, ...]:
+    """Run in order; give each batch its receipts in the order of its transactions."""
+    handlers = chain.handlers
+    sizes = [0] * len(codes)
+    for item in pending:
+        sizes[item.batch] += 1
+    receipts: list[list[bytes]] = [[b""] * size for size in sizes]
+    for item in pending:
+        receipt = apply_transaction(state, context, handlers, item.envelope, item.body, item.transaction_id)
+        receipts[item.batch][item.position] = encode(receipt)
+    return tuple(BatchOutcome(code, tuple(own), merkle_root(own)) for code, own in zip(codes, receipts, strict=True))

@@ -1,0 +1,51 @@
+"""A limit on everything, each with its reason. Changing one is a change of protocol."""
+
+TRANSACTION_BYTES_MAX = 16_384
+"""Room for 16 keys and signatures and 64 small messages."""
+
+MESSAGES_PER_TRANSACTION_MAX = 64
+"""A home's whole quote for a day fits in two transactions; a failure rolls back little."""
+
+KEYS_PER_ACCOUNT_MAX = 16
+"""A board of directors; a check costs at most 16 signatures."""
+
+SIGNATURES_PER_TRANSACTION_MAX = 80
+"""16 of the account and 64 meter readings."""
+
+TRANSACTION_LIFETIME_MS_MAX = 600_000
+"""Ten minutes: how long nodes remember, and how long a sender may be unsure."""
+
+NONCE_WINDOW = 1_024
+"""How many orders of one account may overtake each other; also the furthest jump ahead."""
+
+TRANSACTIONS_PER_BATCH_MAX = 2_000
+BATCH_BYTES_MAX = 4_194_304
+"""A batch crosses the network as one message."""
+
+BATCHES_PER_BLOCK_MAX = 512
+SIGNATURES_PER_BLOCK_MAX = 30_000
+"""An unseen block verifies in about half a second on two cores."""
+
+TRANSACTIONS_PER_SENDER_AND_BLOCK_MAX = 2_000
+"""Quota of a sender; rejected transactions count."""
+
+SCHEDULED_STEPS_PER_BLOCK_MAX = 20_000
+"""Work that fell due (gates, deadlines, settlement) per block, so that a block stays under a second."""
+
+MATCH_STEPS_PER_ORDER_MAX = 256
+"""Resting orders that one order may meet; its rest is cancelled there, never left crossing."""
+
+AMOUNT_MAX = 2**62
+"""Largest amount or sum: leaves a bit of headroom in the 63 bits that the encoding carries."""
+
+ENERGY_WH_MAX = 10**12
+"""1 TWh in a quarter of an hour is more than any order or register step on earth."""
+
+REGISTER_WH_MAX = 2**53
+"""A cumulative register: exact in every language's number type."""
+
+PRICE_MICRO_MAX = 1_000 * 10**6
+"""1,000 WATT per kWh: any real price is far below; products with energy stay below AMOUNT_MAX."""
+
+ROTATED_KEYS_KEPT_MS = 600_000
+"""How long the keys that an account gave up still excuse the author of a batch."""
