@@ -1,0 +1,1 @@
+"""Which modules a chain has, in which order, and its genesis."""

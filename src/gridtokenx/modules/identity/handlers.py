@@ -1,0 +1,234 @@
+"""The rules of identity."""
+
+import msgspec
+
+from gridtokenx.ledger import schedule
+from gridtokenx.ledger.account import ACCOUNTS, Account
+from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.module import Module
+from gridtokenx.ledger.state import State
+from gridtokenx.ledger.transaction import check_keys, keys_hash
+from gridtokenx.ledger.transaction import rotate_keys as rotate_account_keys
+from gridtokenx.modules.identity.messages import (
+    SOURCES,
+    IdentityCode,
+    Kyc,
+    Licence,
+    RegisterAccount,
+    RegisterParticipant,
+    RegisterPortfolio,
+    RegisterSite,
+    ReplaceMeterKey,
+    RoleName,
+    RotateKeys,
+    SuspendParticipant,
+    UpdateParticipant,
+)
+from gridtokenx.modules.identity.state import (
+    FEEDERS,
+    METERS,
+    PARTICIPANT_CHANGED,
+    PARTICIPANTS,
+    PORTFOLIOS,
+    ROLES,
+    SITES,
+    ZONES,
+    Meter,
+    Participant,
+    Portfolio,
+    Site,
+    invariants,
+    require_role,
+    zone_of,
+)
+from gridtokenx.modules.tokens.messages import TokensCode
+from gridtokenx.modules.tokens.state import account_of
+
+NO_CAPACITY = (0,) * SOURCES
+
+
+def register_participant(state: State, context: Context, message: RegisterParticipant) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `PARTICIPANT_EXISTS`, `CLASS_UNKNOWN`."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    if state.get(PARTICIPANTS, message.participant) is not None:
+        raise Rejected(IdentityCode.PARTICIPANT_EXISTS, "participant")
+    state.put(PARTICIPANTS, message.participant, _participant(message, suspended=False))
+    return ()
+
+
+def update_participant(state: State, context: Context, message: UpdateParticipant) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `PARTICIPANT_UNKNOWN`, `CLASS_UNKNOWN`."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    current = participant_of(state, message.participant)
+    state.put(PARTICIPANTS, message.participant, _participant(message, suspended=current.suspended))
+    schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, message.participant)
+    return ()
+
+
+def suspend_participant(state: State, context: Context, message: SuspendParticipant) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `PARTICIPANT_UNKNOWN`."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    current = participant_of(state, message.participant)
+    changed = msgspec.structs.replace(current, suspended=message.suspended)
+    state.put(PARTICIPANTS, message.participant, changed)
+    schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, message.participant)
+    return ()
+
+
+def register_account(state: State, context: Context, message: RegisterAccount) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `PARTICIPANT_UNKNOWN`, `ACCOUNT_EXISTS`, `KEY_NOT_ALLOWED`."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    participant_of(state, message.participant)
+    account_id = allowed_keys_hash(message.algorithm, message.threshold, message.keys)
+    if state.get(ACCOUNTS, account_id) is not None:
+        raise Rejected(IdentityCode.ACCOUNT_EXISTS, "keys")
+    state.put(ACCOUNTS, account_id, Account(message.participant, account_id, 0, b"", 0, 0, 0))
+    return ()
+
+
+def rotate_keys(state: State, context: Context, message: RotateKeys) -> tuple[int, ...]:
+    """`KEY_NOT_ALLOWED`."""
+    new_hash = allowed_keys_hash(message.algorithm, message.threshold, message.keys)
+    rotate_account_keys(state, context.sender, new_hash)
+    return ()
+
+
+def register_site(state: State, context: Context, message: RegisterSite) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `SITE_EXISTS`, `METER_EXISTS`, `KEY_NOT_ALLOWED`, and as for a portfolio."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    if state.get(SITES, message.site) is not None:
+        raise Rejected(IdentityCode.SITE_EXISTS, "site")
+    if state.get(METERS, message.meter) is not None:
+        raise Rejected(IdentityCode.METER_EXISTS, "meter")
+    refuse_weak_key(message.meter_key)
+    add_portfolio(
+        state,
+        message.portfolio,
+        message.account,
+        message.feeder,
+        message.import_w,
+        message.export_w,
+        message.site,
+    )
+    state.put(SITES, message.site, Site(message.portfolio, message.feeder, message.meter))
+    state.put(METERS, message.meter, Meter(message.meter_key, message.site, message.portfolio))
+    return ()
+
+
+def register_portfolio(state: State, context: Context, message: RegisterPortfolio) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, and as for a portfolio."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    add_portfolio(state, message.portfolio, message.account, message.feeder, 0, NO_CAPACITY, b"")
+    return ()
+
+
+def replace_meter_key(state: State, context: Context, message: ReplaceMeterKey) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `METER_UNKNOWN`, `KEY_NOT_ALLOWED`."""
+    require_role(state, context.sender, RoleName.REGISTRAR)
+    meter = state.get(METERS, message.meter)
+    if meter is None:
+        raise Rejected(IdentityCode.METER_UNKNOWN, "meter")
+    refuse_weak_key(message.meter_key)
+    state.put(METERS, message.meter, msgspec.structs.replace(meter, public_key=message.meter_key))
+    return ()
+
+
+def add_portfolio(
+    state: State,
+    portfolio: bytes,
+    account_id: bytes,
+    feeder: int,
+    import_w: int,
+    export_w: tuple[int, ...],
+    site: bytes,
+) -> None:
+    """`PORTFOLIO_EXISTS`, `RECIPIENT_UNKNOWN` (no such account), `FEEDER_UNKNOWN`."""
+    if state.get(PORTFOLIOS, portfolio) is not None:
+        raise Rejected(IdentityCode.PORTFOLIO_EXISTS, "portfolio")
+    zone_of(state, feeder)
+    participant = account_of(state, account_id, TokensCode.RECIPIENT_UNKNOWN).participant
+    participant_of(state, participant)
+    state.put(PORTFOLIOS, portfolio, Portfolio(account_id, participant, feeder, import_w, export_w, site))
+
+
+def participant_of(state: State, participant: bytes) -> Participant:
+    """The participant, or `PARTICIPANT_UNKNOWN`."""
+    record = state.get(PARTICIPANTS, participant)
+    if record is None:
+        raise Rejected(IdentityCode.PARTICIPANT_UNKNOWN, "participant")
+    return record
+
+
+def _participant(message: RegisterParticipant | UpdateParticipant, suspended: bool) -> Participant:
+    if message.licence not in list(Licence) or message.kyc not in list(Kyc):
+        raise Rejected(IdentityCode.CLASS_UNKNOWN, "licence")
+    return Participant(
+        message.licence,
+        message.licence_until_ms,
+        message.kyc,
+        message.kyc_until_ms,
+        suspended,
+        message.group,
+        message.short_wh,
+        message.long_wh,
+    )
+
+
+def allowed_keys_hash(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> bytes:
+    """The hash of a key list that an account may have; else `KEY_NOT_ALLOWED`."""
+    try:
+        check_keys(algorithm, threshold, keys)
+    except Rejected:
+        raise Rejected(IdentityCode.KEY_NOT_ALLOWED, "keys") from None
+    for key in keys:
+        refuse_weak_key(key)
+    return keys_hash(algorithm, threshold, keys)
+
+
+SMALL_ORDER_KEYS = frozenset(
+    bytes.fromhex(text)
+    for text in (
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    )
+)
+"""The encodings of the eight points of small order (RFC 8032's curve), canonical and not: ZIP-215 accepts
+signatures under them that anybody can make."""
+
+
+def refuse_weak_key(key: bytes) -> None:
+    """`KEY_NOT_ALLOWED` for a key under which anybody can sign."""
+    if key in SMALL_ORDER_KEYS:
+        raise Rejected(IdentityCode.KEY_NOT_ALLOWED, "keys")
+
+
+MODULE = Module(
+    name="identity",
+    codes=IdentityCode,
+    tables=(ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS),
+    handlers={
+        RegisterParticipant: register_participant,
+        UpdateParticipant: update_participant,
+        SuspendParticipant: suspend_participant,
+        RegisterAccount: register_account,
+        RotateKeys: rotate_keys,
+        RegisterSite: register_site,
+        RegisterPortfolio: register_portfolio,
+        ReplaceMeterKey: replace_meter_key,
+    },
+    urgent=frozenset({SuspendParticipant}),
+    invariants=invariants,
+)

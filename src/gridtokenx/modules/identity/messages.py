@@ -1,0 +1,165 @@
+"""What can be asked of identity, and its codes. Tags 0x20 to 0x3f, codes 200 to 299."""
+
+from enum import IntEnum
+from typing import Annotated
+
+import msgspec
+
+from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX
+from gridtokenx.ledger.transaction import AccountId, PublicKey, Small, Whole
+
+Pseudonym = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
+"""Eight bytes that name a participant, portfolio, site or meter; chosen at random when registered."""
+
+Feeder16 = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
+class RoleName(IntEnum):
+    """Offices that one account (usually of several signers) holds. The authority module will elect them."""
+
+    REGISTRAR = 1
+    OPERATOR = 2
+    FEE_POOL = 3
+    RESIDUAL_SUPPLIER = 4
+    TRANSMISSION = 5
+    CLEARING = 6
+
+
+class Licence(IntEnum):
+    """What a participant may do in the market."""
+
+    NONE = 0
+    SANDBOX = 1
+    PROSUMER = 2
+    SUPPLIER = 3
+    DEALER = 4
+
+
+class Kyc(IntEnum):
+    """State of the identity check that was done outside the chain."""
+
+    NONE = 0
+    PENDING = 1
+    VERIFIED = 2
+    REVOKED = 3
+
+
+class Source(IntEnum):
+    """Where energy comes from."""
+
+    SOLAR = 0
+    WIND = 1
+    HYDRO = 2
+    BIOMASS = 3
+    GEOTHERMAL = 4
+    STORAGE = 5
+    CONVENTIONAL = 6
+
+
+SOURCES = len(Source)
+ANY_SOURCE_MASK = (1 << SOURCES) - 1
+
+
+PowersBySource = tuple[Whole, Whole, Whole, Whole, Whole, Whole, Whole]
+"""Export capacity in W, one number for each `Source`."""
+
+KeyList = Annotated[tuple[PublicKey, ...], msgspec.Meta(min_length=1, max_length=KEYS_PER_ACCOUNT_MAX)]
+
+
+class IdentityCode(IntEnum):
+    """Why identity says no."""
+
+    NOT_AUTHORISED = 200
+    ROLE_VACANT = 201
+    PARTICIPANT_UNKNOWN = 202
+    PARTICIPANT_EXISTS = 203
+    ACCOUNT_EXISTS = 204
+    PORTFOLIO_EXISTS = 205
+    SITE_EXISTS = 206
+    METER_EXISTS = 207
+    FEEDER_UNKNOWN = 208
+    ZONE_UNKNOWN = 209
+    KEY_NOT_ALLOWED = 210
+    CLASS_UNKNOWN = 211
+    PORTFOLIO_UNKNOWN = 212
+    METER_UNKNOWN = 213
+
+
+class RegisterParticipant(Message, frozen=True, tag=0x20):
+    """The registrar admits a participant (a pseudonym)."""
+
+    participant: Pseudonym
+    licence: Small
+    licence_until_ms: Whole
+    kyc: Small
+    kyc_until_ms: Whole
+    group: Whole
+    short_wh: Whole
+    long_wh: Whole
+
+
+class UpdateParticipant(Message, frozen=True, tag=0x21):
+    """The registrar changes licence, KYC state, group or dealer's limits; open orders that are no longer
+    allowed are cancelled."""
+
+    participant: Pseudonym
+    licence: Small
+    licence_until_ms: Whole
+    kyc: Small
+    kyc_until_ms: Whole
+    group: Whole
+    short_wh: Whole
+    long_wh: Whole
+
+
+class SuspendParticipant(Message, frozen=True, tag=0x22):
+    """The registrar stops a participant, or lets it go on."""
+
+    participant: Pseudonym
+    suspended: bool
+
+
+class RegisterAccount(Message, frozen=True, tag=0x23):
+    """The registrar opens an account for a participant. Its id is the hash of these keys."""
+
+    participant: Pseudonym
+    algorithm: Small
+    threshold: Small
+    keys: KeyList
+
+
+class RotateKeys(Message, frozen=True, tag=0x24):
+    """The sender's keys from the next block on."""
+
+    algorithm: Small
+    threshold: Small
+    keys: KeyList
+
+
+class RegisterSite(Message, frozen=True, tag=0x25):
+    """The registrar connects a site, its meter and its portfolio."""
+
+    portfolio: Pseudonym
+    site: Pseudonym
+    meter: Pseudonym
+    meter_key: PublicKey
+    account: AccountId
+    feeder: Feeder16
+    import_w: Whole
+    export_w: PowersBySource
+
+
+class RegisterPortfolio(Message, frozen=True, tag=0x26):
+    """The registrar opens a portfolio without a site: a dealer's."""
+
+    portfolio: Pseudonym
+    account: AccountId
+    feeder: Feeder16
+
+
+class ReplaceMeterKey(Message, frozen=True, tag=0x27):
+    """The registrar gives a meter a new key."""
+
+    meter: Pseudonym
+    meter_key: PublicKey

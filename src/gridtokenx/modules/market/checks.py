@@ -1,0 +1,156 @@
+"""What an order must satisfy before it meets the book. Reads state, writes nothing."""
+
+from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.limits import ENERGY_WH_MAX, PRICE_MICRO_MAX
+from gridtokenx.ledger.quantities import energy_wh_of, interval_key
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, SOURCES, Source
+from gridtokenx.modules.identity.state import (
+    FEEDERS,
+    PARTICIPANTS,
+    PORTFOLIOS,
+    Participant,
+    Portfolio,
+    feeder_key,
+)
+from gridtokenx.modules.market import calendar
+from gridtokenx.modules.market.messages import MarketCode, PlaceOrder, Side, Terms, TimeInForce
+from gridtokenx.modules.market.state import (
+    INTERVALS,
+    SKY,
+    TERMS,
+    Interval,
+    Position,
+    sky_key,
+    terms_key,
+)
+
+PER_MILLE = 1_000
+
+
+def open_interval(state: State, context: Context, number: int) -> tuple[Interval, Terms]:
+    """The interval and its terms, if it may be traded now: `INTERVAL_NOT_OPEN`, `GATE_CLOSED`."""
+    interval = state.get(INTERVALS, interval_key(number))
+    if interval is None:
+        raise Rejected(MarketCode.INTERVAL_NOT_OPEN, "interval")
+    if context.time_ms >= interval.gate_ms:
+        raise Rejected(MarketCode.GATE_CLOSED, "interval")
+    return interval, terms_of(state, interval)
+
+
+def terms_of(state: State, interval: Interval) -> Terms:
+    """The terms that the interval opened with; they are never deleted while it lives."""
+    return state.rows[TERMS.prefix][terms_key(interval.terms)]  # type: ignore[no-any-return]
+
+
+def own_portfolio(state: State, context: Context, portfolio_id: bytes) -> Portfolio:
+    """`NOT_YOURS` unless the sender's account trades the portfolio."""
+    portfolio = state.get(PORTFOLIOS, portfolio_id)
+    if portfolio is None or portfolio.account != context.sender:
+        raise Rejected(MarketCode.NOT_YOUR_PORTFOLIO, "portfolio")
+    return portfolio
+
+
+def check_options(message: PlaceOrder, terms: Terms) -> None:
+    """Side, quantity, price, source and the combination of options, without state."""
+    if message.side > Side.SELL:
+        raise Rejected(MarketCode.SIDE_UNKNOWN, "side")
+    check_quantity(terms, message.quantity_wh)
+    force = message.time_in_force
+    if force > TimeInForce.FILL_OR_KILL:
+        raise Rejected(MarketCode.TIME_IN_FORCE_UNKNOWN, "time_in_force")
+    if (force == TimeInForce.GOOD_TILL_TIME) != (message.good_till_ms != 0):
+        raise Rejected(MarketCode.OPTIONS_CONFLICT, "good_till_ms")
+    immediate = force >= TimeInForce.IMMEDIATE_OR_CANCEL
+    if message.post_only and (immediate or message.market or message.minimum_wh):
+        raise Rejected(MarketCode.OPTIONS_CONFLICT, "post_only")
+    if message.market:
+        if message.price_micro or not immediate:
+            raise Rejected(MarketCode.OPTIONS_CONFLICT, "market")
+    else:
+        check_price(terms, message.price_micro)
+    if message.minimum_wh > message.quantity_wh or (message.minimum_wh and force == TimeInForce.FILL_OR_KILL):
+        raise Rejected(MarketCode.OPTIONS_CONFLICT, "minimum_wh")
+    if message.side == Side.BUY and not 0 < message.source <= ANY_SOURCE_MASK:
+        raise Rejected(MarketCode.SOURCE_INVALID, "source")
+    if message.side == Side.SELL and message.source >= SOURCES:
+        raise Rejected(MarketCode.SOURCE_INVALID, "source")
+
+
+def check_price(terms: Terms, price_micro: int) -> None:
+    """`PRICE_OUT_OF_RANGE`, `PRICE_OFF_TICK`."""
+    if not 0 < price_micro <= PRICE_MICRO_MAX:
+        raise Rejected(MarketCode.PRICE_OUT_OF_RANGE, "price_micro")
+    if price_micro % terms.tick_micro:
+        raise Rejected(MarketCode.PRICE_OFF_TICK, "price_micro")
+
+
+def check_quantity(terms: Terms, quantity_wh: int) -> None:
+    """`QUANTITY_TOO_SMALL`, `QUANTITY_TOO_LARGE`."""
+    if quantity_wh < terms.order_wh_min:
+        raise Rejected(MarketCode.QUANTITY_TOO_SMALL, "quantity_wh")
+    if quantity_wh > ENERGY_WH_MAX:
+        raise Rejected(MarketCode.QUANTITY_TOO_LARGE, "quantity_wh")
+
+
+def market_limit_micro(terms: Terms, interval: Interval, side: int) -> int:
+    """The limit of a market order: the tariff rounded down to the tick, or the buy-back rounded up to it."""
+    tick = terms.tick_micro
+    if side == Side.BUY:
+        return interval.tariff_micro // tick * tick
+    return -(-terms.buy_back_micro // tick) * tick
+
+
+def trader(state: State, context: Context, participant_id: bytes) -> Participant:
+    """The participant, if licence and KYC allow it to trade now; else `NOT_ALLOWED_TO_TRADE`."""
+    participant = state.get(PARTICIPANTS, participant_id)
+    if participant is None or participant.trades_until_ms() <= context.time_ms:
+        raise Rejected(MarketCode.NOT_ALLOWED_TO_TRADE, "participant")
+    return participant
+
+
+def check_sale(
+    state: State,
+    number: int,
+    portfolio: Portfolio,
+    participant: Participant,
+    position: Position,
+    source: int,
+    quantity_wh: int,
+) -> None:
+    """Position limit of a seller: sold + open sells - bought may not exceed what the portfolio's sources can
+    export in the interval (PV by the sky table) plus a dealer's licensed short, and one order not what its own
+    source can."""
+    total_wh = participant.short_wh
+    for kind, power_w in enumerate(portfolio.export_w):
+        if power_w:
+            able_wh = _able_wh(state, number, portfolio.feeder, kind, power_w)
+            total_wh += able_wh
+            if kind == source and quantity_wh > able_wh + participant.short_wh:
+                raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
+    if not portfolio.export_w[source] and not (source == Source.CONVENTIONAL and participant.short_wh):
+        raise Rejected(MarketCode.SOURCE_INVALID, "source")
+    if position.sold_wh + position.open_sell_wh + quantity_wh - position.bought_wh > total_wh:
+        raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
+
+
+def check_purchase(portfolio: Portfolio, participant: Participant, position: Position, quantity_wh: int) -> None:
+    """Position limit of a buyer: bought + open buys - sold may not exceed the connection's import plus a
+    dealer's licensed long."""
+    limit_wh = energy_wh_of(portfolio.import_w) + participant.long_wh
+    if position.bought_wh + position.open_buy_wh + quantity_wh - position.sold_wh > limit_wh:
+        raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
+
+
+def _able_wh(state: State, number: int, feeder: int, source: int, power_w: int) -> int:
+    """What a source can export in the interval; PV never more than the sky allows."""
+    energy_wh = energy_wh_of(power_w)
+    if source != Source.SOLAR:
+        return energy_wh
+    month = calendar.month_of_day(calendar.day_of(number))
+    zone = state.rows[FEEDERS.prefix][feeder_key(feeder)].zone
+    sky = state.get(SKY, sky_key(zone, month))
+    if sky is None:
+        return energy_wh
+    return int(energy_wh * sky.per_mille[calendar.quarter_of(number)] // PER_MILLE)

@@ -1,0 +1,220 @@
+"""What fills do to holds, positions and dues. No balance moves here: until settlement a trade is a hold of the
+buyer's WATT and of the seller's collateral."""
+
+from gridtokenx.ledger.codec import encode
+from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import distributor_of, holder_of
+from gridtokenx.modules.market.book import Fill
+from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
+from gridtokenx.modules.market.messages import Side, Terms
+from gridtokenx.modules.market.state import (
+    DUES,
+    DUES_BY_INTERVAL,
+    EMPTY_POSITION,
+    INTERVALS,
+    POSITIONS,
+    POSITIONS_BY_INTERVAL,
+    TERMS,
+    Due,
+    Interval,
+    Order,
+    Position,
+    Trade,
+    account_of_order,
+    client_id_of_order,
+    position_key,
+    terms_key,
+)
+from gridtokenx.modules.market.topology import TOPOLOGY
+from gridtokenx.modules.tokens.state import account_of, change_balance, release
+
+
+def take_order(
+    state: State,
+    context: Context,
+    interval: Interval,
+    terms: Terms,
+    key: bytes,
+    order: Order,
+    filled: list[Fill],
+    resting_wh: int,
+) -> None:
+    """Book the fills of an incoming order on both sides, and hold what its rest needs.
+
+    Assumes that the account's free balance covers the hold of the whole order: parts never need more.
+    """
+    kept_micro = 0
+    left_wh = order.remaining_wh
+    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    dues: dict[bytes, int] = {}
+    for fill in filled:
+        cost = _cost_of(state, terms, order, fill)
+        kept = _kept_micro(terms, interval, order, left_wh, fill, cost)
+        position = _after_trade(position, order.side, fill.quantity_wh, cost, kept)
+        kept_micro += kept
+        left_wh -= fill.quantity_wh
+        _book_resting_side(state, interval, terms, fill, cost)
+        _add_dues(state, order, fill, cost, dues)
+        _record_trade(state, context, key, order, fill, cost)
+    held_micro = kept_micro + order_hold_micro(terms, interval, order, resting_wh)
+    account_id = account_of_order(key)
+    change_balance(state, account_id, account_of(state, account_id), 0, held_micro)
+    if resting_wh or filled:
+        _put_position(state, order, _with_open(position, order.side, resting_wh))
+    for payee, amount_micro in dues.items():
+        _owe(state, order.interval, payee, amount_micro)
+
+
+def let_go(state: State, key: bytes, order: Order) -> None:
+    """An order left the book unfilled: release its hold, lower the position's open quantity."""
+    interval = state.rows[INTERVALS.prefix][interval_key(order.interval)]
+    terms = state.rows[TERMS.prefix][terms_key(interval.terms)]
+    shrink(state, interval, terms, key, order, 0)
+
+
+def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Order, remaining_wh: int) -> None:
+    """An order's open quantity fell to `remaining_wh` without a trade."""
+    before = order_hold_micro(terms, interval, order, order.remaining_wh)
+    after = order_hold_micro(terms, interval, order, remaining_wh)
+    release(state, account_of_order(key), before - after)
+    position = state.rows[POSITIONS.prefix][position_key(order.interval, order.portfolio)]
+    _put_position(state, order, _with_open(position, order.side, remaining_wh - order.remaining_wh))
+
+
+def _cost_of(state: State, terms: Terms, taker: Order, fill: Fill) -> TradeCost:
+    buyer, seller = (taker, fill.order) if taker.side == Side.BUY else (fill.order, taker)
+    nearness = state.index(TOPOLOGY).nearness(buyer.feeder, seller.feeder)
+    assert nearness is not None, "the book matches only feeders that are connected"
+    return trade_cost(terms, fill.price_micro, fill.quantity_wh, nearness)
+
+
+def _kept_micro(terms: Terms, interval: Interval, order: Order, remaining_wh: int, fill: Fill, cost: TradeCost) -> int:
+    """What stays held for the trade out of the order's hold: all that the buyer pays; of a seller the
+    collateral at the trade's price, at most what its order held for this quantity."""
+    if order.side == Side.BUY:
+        return cost.buyer_micro
+    before = order_hold_micro(terms, interval, order, remaining_wh)
+    after = order_hold_micro(terms, interval, order, remaining_wh - fill.quantity_wh)
+    needed = seller_hold_micro(terms, interval.tariff_micro, fill.price_micro, fill.quantity_wh)
+    return min(needed, before - after)
+
+
+def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fill, cost: TradeCost) -> None:
+    """The resting order's hold becomes the trade's hold; the rest of it is released."""
+    order = fill.order
+    before = order_hold_micro(terms, interval, order, order.remaining_wh)
+    after = order_hold_micro(terms, interval, order, order.remaining_wh - fill.quantity_wh)
+    kept = _kept_micro(terms, interval, order, order.remaining_wh, fill, cost)
+    account_id = account_of_order(fill.key)
+    change_balance(state, account_id, account_of(state, account_id), 0, kept - (before - after))
+    position = state.rows[POSITIONS.prefix][position_key(order.interval, order.portfolio)]
+    position = _after_trade(position, order.side, fill.quantity_wh, cost, kept)
+    _put_position(state, order, _with_open(position, order.side, -fill.quantity_wh))
+
+
+def _after_trade(position: Position, side: int, quantity_wh: int, cost: TradeCost, kept_micro: int) -> Position:
+    if side == Side.BUY:
+        return Position(
+            position.sold_wh,
+            position.bought_wh + quantity_wh,
+            position.open_sell_wh,
+            position.open_buy_wh,
+            position.sale_value_micro,
+            position.sale_fee_micro,
+            position.purchase_value_micro + cost.value_micro,
+            position.purchase_cost_micro + kept_micro,
+            position.collateral_micro,
+        )
+    return Position(
+        position.sold_wh + quantity_wh,
+        position.bought_wh,
+        position.open_sell_wh,
+        position.open_buy_wh,
+        position.sale_value_micro + cost.value_micro,
+        position.sale_fee_micro + cost.trading_fee_micro,
+        position.purchase_value_micro,
+        position.purchase_cost_micro,
+        position.collateral_micro + kept_micro,
+    )
+
+
+def _with_open(position: Position, side: int, change_wh: int) -> Position:
+    selling = side == Side.SELL
+    return Position(
+        position.sold_wh,
+        position.bought_wh,
+        position.open_sell_wh + change_wh if selling else position.open_sell_wh,
+        position.open_buy_wh if selling else position.open_buy_wh + change_wh,
+        position.sale_value_micro,
+        position.sale_fee_micro,
+        position.purchase_value_micro,
+        position.purchase_cost_micro,
+        position.collateral_micro,
+    )
+
+
+def _put_position(state: State, order: Order, position: Position) -> None:
+    """Write, or remove a position in which nothing is left and nothing was done."""
+    positions = state.index(POSITIONS_BY_INTERVAL)
+    if position == EMPTY_POSITION:
+        positions.delete(state, order.interval, order.portfolio)
+    else:
+        positions.put(state, order.interval, order.portfolio, position)
+
+
+def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dict[bytes, int]) -> None:
+    """Grid fee and the base of wheeling to the distributor of the buyer's zone; the feeder part halved between
+    both ends' distributors, an odd millionth to the buyer's; borders to the transmission operator; the trading
+    fees of both sides to the fee pool."""
+    buyer, seller = (taker, fill.order) if taker.side == Side.BUY else (fill.order, taker)
+    near = distributor_of(state, buyer.feeder)
+    far_share = cost.wheeling_feeder_micro // 2
+    near_share = cost.grid_fee_micro + cost.wheeling_base_micro + cost.wheeling_feeder_micro - far_share
+    dues[near] = dues.get(near, 0) + near_share
+    pool = holder_of(state, RoleName.FEE_POOL)
+    dues[pool] = dues.get(pool, 0) + 2 * cost.trading_fee_micro
+    if far_share:
+        far = distributor_of(state, seller.feeder)
+        dues[far] = dues.get(far, 0) + far_share
+    if cost.wheeling_border_micro:
+        grid = holder_of(state, RoleName.TRANSMISSION)
+        dues[grid] = dues.get(grid, 0) + cost.wheeling_border_micro
+
+
+def _owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
+    due = state.get(DUES, interval_key(interval) + payee)
+    total = Due(amount_micro if due is None else due.amount_micro + amount_micro)
+    state.index(DUES_BY_INTERVAL).put(state, interval, payee, total)
+
+
+def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill: Fill, cost: TradeCost) -> None:
+    """Add the trade to the block's list; a rollback takes it off again."""
+    mine, theirs = key, fill.key
+    buyer, seller = (mine, theirs) if taker.side == Side.BUY else (theirs, mine)
+    sale = fill.order if taker.side == Side.BUY else taker
+    wheeling = cost.wheeling_base_micro + cost.wheeling_feeder_micro + cost.wheeling_border_micro
+    trade = Trade(
+        taker.interval,
+        account_of_order(buyer),
+        client_id_of_order(buyer),
+        account_of_order(seller),
+        client_id_of_order(seller),
+        fill.quantity_wh,
+        fill.price_micro,
+        wheeling,
+        taker.side,
+        sale.source,
+    )
+    state.undo.append((_unrecord_trade, context, (fill.quantity_wh, cost.value_micro)))
+    context.trades.append(encode(trade))
+    context.traded_wh += fill.quantity_wh
+    context.traded_micro += cost.value_micro
+
+
+def _unrecord_trade(context: Context, amounts: tuple[int, int]) -> None:
+    context.trades.pop()
+    context.traded_wh -= amounts[0]
+    context.traded_micro -= amounts[1]

@@ -1,0 +1,359 @@
+"""The rules of the market: place, cancel, amend; opening and gate closure."""
+
+import msgspec
+
+from gridtokenx.ledger import schedule
+from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.module import Module
+from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, interval_end_ms, interval_key, interval_start_ms
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import PARTICIPANT_CHANGED, PARTICIPANTS, PORTFOLIOS, require_role
+from gridtokenx.modules.market import book, calendar, checks, fills
+from gridtokenx.modules.market.book import BOOKS
+from gridtokenx.modules.market.holds import order_hold_micro
+from gridtokenx.modules.market.messages import (
+    AmendOrder,
+    CancelOrder,
+    MarketCode,
+    PlaceOrder,
+    SetHoliday,
+    SetTerms,
+    Side,
+    Terms,
+    TimeInForce,
+)
+from gridtokenx.modules.market.state import (
+    CLOSE_GATE,
+    DUES,
+    DUES_BY_INTERVAL,
+    EMPTY_POSITION,
+    EXPIRE_ORDER,
+    HOLIDAYS,
+    INTERVAL_FINAL,
+    INTERVALS,
+    METERING_DEADLINE,
+    OPEN_DAY,
+    ORDERS,
+    POSITIONS,
+    POSITIONS_BY_INTERVAL,
+    SKY,
+    TERMS,
+    TERMS_VERSION,
+    Holiday,
+    Interval,
+    Order,
+    Phase,
+    TermsVersion,
+    day_key,
+    invariants,
+    order_key,
+    position_key,
+    terms_key,
+)
+from gridtokenx.modules.market.topology import TOPOLOGY
+from gridtokenx.modules.tokens.messages import TokensCode
+from gridtokenx.modules.tokens.state import account_of, free_micro
+
+CANCELS_PER_STEP = 500
+"""Orders that one scheduled step cancels at a gate or after a suspension."""
+
+
+def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[int, ...]:
+    """Check, match, rest. Receipt: place, filled Wh, resting Wh. Every `MarketCode` can come from here except
+    those of amending, terms and holidays."""
+    interval, terms = checks.open_interval(state, context, message.interval)
+    checks.check_options(message, terms)
+    key = order_key(context.sender, message.client_id)
+    if state.get(ORDERS, key) is not None:
+        raise Rejected(MarketCode.ORDER_EXISTS, "client_id")
+    if key in context.cancelled:
+        raise Rejected(MarketCode.CANCELLED_IN_THIS_BLOCK, "client_id")
+    portfolio = checks.own_portfolio(state, context, message.portfolio)
+    participant = checks.trader(state, context, portfolio.participant)
+    expires_ms = min(message.good_till_ms or interval.gate_ms, interval.gate_ms, participant.trades_until_ms())
+    if expires_ms <= context.time_ms:
+        raise Rejected(MarketCode.EXPIRY_IN_PAST, "good_till_ms")
+    price_micro = message.price_micro
+    if message.market:
+        price_micro = checks.market_limit_micro(terms, interval, message.side)
+    order = Order(
+        message.portfolio,
+        portfolio.participant,
+        message.interval,
+        message.side,
+        price_micro,
+        message.quantity_wh,
+        message.source,
+        portfolio.feeder,
+        context.take_place(),
+        expires_ms,
+        message.quantity_wh,
+    )
+    return _enter(state, context, interval, terms, key, order, message)
+
+
+def _enter(
+    state: State,
+    context: Context,
+    interval: Interval,
+    terms: Terms,
+    key: bytes,
+    order: Order,
+    options: PlaceOrder,
+) -> tuple[int, ...]:
+    """Limits, escrow, match, rest: for a new order and for one that was amended."""
+    _check_limits(state, context, terms, order)
+    _check_escrow(state, context, interval, terms, order)
+    live = book.book_of(state, order.interval)
+    topology = state.index(TOPOLOGY)
+    if options.post_only and book.would_trade(state, live, topology, terms, order, context.time_ms):
+        raise Rejected(MarketCode.POST_ONLY_WOULD_TRADE, "price_micro")
+    matched = book.match(state, live, topology, terms, order, context.time_ms)
+    filled_wh = order.remaining_wh - matched.remaining_wh
+    force = options.time_in_force
+    if force == TimeInForce.FILL_OR_KILL and matched.remaining_wh:
+        raise Rejected(MarketCode.FILL_OR_KILL_NOT_FILLED, "quantity_wh")
+    if filled_wh < options.minimum_wh:
+        raise Rejected(MarketCode.MINIMUM_NOT_FILLED, "minimum_wh")
+    for expired_key, expired in matched.expired:
+        fills.let_go(state, expired_key, expired)
+    resting_wh = matched.remaining_wh
+    if matched.stopped or force == TimeInForce.IMMEDIATE_OR_CANCEL:
+        resting_wh = 0
+    fills.take_order(state, context, interval, terms, key, order, matched.fills, resting_wh)
+    if resting_wh:
+        resting = order if not filled_wh else book.with_remaining(order, resting_wh)
+        book.rest(state, live, key, resting)
+        if order.expires_ms < interval.gate_ms:
+            schedule.add(state, order.expires_ms, EXPIRE_ORDER, key)
+    return order.place, filled_wh, resting_wh
+
+
+def _check_limits(state: State, context: Context, terms: Terms, order: Order) -> None:
+    """Position limits and, for buyers, arrears."""
+    portfolio = state.rows[PORTFOLIOS.prefix][order.portfolio]
+    participant = state.rows[PARTICIPANTS.prefix][order.participant]
+    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    if order.side == Side.SELL:
+        checks.check_sale(state, order.interval, portfolio, participant, position, order.source, order.remaining_wh)
+        return
+    checks.check_purchase(portfolio, participant, position, order.remaining_wh)
+    if account_of(state, context.sender).debt_micro > terms.arrears_limit_micro:
+        raise Rejected(MarketCode.ARREARS_TOO_HIGH, "sender")
+
+
+def _check_escrow(state: State, context: Context, interval: Interval, terms: Terms, order: Order) -> None:
+    """The whole order must be covered when it is placed, whatever it then meets."""
+    needed_micro = order_hold_micro(terms, interval, order, order.remaining_wh)
+    if free_micro(account_of(state, context.sender)) < needed_micro:
+        raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
+
+
+def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[int, ...]:
+    """`ORDER_UNKNOWN`. Found or not, it refuses a placement of the same client id later in this block."""
+    key = order_key(context.sender, message.client_id)
+    context.cancelled.add(key)
+    order = state.get(ORDERS, key)
+    if order is None:
+        raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
+    take_out(state, key, order)
+    return (order.remaining_wh,)
+
+
+def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[int, ...]:
+    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, and as for a placement."""
+    key = order_key(context.sender, message.client_id)
+    order = state.get(ORDERS, key)
+    if order is None:
+        raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
+    interval, terms = checks.open_interval(state, context, order.interval)
+    checks.check_price(terms, message.price_micro)
+    checks.check_quantity(terms, message.remaining_wh)
+    checks.trader(state, context, order.participant)
+    same_price = message.price_micro == order.price_micro
+    if same_price and message.remaining_wh == order.remaining_wh:
+        raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
+    if same_price and message.remaining_wh < order.remaining_wh:
+        smaller = book.with_remaining(order, message.remaining_wh)
+        book.reduce(state, key, smaller)
+        fills.shrink(state, interval, terms, key, order, message.remaining_wh)
+        return order.place, 0, message.remaining_wh
+    take_out(state, key, order)
+    anew = msgspec.structs.replace(
+        order,
+        price_micro=message.price_micro,
+        remaining_wh=message.remaining_wh,
+        quantity_wh=order.quantity_wh - order.remaining_wh + message.remaining_wh,
+        place=context.take_place(),
+    )
+    return _enter(state, context, interval, terms, key, anew, PLAIN_OPTIONS)
+
+
+PLAIN_OPTIONS = PlaceOrder(b"", b"", 0, 0, 0, 0, 0, TimeInForce.GOOD_TILL_GATE, 0, 0, False, False)
+"""What an amended order enters with: its special options counted at its first entry only."""
+
+
+def take_out(state: State, key: bytes, order: Order) -> None:
+    """Cancel an open order: out of the book, hold released, position's open quantity lowered."""
+    book.remove(state, book.book_of(state, order.interval), key, order)
+    fills.let_go(state, key, order)
+    schedule.remove(state, order.expires_ms, EXPIRE_ORDER, key)
+
+
+def set_terms(state: State, context: Context, message: SetTerms) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`, `TERMS_INVALID`. Intervals that are open keep theirs."""
+    require_role(state, context.sender, RoleName.OPERATOR)
+    check_terms(message.terms)
+    version = current_terms(state) + 1
+    state.put(TERMS, terms_key(version), message.terms)
+    state.put(TERMS_VERSION, b"", TermsVersion(version))
+    return (version,)
+
+
+def check_terms(terms: Terms) -> None:
+    """Bounds within which every formula is exact or rounds as documented: `TERMS_INVALID` names the field."""
+    watt = 10**6
+    bounds = {
+        "on_peak_micro": (1, 100 * watt),
+        "off_peak_micro": (1, 100 * watt),
+        "buy_back_micro": (0, terms.off_peak_micro),
+        "undelivered_spread_micro": (0, 10 * watt),
+        "unused_spread_micro": (0, 10 * watt),
+        "grid_fee_ppm": (0, 200_000),
+        "trading_fee_ppm": (0, 50_000),
+        "wheeling_base_micro": (0, 10 * watt),
+        "wheeling_feeder_micro": (0, 10 * watt),
+        "wheeling_border_micro": (0, 10 * watt),
+        "tick_micro": (1_000, watt),
+        "order_wh_min": (1, 10**6),
+        "gate_ms": (0, 3_600_000),
+        "call_phase_ms": (0, 0),
+        "metering_deadline_ms": (60_000, 86_400_000),
+        "correction_ms": (terms.metering_deadline_ms, 30 * 86_400_000),
+        "arrears_limit_micro": (0, 10**6 * watt),
+    }
+    for name, (low, high) in bounds.items():
+        if not low <= getattr(terms, name) <= high:
+            raise Rejected(MarketCode.TERMS_INVALID, name)
+    for name in ("wheeling_base_micro", "wheeling_feeder_micro", "wheeling_border_micro", "tick_micro"):
+        if getattr(terms, name) % 1_000:
+            raise Rejected(MarketCode.TERMS_INVALID, name)
+    if terms.wheeling_base_micro % terms.tick_micro or terms.wheeling_feeder_micro % terms.tick_micro:
+        raise Rejected(MarketCode.TERMS_INVALID, "wheeling_base_micro")
+    if terms.wheeling_border_micro % terms.tick_micro:
+        raise Rejected(MarketCode.TERMS_INVALID, "wheeling_border_micro")
+
+
+def current_terms(state: State) -> int:
+    """The version that intervals open with from now on."""
+    version = state.get(TERMS_VERSION, b"")
+    if version is None:
+        raise Rejected(MarketCode.TERMS_INVALID, "version")
+    return version.version
+
+
+def set_holiday(state: State, context: Context, message: SetHoliday) -> tuple[int, ...]:
+    """`NOT_AUTHORISED`. Counts for intervals that have not opened yet."""
+    require_role(state, context.sender, RoleName.OPERATOR)
+    key = day_key(message.day)
+    known = state.get(HOLIDAYS, key) is not None
+    if message.holiday and not known:
+        state.put(HOLIDAYS, key, Holiday())
+    elif known and not message.holiday:
+        state.delete(HOLIDAYS, key)
+    return ()
+
+
+def open_day(state: State, context: Context, payload: bytes) -> int:
+    """Scheduled at 00:00 Bangkok time of the day before: open the day's intervals."""
+    day = int.from_bytes(payload, "big")
+    first = calendar.first_interval_of_day(day)
+    for number in range(first, first + INTERVALS_PER_DAY):
+        open_interval(state, context, number)
+    next_first = first + INTERVALS_PER_DAY
+    schedule.add(state, calendar.opens_ms(next_first), OPEN_DAY, day_key(day + 1))
+    return INTERVALS_PER_DAY
+
+
+def open_interval(state: State, context: Context, number: int) -> None:
+    """Open one interval with the terms of now, and schedule its gate, deadline and end; nothing if its gate has
+    passed or it is open already."""
+    version = current_terms(state)
+    terms = state.rows[TERMS.prefix][terms_key(version)]
+    gate_ms = interval_start_ms(number) - terms.gate_ms
+    if gate_ms <= context.time_ms or state.get(INTERVALS, interval_key(number)) is not None:
+        return
+    holiday = state.get(HOLIDAYS, day_key(calendar.day_of(number))) is not None
+    tariff_micro = calendar.tariff_micro_per_kwh(number, terms, holiday)
+    key = interval_key(number)
+    state.put(INTERVALS, key, Interval(version, tariff_micro, gate_ms, Phase.TRADING))
+    end_ms = interval_end_ms(number)
+    schedule.add(state, gate_ms, CLOSE_GATE, key)
+    schedule.add(state, end_ms + terms.metering_deadline_ms, METERING_DEADLINE, key)
+    schedule.add(state, end_ms + terms.correction_ms, INTERVAL_FINAL, key)
+
+
+def close_gate(state: State, context: Context, key: bytes) -> int:
+    """Scheduled at the gate: cancel what is left of the book, some hundred orders a step."""
+    number = int.from_bytes(key, "big")
+    keys = book.keys_of(state, number)
+    for order_name in keys[:CANCELS_PER_STEP]:
+        take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
+    interval = state.rows[INTERVALS.prefix][key]
+    if len(keys) > CANCELS_PER_STEP:
+        schedule.add(state, interval.gate_ms, CLOSE_GATE, key)
+        return CANCELS_PER_STEP
+    state.put(INTERVALS, key, msgspec.structs.replace(interval, phase=Phase.CLOSED))
+    return len(keys) + 1
+
+
+def expire_order(state: State, context: Context, key: bytes) -> int:
+    """Scheduled at an order's own end."""
+    order = state.get(ORDERS, key)
+    if order is not None and order.expires_ms <= context.time_ms:
+        take_out(state, key, order)
+    return 1
+
+
+def participant_changed(state: State, context: Context, participant_id: bytes) -> int:
+    """Scheduled when licence, KYC or suspension changed: cancel the orders of one who may no longer trade, and
+    come back when that day arrives."""
+    participant = state.rows[PARTICIPANTS.prefix][participant_id]
+    until_ms = participant.trades_until_ms()
+    rows = state.rows[ORDERS.prefix]
+    keys = sorted(key for key, order in rows.items() if order.participant == participant_id)
+    if not keys:
+        return 1
+    if until_ms > context.time_ms:
+        schedule.add(state, until_ms, PARTICIPANT_CHANGED, participant_id)
+        return 1
+    for key in keys[:CANCELS_PER_STEP]:
+        take_out(state, key, rows[key])
+    if len(keys) > CANCELS_PER_STEP:
+        schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, participant_id)
+    return min(len(keys), CANCELS_PER_STEP)
+
+
+MODULE = Module(
+    name="market",
+    codes=MarketCode,
+    tables=(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS),
+    handlers={
+        PlaceOrder: place_order,
+        CancelOrder: cancel_order,
+        AmendOrder: amend_order,
+        SetTerms: set_terms,
+        SetHoliday: set_holiday,
+    },
+    scheduled={
+        OPEN_DAY: open_day,
+        CLOSE_GATE: close_gate,
+        EXPIRE_ORDER: expire_order,
+        PARTICIPANT_CHANGED: participant_changed,
+    },
+    indexes=(BOOKS, TOPOLOGY, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    cancels=frozenset({CancelOrder}),
+    invariants=invariants,
+)

@@ -1,0 +1,133 @@
+"""What can be asked of the market, and its codes. Tags 0x60 to 0x6f, codes 300 to 399."""
+
+from enum import IntEnum
+from typing import Annotated
+
+import msgspec
+
+from gridtokenx.ledger.codec import Message, Record
+from gridtokenx.ledger.transaction import Small, Whole
+from gridtokenx.modules.identity.messages import Pseudonym
+
+CLIENT_ID_BYTES = 8
+
+ClientId = Annotated[bytes, msgspec.Meta(min_length=CLIENT_ID_BYTES, max_length=CLIENT_ID_BYTES)]
+Interval32 = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+
+
+class Side(IntEnum):
+    """Of an order."""
+
+    BUY = 0
+    SELL = 1
+
+
+class Terms(Record, frozen=True):
+    """Parameters of the market (`docs/market-rules.md`). An interval keeps the version it opened with."""
+
+    on_peak_micro: Whole
+    off_peak_micro: Whole
+    buy_back_micro: Whole
+    undelivered_spread_micro: Whole
+    unused_spread_micro: Whole
+    grid_fee_ppm: Whole
+    trading_fee_ppm: Whole
+    wheeling_base_micro: Whole
+    wheeling_feeder_micro: Whole
+    wheeling_border_micro: Whole
+    tick_micro: Whole
+    order_wh_min: Whole
+    gate_ms: Whole
+    call_phase_ms: Whole
+    metering_deadline_ms: Whole
+    correction_ms: Whole
+    arrears_limit_micro: Whole
+
+
+class TimeInForce(IntEnum):
+    """How long what does not fill at once stays: until the gate, until its own time, or not at all."""
+
+    GOOD_TILL_GATE = 0
+    GOOD_TILL_TIME = 1
+    IMMEDIATE_OR_CANCEL = 2
+    FILL_OR_KILL = 3
+
+
+class MarketCode(IntEnum):
+    """Why the market says no."""
+
+    INTERVAL_NOT_OPEN = 300
+    GATE_CLOSED = 301
+    SIDE_UNKNOWN = 302
+    PRICE_OFF_TICK = 303
+    PRICE_OUT_OF_RANGE = 304
+    QUANTITY_TOO_SMALL = 305
+    QUANTITY_TOO_LARGE = 306
+    TIME_IN_FORCE_UNKNOWN = 307
+    EXPIRY_IN_PAST = 308
+    SOURCE_INVALID = 309
+    ORDER_EXISTS = 310
+    ORDER_UNKNOWN = 311
+    NOT_YOUR_PORTFOLIO = 312
+    NOT_ALLOWED_TO_TRADE = 313
+    POSITION_LIMIT = 314
+    FILL_OR_KILL_NOT_FILLED = 315
+    MINIMUM_NOT_FILLED = 316
+    POST_ONLY_WOULD_TRADE = 317
+    OPTIONS_CONFLICT = 318
+    CANCELLED_IN_THIS_BLOCK = 319
+    ARREARS_TOO_HIGH = 320
+    TERMS_INVALID = 321
+    NOTHING_TO_AMEND = 322
+
+
+class PlaceOrder(Message, frozen=True, tag=0x60):
+    """Buy or sell energy of one delivery interval.
+
+    `source`: of a sell order, its source; of a buy order, the bit mask of sources it accepts (any: 127).
+    `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not fill at once is
+    cancelled; then `price_micro` is 0. `minimum_wh` fills at once or the order is refused; 0 for none.
+    `good_till_ms` is 0 unless the order is good till time.
+    Receipt: place, filled Wh, resting Wh.
+    """
+
+    portfolio: Pseudonym
+    client_id: ClientId
+    interval: Interval32
+    side: Small
+    price_micro: Whole
+    quantity_wh: Whole
+    source: Small
+    time_in_force: Small
+    good_till_ms: Whole
+    minimum_wh: Whole
+    post_only: bool
+    market: bool
+
+
+class CancelOrder(Message, frozen=True, tag=0x61):
+    """Take an open order back. Receipt: Wh that were still open."""
+
+    client_id: ClientId
+
+
+class AmendOrder(Message, frozen=True, tag=0x62):
+    """Change the limit or the open quantity. A smaller quantity at the same limit keeps the place; anything
+    else goes to the back of the queue as a new order would. Receipt as for a placement."""
+
+    client_id: ClientId
+    price_micro: Whole
+    remaining_wh: Whole
+
+
+class SetTerms(Message, frozen=True, tag=0x63):
+    """The operator sets new parameters, for intervals that have not opened yet."""
+
+    terms: Terms
+
+
+class SetHoliday(Message, frozen=True, tag=0x64):
+    """The operator declares a day (days since the epoch, Bangkok time) off-peak, or takes it back."""
+
+    day: Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+    holiday: bool

@@ -1,0 +1,213 @@
+"""Keys and records of the market."""
+
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Any
+
+from gridtokenx.ledger.account import ACCOUNT_BYTES
+from gridtokenx.ledger.codec import Record
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.state import Index, State, Table
+from gridtokenx.ledger.transaction import AccountId, Small, Whole
+from gridtokenx.modules.identity.messages import Feeder16, Pseudonym
+from gridtokenx.modules.market.messages import ClientId, Interval32, Terms
+
+
+class Phase(IntEnum):
+    """Of a delivery interval. Orders are refused by time, not by phase."""
+
+    TRADING = 0
+    CLOSED = 1
+
+
+class TermsVersion(Record, frozen=True):
+    """The version that intervals open with from now on."""
+
+    version: Whole
+
+
+class Interval(Record, frozen=True):
+    """A delivery interval that is, or was, open. Prices in millionths of a WATT per kWh."""
+
+    terms: Whole
+    tariff_micro: Whole
+    gate_ms: Whole
+    phase: Small
+
+
+class Order(Record, frozen=True):
+    """An open order. Its key is account ‖ client id. A seller's `source` is one source; a buyer's is a
+    bit mask of the sources it accepts. `price_micro` is the limit: what a seller gets in its zone, what a
+    buyer pays delivered. `place` is its rank in time."""
+
+    portfolio: Pseudonym
+    participant: Pseudonym
+    interval: Interval32
+    side: Small
+    price_micro: Whole
+    remaining_wh: Whole
+    source: Small
+    feeder: Feeder16
+    place: Whole
+    expires_ms: Whole
+    quantity_wh: Whole
+
+
+class Position(Record, frozen=True):
+    """What a portfolio did in one interval. Key: interval ‖ portfolio. `purchase_cost_micro` is held of
+    the account until settlement, and so is `collateral_micro`."""
+
+    sold_wh: Whole
+    bought_wh: Whole
+    open_sell_wh: Whole
+    open_buy_wh: Whole
+    sale_value_micro: Whole
+    sale_fee_micro: Whole
+    purchase_value_micro: Whole
+    purchase_cost_micro: Whole
+    collateral_micro: Whole
+
+
+class Due(Record, frozen=True):
+    """What trades of an interval owe to a payee other than the seller. Key: interval ‖ account."""
+
+    amount_micro: Whole
+
+
+class SkyMonth(Record, frozen=True):
+    """Most that PV can do, per mille of its capacity, for each quarter-hour of a day (Bangkok time)."""
+
+    per_mille: tuple[Whole, ...]
+
+
+class Holiday(Record, frozen=True):
+    """A day that is off-peak all day. Key: days since the epoch in Bangkok time."""
+
+
+class Trade(Record, frozen=True):
+    """One fill, as it stands under the trades root of its block."""
+
+    interval: Interval32
+    buyer: AccountId
+    buyer_order: ClientId
+    seller: AccountId
+    seller_order: ClientId
+    quantity_wh: Whole
+    price_micro: Whole
+    wheeling_micro: Whole
+    taker_side: Small
+    source: Small
+
+
+TERMS: Table[Terms] = Table(0x60, "terms", Terms)
+TERMS_VERSION: Table[TermsVersion] = Table(0x61, "terms_version", TermsVersion)
+INTERVALS: Table[Interval] = Table(0x62, "intervals", Interval)
+ORDERS: Table[Order] = Table(0x63, "orders", Order)
+POSITIONS: Table[Position] = Table(0x64, "positions", Position)
+DUES: Table[Due] = Table(0x65, "dues", Due)
+SKY: Table[SkyMonth] = Table(0x66, "sky", SkyMonth)
+HOLIDAYS: Table[Holiday] = Table(0x67, "holidays", Holiday)
+
+OPEN_DAY = 0x60
+CLOSE_GATE = 0x61
+EXPIRE_ORDER = 0x62
+METERING_DEADLINE = 0x63
+INTERVAL_FINAL = 0x64
+"""Kinds of scheduled work; settlement answers the last two."""
+
+EMPTY_POSITION = Position(0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def order_key(account: bytes, client_id: bytes) -> bytes:
+    """Account ‖ client id."""
+    return account + client_id
+
+
+def account_of_order(key: bytes) -> bytes:
+    """The account part of an order's key."""
+    return key[:ACCOUNT_BYTES]
+
+
+def client_id_of_order(key: bytes) -> bytes:
+    """The client id part of an order's key."""
+    return key[ACCOUNT_BYTES:]
+
+
+def position_key(interval: int, portfolio: bytes) -> bytes:
+    """Interval ‖ portfolio."""
+    return interval_key(interval) + portfolio
+
+
+def terms_key(version: int) -> bytes:
+    """Four bytes, big-endian."""
+    return version.to_bytes(4, "big")
+
+
+def sky_key(zone: int, month: int) -> bytes:
+    """Zone ‖ month (1 to 12)."""
+    return bytes([zone, month])
+
+
+def day_key(day: int) -> bytes:
+    """Days since the epoch, four bytes, big-endian."""
+    return day.to_bytes(4, "big")
+
+
+class KeysByInterval:
+    """The second halves of the keys of a table keyed by interval ‖ something; derived from the table, and
+    journaled as it is."""
+
+    def __init__(self, table: Table[Any], state: State) -> None:
+        self.table = table
+        self.by_interval: dict[int, dict[bytes, None]] = {}
+        for key in state.rows[table.prefix]:
+            self._insert(int.from_bytes(key[:4], "big"), key[4:])
+
+    def put(self, state: State, interval: int, rest: bytes, record: Record) -> None:
+        """Write the record, and remember its key if it is new."""
+        key = interval_key(interval) + rest
+        if state.get(self.table, key) is None:
+            state.undo.append((self._discard, interval, rest))
+            self._insert(interval, rest)
+        state.put(self.table, key, record)
+
+    def delete(self, state: State, interval: int, rest: bytes) -> None:
+        """Delete the record, and forget its key."""
+        state.delete(self.table, interval_key(interval) + rest)
+        state.undo.append((self._insert, interval, rest))
+        self._discard(interval, rest)
+
+    def of(self, interval: int) -> list[bytes]:
+        """In key order."""
+        return sorted(self.by_interval.get(interval, ()))
+
+    def _insert(self, interval: int, rest: bytes) -> None:
+        self.by_interval.setdefault(interval, {})[rest] = None
+
+    def _discard(self, interval: int, rest: bytes) -> None:
+        own = self.by_interval[interval]
+        del own[rest]
+        if not own:
+            del self.by_interval[interval]
+
+
+POSITIONS_BY_INTERVAL: Index[KeysByInterval] = Index(
+    "positions_by_interval", lambda state: KeysByInterval(POSITIONS, state)
+)
+DUES_BY_INTERVAL: Index[KeysByInterval] = Index("dues_by_interval", lambda state: KeysByInterval(DUES, state))
+
+
+def invariants(state: State) -> Iterator[str]:
+    """Each position's open quantities are the sums of its open orders."""
+    open_wh: dict[tuple[bytes, int], int] = {}
+    for key, order in state.items(ORDERS):
+        own = (position_key(order.interval, order.portfolio), order.side)
+        open_wh[own] = open_wh.get(own, 0) + order.remaining_wh
+        if order.remaining_wh <= 0:
+            yield f"order {key.hex()} is open with nothing left"
+    for key, position in state.items(POSITIONS):
+        wanted = (open_wh.pop((key, 0), 0), open_wh.pop((key, 1), 0))
+        if wanted != (position.open_buy_wh, position.open_sell_wh):
+            yield f"position {key.hex()} and its open orders disagree"
+    for key, side in sorted(open_wh):
+        yield f"orders without a position: {key.hex()} side {side}"

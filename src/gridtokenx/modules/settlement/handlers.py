@@ -1,0 +1,229 @@
+"""The rules of settlement: from the last reading, or the deadline, to the last payment.
+
+Stages, each a queue over blocks: *computing* (registers frozen, a statement for each portfolio, sum checked, no
+money moved), *collecting* (holds become payments into the clearing account), *paying* (out of it to sellers and
+payees; the difference to the meter with the residual supplier). An item that fails is set aside: it keeps its
+holds, the others are paid, and the clearing account shows the difference.
+"""
+
+from bisect import bisect_right
+
+import msgspec
+
+from gridtokenx.ledger import schedule
+from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.module import Module
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import PORTFOLIOS, holder_of
+from gridtokenx.modules.market.state import (
+    DUES,
+    DUES_BY_INTERVAL,
+    INTERVAL_FINAL,
+    INTERVALS,
+    METERING_DEADLINE,
+    POSITIONS,
+    POSITIONS_BY_INTERVAL,
+    KeysByInterval,
+)
+from gridtokenx.modules.settlement.compute import freeze_registers, make_statement
+from gridtokenx.modules.settlement.messages import CorrectReading, SettlementCode, SubmitReadings
+from gridtokenx.modules.settlement.money import settle_residual
+from gridtokenx.modules.settlement.readings import correct_reading, is_complete, may_settle, submit_readings
+from gridtokenx.modules.settlement.state import (
+    LAST_MEASURED,
+    PAYABLES,
+    PORTFOLIO_LIST,
+    REGISTERS,
+    REGISTERS_BY_INTERVAL,
+    SAME_QUARTER,
+    SETTLE,
+    SETTLEMENTS,
+    STATEMENTS,
+    STATEMENTS_BY_INTERVAL,
+    Stage,
+    invariants,
+    settlement_of,
+)
+from gridtokenx.modules.tokens.state import capture, pay, release
+
+ITEMS_PER_STEP = 500
+"""Portfolios that one scheduled step settles."""
+
+
+def metering_deadline(state: State, context: Context, key: bytes) -> int:
+    """Scheduled 30 minutes after delivery: settle with what came, if it has not begun. While the interval before
+    is still computing it waits its turn."""
+    interval = int.from_bytes(key, "big")
+    if settlement_of(state, interval).stage != Stage.METERING:
+        return 1
+    if not may_settle(state, interval):
+        schedule.add(state, context.time_ms + 1, METERING_DEADLINE, key)
+        return 1
+    schedule.add(state, context.time_ms, SETTLE, key)
+    return 1
+
+
+def settle(state: State, context: Context, key: bytes) -> int:
+    """One step of the interval's present stage; schedules the next step."""
+    interval = int.from_bytes(key, "big")
+    stage = settlement_of(state, interval).stage
+    if stage == Stage.METERING:
+        _advance(state, interval, Stage.COMPUTING)
+    elif stage == Stage.SETTLED:
+        return 1
+    stage = settlement_of(state, interval).stage
+    work, queue = _WORK[stage], _queue(state, interval, stage)
+    cursor = settlement_of(state, interval).cursor
+    start = bisect_right(queue, cursor)
+    todo = queue[start : start + ITEMS_PER_STEP]
+    for item in todo:
+        schedule.guard(state, context, SETTLE, key + item, work)
+    if len(todo) == ITEMS_PER_STEP:
+        changed = msgspec.structs.replace(settlement_of(state, interval), cursor=todo[-1])
+        state.put(SETTLEMENTS, key, changed)
+    else:
+        _finish_stage(state, context, interval, stage)
+    schedule.add(state, context.time_ms, SETTLE, key)
+    return len(todo) + 1
+
+
+def _advance(state: State, interval: int, stage: Stage) -> None:
+    changed = msgspec.structs.replace(settlement_of(state, interval), stage=stage, cursor=b"")
+    state.put(SETTLEMENTS, interval_key(interval), changed)
+
+
+def _queue(state: State, interval: int, stage: int) -> list[bytes]:
+    """What the stage works off, in key order."""
+    if stage == Stage.COMPUTING:
+        return state.index(PORTFOLIO_LIST).current(state)
+    if stage == Stage.COLLECTING:
+        return state.index(POSITIONS_BY_INTERVAL).of(interval)
+    return state.index(STATEMENTS_BY_INTERVAL).of(interval)
+
+
+def _compute(state: State, context: Context, item: bytes) -> None:
+    """Freeze the registers, write the statement, add to the sums."""
+    interval, portfolio = _split(item)
+    freeze_registers(state, interval, portfolio)
+    statement = make_statement(state, interval, portfolio)
+    if statement is None:
+        return
+    state.index(STATEMENTS_BY_INTERVAL).put(state, interval, portfolio, statement)
+    current = settlement_of(state, interval)
+    changed = msgspec.structs.replace(
+        current,
+        paid_in_micro=current.paid_in_micro + statement.purchase_cost_micro,
+        paid_out_micro=current.paid_out_micro + statement.sale_proceeds_micro,
+    )
+    state.put(SETTLEMENTS, interval_key(interval), changed)
+    context.metered_import_wh += statement.import_wh
+    context.metered_export_wh += statement.export_wh
+
+
+def _collect(state: State, context: Context, item: bytes) -> None:
+    """The buyer's hold becomes a payment into the clearing account, the seller's collateral is released."""
+    _, portfolio = _split(item)
+    position = state.rows[POSITIONS.prefix][item]
+    account_id = state.rows[PORTFOLIOS.prefix][portfolio].account
+    capture(state, account_id, holder_of(state, RoleName.CLEARING), position.purchase_cost_micro)
+    release(state, account_id, position.collateral_micro)
+
+
+def _pay(state: State, context: Context, item: bytes) -> None:
+    """Proceeds out of the clearing account; then the difference to the meter with the residual supplier."""
+    _, portfolio = _split(item)
+    statement = state.rows[STATEMENTS.prefix][item]
+    account_id = state.rows[PORTFOLIOS.prefix][portfolio].account
+    pay(state, holder_of(state, RoleName.CLEARING), account_id, statement.sale_proceeds_micro)
+    settle_residual(state, account_id, statement.charge_micro, statement.credit_micro)
+    context.settled_wh += statement.sold_wh
+    context.settled_micro += statement.purchase_cost_micro
+
+
+def _pay_due(state: State, context: Context, item: bytes) -> None:
+    """Fees and wheeling out of the clearing account."""
+    due = state.rows[DUES.prefix][item]
+    pay(state, holder_of(state, RoleName.CLEARING), item[4:], due.amount_micro)
+
+
+_WORK = {Stage.COMPUTING: _compute, Stage.COLLECTING: _collect, Stage.PAYING: _pay}
+
+
+def _finish_stage(state: State, context: Context, interval: int, stage: int) -> None:
+    if stage == Stage.COMPUTING:
+        check_sum_zero(state, interval)
+        _advance(state, interval, Stage.COLLECTING)
+        following = settlement_of(state, interval + 1).stage
+        if following == Stage.METERING and is_complete(state, interval + 1):
+            schedule.add(state, context.time_ms, SETTLE, interval_key(interval + 1))
+    elif stage == Stage.COLLECTING:
+        _advance(state, interval, Stage.PAYING)
+    else:
+        key = interval_key(interval)
+        for payee in state.index(DUES_BY_INTERVAL).of(interval):
+            schedule.guard(state, context, SETTLE, key + payee, _pay_due)
+        _advance(state, interval, Stage.SETTLED)
+
+
+def check_sum_zero(state: State, interval: int) -> None:
+    """What buyers pay in is what sellers and payees get out, to the last unit; else `SUM_NOT_ZERO`, and the
+    interval waits for people with all its holds in place."""
+    settlement = settlement_of(state, interval)
+    dues = state.rows[DUES.prefix]
+    key = interval_key(interval)
+    owed_micro = sum(dues[key + payee].amount_micro for payee in state.index(DUES_BY_INTERVAL).of(interval))
+    if settlement.paid_in_micro != settlement.paid_out_micro + owed_micro:
+        raise Rejected(SettlementCode.SUM_NOT_ZERO, f"interval {interval}")
+
+
+def _split(item: bytes) -> tuple[int, bytes]:
+    return int.from_bytes(item[:4], "big"), item[4:]
+
+
+def interval_final(state: State, context: Context, key: bytes) -> int:
+    """Scheduled at the end of the correction window: forget the interval, some hundred records a step. Its
+    registers stay until the next interval has ended too, whose energy starts there."""
+    interval = int.from_bytes(key, "big")
+    if settlement_of(state, interval).stage != Stage.SETTLED:
+        schedule.add(state, context.time_ms + RETRY_MS, INTERVAL_FINAL, key)
+        return 1
+    used = 0
+    for index, number in (
+        (state.index(STATEMENTS_BY_INTERVAL), interval),
+        (state.index(POSITIONS_BY_INTERVAL), interval),
+        (state.index(DUES_BY_INTERVAL), interval),
+        (state.index(REGISTERS_BY_INTERVAL), interval - 1),
+    ):
+        used += _delete_some(state, index, number, ITEMS_PER_STEP - used)
+        if used >= ITEMS_PER_STEP:
+            schedule.add(state, context.time_ms, INTERVAL_FINAL, key)
+            return used
+    if state.get(SETTLEMENTS, key) is not None:
+        state.delete(SETTLEMENTS, key)
+    state.delete(INTERVALS, key)
+    return used + 1
+
+
+RETRY_MS = 60_000
+"""How long a final step waits for a settlement that is behind."""
+
+
+def _delete_some(state: State, index: KeysByInterval, interval: int, count_max: int) -> int:
+    doomed = index.of(interval)[:count_max]
+    for rest in doomed:
+        index.delete(state, interval, rest)
+    return len(doomed)
+
+
+MODULE = Module(
+    name="settlement",
+    codes=SettlementCode,
+    tables=(REGISTERS, LAST_MEASURED, SAME_QUARTER, SETTLEMENTS, STATEMENTS, PAYABLES),
+    handlers={SubmitReadings: submit_readings, CorrectReading: correct_reading},
+    scheduled={METERING_DEADLINE: metering_deadline, SETTLE: settle, INTERVAL_FINAL: interval_final},
+    indexes=(REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL, PORTFOLIO_LIST),
+    invariants=invariants,
+)

@@ -1,0 +1,178 @@
+"""Keys and records of settlement."""
+
+from collections.abc import Iterator
+from enum import IntEnum
+
+from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.codec import Record
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.state import Index, State, Table
+from gridtokenx.ledger.transaction import Small, Whole
+from gridtokenx.modules.identity.state import PORTFOLIOS
+from gridtokenx.modules.market.holds import order_hold_micro
+from gridtokenx.modules.market.state import (
+    INTERVALS,
+    ORDERS,
+    POSITIONS,
+    TERMS,
+    KeysByInterval,
+    account_of_order,
+    terms_key,
+)
+from gridtokenx.modules.tokens.state import REDEMPTIONS
+
+
+class Quality(IntEnum):
+    """Where a register value comes from."""
+
+    MEASURED = 0
+    ESTIMATED = 1
+    CORRECTED = 2
+
+
+class Stage(IntEnum):
+    """How far an interval's settlement is. Each stage is a queue over blocks."""
+
+    METERING = 0
+    COMPUTING = 1
+    COLLECTING = 2
+    PAYING = 3
+    SETTLED = 4
+
+
+class Registers(Record, frozen=True):
+    """A meter's cumulative registers at the end of an interval. Never falls: where a measured value lies below an
+    earlier estimate, the estimate stands until consumption has caught up. Key: interval ‖ meter."""
+
+    import_wh: Whole
+    export_wh: Whole
+    quality: Small
+
+
+class LastMeasured(Record, frozen=True):
+    """The newest registers that a meter itself reported. Key: meter."""
+
+    interval: Whole
+    import_wh: Whole
+    export_wh: Whole
+
+
+class SameQuarter(Record, frozen=True):
+    """Import in the same quarter-hour of the last days, for estimates. Key: meter ‖ quarter (one byte).
+    `energies_wh` ends with that of `last_day` (days since the epoch) and has at most seven."""
+
+    last_day: Whole
+    energies_wh: tuple[Whole, ...]
+
+
+class Settlement(Record, frozen=True):
+    """Progress of one interval. Key: interval. `cursor` is the last portfolio done in this stage. The sums are what
+    buyers pay in and what sellers get out."""
+
+    stage: Small
+    readings: Whole
+    cursor: bytes
+    paid_in_micro: Whole
+    paid_out_micro: Whole
+
+
+class Statement(Record, frozen=True):
+    """The result for one portfolio and interval. Key: interval ‖ portfolio. `purchase_cost_micro` and
+    `sale_proceeds_micro` are the trades; charge and credit are with the residual supplier."""
+
+    import_wh: Whole
+    export_wh: Whole
+    sold_wh: Whole
+    bought_wh: Whole
+    undelivered_wh: Whole
+    unused_wh: Whole
+    other_import_wh: Whole
+    other_export_wh: Whole
+    purchase_cost_micro: Whole
+    sale_proceeds_micro: Whole
+    charge_micro: Whole
+    credit_micro: Whole
+    quality: Small
+
+
+class Payable(Record, frozen=True):
+    """What the residual supplier could not pay yet. Key: account."""
+
+    amount_micro: Whole
+
+
+REGISTERS: Table[Registers] = Table(0x70, "registers", Registers)
+LAST_MEASURED: Table[LastMeasured] = Table(0x71, "last_measured", LastMeasured)
+SAME_QUARTER: Table[SameQuarter] = Table(0x72, "same_quarter", SameQuarter)
+SETTLEMENTS: Table[Settlement] = Table(0x73, "settlements", Settlement)
+STATEMENTS: Table[Statement] = Table(0x74, "statements", Statement)
+PAYABLES: Table[Payable] = Table(0x75, "payables", Payable)
+
+SETTLE = 0x70
+"""Kind of scheduled work: one step of an interval's settlement."""
+
+NEW_SETTLEMENT = Settlement(Stage.METERING, 0, b"", 0, 0)
+
+REGISTERS_BY_INTERVAL: Index[KeysByInterval] = Index(
+    "registers_by_interval", lambda state: KeysByInterval(REGISTERS, state)
+)
+STATEMENTS_BY_INTERVAL: Index[KeysByInterval] = Index(
+    "statements_by_interval", lambda state: KeysByInterval(STATEMENTS, state)
+)
+
+
+class PortfolioList:
+    """All portfolios in key order. They are never deleted, and hooks read the list only between transactions, so
+    their number tells whether it is current."""
+
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+
+    def current(self, state: State) -> list[bytes]:
+        """Sorted anew only after a registration."""
+        rows = state.rows[PORTFOLIOS.prefix]
+        if len(self.keys) != len(rows):
+            self.keys = sorted(rows)
+        return self.keys
+
+
+PORTFOLIO_LIST: Index[PortfolioList] = Index("portfolio_list", lambda state: PortfolioList())
+
+
+def settlement_of(state: State, interval: int) -> Settlement:
+    """The progress record, or that of an interval of which nothing has been heard."""
+    return state.get(SETTLEMENTS, interval_key(interval)) or NEW_SETTLEMENT
+
+
+def invariants(state: State) -> Iterator[str]:
+    """Each account's hold is the sum of its open orders, unsettled trades, collateral and redemptions; contract,
+    residual and imbalance add up to the meter."""
+    held: dict[bytes, int] = {}
+    for key, order in state.items(ORDERS):
+        interval = state.rows[INTERVALS.prefix][interval_key(order.interval)]
+        terms = state.rows[TERMS.prefix][terms_key(interval.terms)]
+        amount = order_hold_micro(terms, interval, order, order.remaining_wh)
+        account = account_of_order(key)
+        held[account] = held.get(account, 0) + amount
+    for key, position in state.items(POSITIONS):
+        account = state.rows[PORTFOLIOS.prefix][key[4:]].account
+        if not is_collected(state, key):
+            held[account] = held.get(account, 0) + position.purchase_cost_micro + position.collateral_micro
+    for key, redemption in state.items(REDEMPTIONS):
+        held[key[:32]] = held.get(key[:32], 0) + redemption.amount_micro
+    for key, record in state.items(ACCOUNTS):
+        if record.held_micro != held.get(key, 0):
+            yield f"account {key.hex()} holds {record.held_micro}, its orders and trades need {held.get(key, 0)}"
+    for key, line in state.items(STATEMENTS):
+        explained = line.sold_wh - line.bought_wh - line.undelivered_wh + line.unused_wh
+        explained += line.other_export_wh - line.other_import_wh
+        if explained != line.export_wh - line.import_wh:
+            yield f"statement {key.hex()} does not add up to its meter"
+
+
+def is_collected(state: State, position: bytes) -> bool:
+    """Whether the holds of a position (interval ‖ portfolio) have become payments."""
+    settlement = state.get(SETTLEMENTS, position[:4])
+    if settlement is None or settlement.stage < Stage.COLLECTING:
+        return False
+    return settlement.stage > Stage.COLLECTING or position[4:] <= settlement.cursor
