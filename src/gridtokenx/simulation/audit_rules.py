@@ -1,0 +1,185 @@
+"""The auditor's own arithmetic, written from the market rules and not from the ledger's code.
+
+All in whole units: Wh, millionths of a WATT, millionths of a WATT per kWh. `down` and `up` say where a division
+loses what, so each formula can be read against its line in `docs/market-rules.md`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from gridtokenx.modules.identity.state import Feeder, Zone
+from gridtokenx.modules.market.messages import Terms
+from gridtokenx.modules.market.state import Position
+from gridtokenx.modules.settlement.state import Registers, Statement
+
+BANGKOK = timezone(timedelta(hours=7))
+QUARTER_SECONDS = 900
+
+
+def down(numerator: int, denominator: int) -> int:
+    """A quotient that loses its fraction; for amounts that are never negative."""
+    quotient, _ = divmod(numerator, denominator)
+    return quotient
+
+
+def up(numerator: int, denominator: int) -> int:
+    """A quotient in which a fraction counts as a whole."""
+    quotient, rest = divmod(numerator, denominator)
+    return quotient + (1 if rest else 0)
+
+
+def buyers_escrow(terms: Terms, limit_micro: int, energy_wh: int) -> int:
+    """Limit x quantity, and both fees as if all of it were energy value."""
+    worst = down(limit_micro * energy_wh, 1_000)
+    return worst + down(worst * terms.grid_fee_ppm, 10**6) + down(worst * terms.trading_fee_ppm, 10**6)
+
+
+def sellers_collateral(terms: Terms, tariff_micro: int, price_micro: int, energy_wh: int) -> int:
+    """What the tariff exceeds the price by, and the spread, rounded up; and the trading fee."""
+    beyond = tariff_micro - price_micro if tariff_micro > price_micro else 0
+    fee = down(down(price_micro * energy_wh, 1_000) * terms.trading_fee_ppm, 10**6)
+    return up((beyond + terms.undelivered_spread_micro) * energy_wh, 1_000) + fee
+
+
+@dataclass(frozen=True)
+class TradeMoney:
+    """Who pays and gets what in one trade."""
+
+    value: int
+    grid_fee: int
+    trading_fee: int
+    wheeling_base: int
+    wheeling_feeder: int
+    wheeling_borders: int
+
+    @property
+    def wheeling(self) -> int:
+        """All of it."""
+        return self.wheeling_base + self.wheeling_feeder + self.wheeling_borders
+
+    @property
+    def buyer_pays(self) -> int:
+        """Energy, grid fee, its own trading fee and wheeling."""
+        return self.value + self.grid_fee + self.trading_fee + self.wheeling
+
+    @property
+    def to_sellers_distributor(self) -> int:
+        """Half of the feeder's part; an odd millionth stays with the buyer's distributor."""
+        return self.wheeling_feeder // 2
+
+    @property
+    def to_buyers_distributor(self) -> int:
+        """Grid fee, the base of wheeling, and the rest of the feeder's part."""
+        return self.grid_fee + self.wheeling_base + self.wheeling_feeder - self.to_sellers_distributor
+
+
+def trade_money(terms: Terms, price_micro: int, energy_wh: int, same_feeder: bool, borders: int) -> TradeMoney:
+    """The money of one trade between two feeders."""
+    value = down(price_micro * energy_wh, 1_000)
+    return TradeMoney(
+        value,
+        down(value * terms.grid_fee_ppm, 10**6),
+        down(value * terms.trading_fee_ppm, 10**6),
+        down(terms.wheeling_base_micro * energy_wh, 1_000),
+        0 if same_feeder else down(terms.wheeling_feeder_micro * energy_wh, 1_000),
+        down(terms.wheeling_border_micro * borders * energy_wh, 1_000),
+    )
+
+
+def wheeling_per_kwh(terms: Terms, same_feeder: bool, borders: int) -> int:
+    """What a buyer pays for the way, in millionths per kWh."""
+    feeder = 0 if same_feeder else terms.wheeling_feeder_micro
+    return terms.wheeling_base_micro + feeder + terms.wheeling_border_micro * borders
+
+
+class Map:
+    """How many borders lie between two feeders: a breadth-first search over the zones, once a pair."""
+
+    def __init__(self, zones: Mapping[bytes, Zone], feeders: Mapping[bytes, Feeder]) -> None:
+        self._zones = zones
+        self._feeders = feeders
+        self._known: dict[tuple[int, int], int | None] = {}
+
+    def distributor(self, feeder: int) -> bytes:
+        """The account of the distributor whose zone the feeder lies in."""
+        return self._zones[bytes([self._zone(feeder)])].distributor
+
+    def borders(self, one: int, other: int) -> int | None:
+        """0 inside a zone; None where no way leads."""
+        pair = self._zone(one), self._zone(other)
+        if pair not in self._known:
+            self._known[pair] = self._search(*pair)
+        return self._known[pair]
+
+    def _zone(self, feeder: int) -> int:
+        return self._feeders[feeder.to_bytes(2, "big")].zone
+
+    def _search(self, start: int, goal: int) -> int | None:
+        reached, front, borders = {start}, [start], 0
+        while front:
+            if goal in front:
+                return borders
+            beyond = {n for zone in front for n in self._zones[bytes([zone])].neighbours} - reached
+            reached |= beyond
+            front, borders = sorted(beyond), borders + 1
+        return None
+
+
+def bangkok(interval: int) -> datetime:
+    """When delivery begins, on a clock in Bangkok."""
+    return datetime.fromtimestamp(interval * QUARTER_SECONDS, UTC).astimezone(BANGKOK)
+
+
+def quarter_hour(interval: int) -> int:
+    """0 to 95."""
+    clock = bangkok(interval)
+    return clock.hour * 4 + clock.minute // 15
+
+
+def metered(before: Registers | None, now: Registers | None) -> tuple[int, int]:
+    """(import, export) between two register readings; registers never fall, and an unknown start counts 0."""
+    if before is None or now is None:
+        return 0, 0
+    return max(now.import_wh - before.import_wh, 0), max(now.export_wh - before.export_wh, 0)
+
+
+def expected_statement(
+    terms: Terms, tariff_micro: int, position: Position, import_wh: int, export_wh: int, quality: int
+) -> Statement:
+    """Contract against meter, by the money table of the market rules."""
+    contracted = position.sold_wh - position.bought_wh
+    delivered = export_wh - import_wh
+    undelivered = max(0, min(contracted, contracted - delivered))
+    unused = max(0, min(-contracted, delivered - contracted))
+    # What is left of the difference is residual: one way by the sum, and both ways where the meter counted both
+    # beyond the contract, so that a site without trades pays for all it took and earns on all it gave.
+    rest = delivered - contracted + undelivered - unused
+    beyond_sale = max(0, export_wh - max(0, contracted))
+    beyond_purchase = max(0, import_wh - max(0, -contracted))
+    both_ways = min(beyond_sale, beyond_purchase)
+    other_export = both_ways + max(0, rest)
+    other_import = both_ways + max(0, -rest)
+    average_sale = down(position.sale_value_micro * 1_000, position.sold_wh) if position.sold_wh else 0
+    average_purchase = (
+        down(position.purchase_value_micro * 1_000, position.bought_wh) if position.bought_wh else 0
+    )
+    undelivered_price = max(tariff_micro, average_sale) + terms.undelivered_spread_micro
+    unused_price = max(0, min(terms.buy_back_micro, average_purchase) - terms.unused_spread_micro)
+    charge = down(undelivered * undelivered_price, 1_000) + down(other_import * tariff_micro, 1_000)
+    credit = down(unused * unused_price, 1_000) + down(other_export * terms.buy_back_micro, 1_000)
+    return Statement(
+        import_wh,
+        export_wh,
+        position.sold_wh,
+        position.bought_wh,
+        undelivered,
+        unused,
+        other_import,
+        other_export,
+        position.purchase_cost_micro,
+        position.sale_value_micro - position.sale_fee_micro,
+        charge,
+        credit,
+        quality,
+    )

@@ -1,0 +1,247 @@
+"""The consortium genesis of a scenario: organisations, zones, homes, terms, all signed for by development keys.
+
+`make_genesis` is a pure function of the scenario: the same file gives the same bytes everywhere.
+"""
+
+from typing import NamedTuple
+
+from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, WATT, GenesisBuilder
+from gridtokenx.client.keys import PrivateKey
+from gridtokenx.client.wallet import Wallet
+from gridtokenx.client.transactions import KeyList, SignedTransaction, sign
+from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.quantities import INTERVAL_MS
+from gridtokenx.modules.identity.messages import SOURCES, Kyc, Licence, RoleName, Source
+from gridtokenx.modules.identity.state import Participant
+from gridtokenx.modules.market import calendar
+from gridtokenx.modules.market.messages import Terms
+from gridtokenx.simulation.development_keys import development_key, development_pseudonym
+from gridtokenx.simulation.observation import MarketTerms
+from gridtokenx.simulation.scenario import Scenario, ScenarioError, Site
+
+ZONES = ("Bangkok", "Central", "North", "Northeast", "East", "West", "South")
+"""Bidding zones, numbered from 1. Bangkok is the area of MEA: Bangkok, Nonthaburi, Samut Prakan."""
+
+NEIGHBOURS = {
+    "Bangkok": ("Central", "East", "West"),
+    "Central": ("Bangkok", "North", "Northeast", "East", "West"),
+    "North": ("Central", "Northeast", "West"),
+    "Northeast": ("Central", "North", "East"),
+    "East": ("Bangkok", "Central", "Northeast"),
+    "West": ("Bangkok", "Central", "North", "South"),
+    "South": ("West",),
+}
+"""Zones whose provinces share a land border (regions by NESDC, both Norths as one)."""
+
+FEEDER = 1
+SUPPLIER_WATT = 10_000_000
+"""What the residual supplier has to pay for surplus with, until customers' bills come in."""
+
+BANK_SIGNERS, BANK_THRESHOLD = 3, 2
+
+ROLES = {
+    RoleName.REGISTRAR: "registrar",
+    RoleName.OPERATOR: "operator",
+    RoleName.FEE_POOL: "fee-pool",
+    RoleName.RESIDUAL_SUPPLIER: "residual-supplier",
+    RoleName.TRANSMISSION: "egat",
+    RoleName.CLEARING: "clearing",
+}
+"""Who holds which office. Besides them: the bank, the attester, and the distributors MEA and PEA."""
+
+COLLECTOR = "meter-collector"
+"""Carries the readings that meters signed; an account of MEA."""
+
+
+class OwnedAccount(NamedTuple):
+    """An account, and the keys that sign for it by the name that people give them."""
+
+    account: bytes
+    participant: bytes
+    threshold: int
+    keys: dict[str, PrivateKey]
+
+    def wallet(self) -> Wallet:
+        """A new wallet with all the keys at hand; its nonces are not known yet."""
+        return Wallet(list(self.keys.values()), self._key_list(), self.account)
+
+    def sign(self, chain: str, nonce: int, expires_ms: int, message: Message) -> SignedTransaction:
+        """A transaction of one message, by as many keys as the account needs."""
+        signers = list(self.keys.values())[: self.threshold]
+        return sign(chain, self.account, nonce, expires_ms, [message], self._key_list(), signers)
+
+    def _key_list(self) -> KeyList:
+        return KeyList.of([key.public_key for key in self.keys.values()], self.threshold)
+
+
+class Connection(NamedTuple):
+    """A site as the ledger knows it: portfolio, site and meter share one pseudonym."""
+
+    site: Site
+    owner: OwnedAccount
+    portfolio: bytes
+    meter_key: PrivateKey
+
+
+class ScenarioGenesis(NamedTuple):
+    """The genesis bytes, and who is who in them. `first_metered` is the first interval that opened at all."""
+
+    data: bytes
+    chain: str
+    time_ms: int
+    node_id: bytes
+    node_key: PrivateKey
+    organisations: dict[str, OwnedAccount]
+    connections: dict[str, Connection]
+    first_metered: int
+
+
+def terms_of_scenario(scenario: Scenario) -> Terms:
+    """The market's terms: the defaults with the scenario's tariff.
+
+    Raises `ScenarioError` for on-peak hours that the ledger's calendar does not have.
+    """
+    tariff = scenario.tariff
+    hours = (calendar.ON_PEAK_FIRST_QUARTER // 4, (calendar.ON_PEAK_LAST_QUARTER + 1) // 4)
+    if (tariff.on_peak_from_hour, tariff.on_peak_to_hour) != hours:
+        raise ScenarioError(
+            f"{scenario.name}: tariff.on_peak_from_hour, on_peak_to_hour: the ledger's calendar has on-peak from "
+            f"{hours[0]} to {hours[1]}; give those hours"
+        )
+    values = {name: getattr(DEFAULT_TERMS, name) for name in DEFAULT_TERMS.__struct_fields__}
+    values |= {
+        "on_peak_micro": tariff.on_peak_micro,
+        "off_peak_micro": tariff.off_peak_micro,
+        "buy_back_micro": tariff.buy_back_micro,
+    }
+    return Terms(**values)
+
+
+def market_terms(scenario: Scenario) -> MarketTerms:
+    """The same terms as agents see them: everybody of a scenario is on one feeder."""
+    terms = terms_of_scenario(scenario)
+    return MarketTerms(
+        tariff=scenario.tariff,
+        tick_micro=terms.tick_micro,
+        order_wh_min=terms.order_wh_min,
+        gate_before_delivery_ms=terms.gate_ms,
+        wheeling_micro=terms.wheeling_base_micro,
+        grid_fee_millionths=terms.grid_fee_ppm,
+        trading_fee_millionths=terms.trading_fee_ppm,
+        imbalance_spread_micro=terms.undelivered_spread_micro,
+    )
+
+
+def make_genesis(scenario: Scenario) -> ScenarioGenesis:
+    """Build the chain's first state. Raises `ScenarioError` for a zone or hours that do not exist."""
+    seed = scenario.development_seed
+    chain = f"gridtokenx-{scenario.name}"[:64]
+    time_ms = scenario.clock_start_ms // INTERVAL_MS * INTERVAL_MS
+    terms = terms_of_scenario(scenario)
+    builder = GenesisBuilder(chain, time_ms, terms)
+    node_id, node_key = development_pseudonym(seed, "node-1"), development_key(seed, "node-1")
+    builder.add_node(node_id, node_key.public_key)
+    organisations = _add_organisations(builder, seed)
+    _add_zones(builder, organisations, scenario)
+    taken = set(organisations) | {name for owned in organisations.values() for name in owned.keys}
+    for site in scenario.sites:
+        if site.name in taken:
+            raise ScenarioError(f"{scenario.name}: site '{site.name}': an organisation has that name; choose another")
+    connections = {site.name: _add_site(builder, seed, site) for site in scenario.sites}
+    for day in sorted(scenario.tariff.holidays):
+        builder.add_holiday(day)
+    return ScenarioGenesis(
+        builder.finish(),
+        chain,
+        time_ms,
+        node_id,
+        node_key,
+        organisations,
+        connections,
+        (time_ms + terms.gate_ms) // INTERVAL_MS + 1,
+    )
+
+
+def _add_organisations(builder: GenesisBuilder, seed: str) -> dict[str, OwnedAccount]:
+    organisations = {
+        name: _add_organisation(builder, seed, name)
+        for name in (*ROLES.values(), "attester", "mea", "pea")
+        if name != "residual-supplier"
+    }
+    organisations["residual-supplier"] = _add_organisation(
+        builder, seed, "residual-supplier", balance_micro=SUPPLIER_WATT * WATT
+    )
+    organisations["bank"] = _add_organisation(builder, seed, "bank", BANK_SIGNERS, BANK_THRESHOLD)
+    organisations[COLLECTOR] = _add_account(
+        builder, seed, COLLECTOR, organisations["mea"].participant, signers=1, threshold=1, balance_micro=0
+    )
+    for role, name in ROLES.items():
+        builder.set_role(role, organisations[name].account)
+    builder.set_bank(organisations["bank"].account, organisations["attester"].account, 0)
+    return organisations
+
+
+def _add_organisation(
+    builder: GenesisBuilder,
+    seed: str,
+    name: str,
+    signers: int = 1,
+    threshold: int = 1,
+    balance_micro: int = 0,
+) -> OwnedAccount:
+    """A participant that does not trade, and its account."""
+    participant = development_pseudonym(seed, f"{name} organisation")
+    builder.add_participant(
+        participant, Participant(Licence.NONE, 0, Kyc.VERIFIED, FOREVER_MS, suspended=False, group=0, short_wh=0, long_wh=0)
+    )
+    return _add_account(builder, seed, name, participant, signers, threshold, balance_micro)
+
+
+def _add_account(
+    builder: GenesisBuilder,
+    seed: str,
+    name: str,
+    participant: bytes,
+    signers: int,
+    threshold: int,
+    balance_micro: int,
+) -> OwnedAccount:
+    names = [name] if signers == 1 else [f"{name}-{number}" for number in range(1, signers + 1)]
+    keys = {each: development_key(seed, f"{each} account") for each in names}
+    public_keys = [key.public_key for key in keys.values()]
+    account = builder.add_account(participant, public_keys, threshold, balance_micro)
+    return OwnedAccount(account, participant, threshold, keys)
+
+
+def _add_zones(
+    builder: GenesisBuilder, organisations: dict[str, OwnedAccount], scenario: Scenario
+) -> None:
+    """All seven zones; the scenario's one has the feeder and the sky table."""
+    if scenario.zone not in ZONES:
+        raise ScenarioError(f"{scenario.name}: zone: '{scenario.zone}' is unknown; give one of {', '.join(ZONES)}")
+    for number, name in enumerate(ZONES, start=1):
+        distributor = organisations["mea" if name == "Bangkok" else "pea"].account
+        neighbours = tuple(ZONES.index(other) + 1 for other in NEIGHBOURS[name])
+        builder.add_zone(number, name, distributor, neighbours)
+    zone = ZONES.index(scenario.zone) + 1
+    builder.add_feeder(FEEDER, zone, scenario.feeder)
+    builder.set_sky(zone, dict(enumerate(scenario.sky, start=1)))
+
+
+def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:
+    """Participant, account, portfolio, site and meter; sites of one participant share the participant."""
+    participant = development_pseudonym(seed, f"{site.participant} participant")
+    licence = Participant(
+        Licence.PROSUMER, FOREVER_MS, Kyc.VERIFIED, FOREVER_MS, suspended=False, group=0, short_wh=0, long_wh=0
+    )
+    builder.add_participant(participant, licence)
+    owner = _add_account(builder, seed, site.name, participant, 1, 1, site.money_watt * WATT)
+    portfolio = development_pseudonym(seed, f"{site.name} site")
+    meter_key = development_key(seed, f"{site.name} meter")
+    export_w = [0] * SOURCES
+    for source in site.sources:
+        export_w[Source.SOLAR if source.kind == "solar" else Source.STORAGE] = source.export_capacity_w
+    builder.add_site(
+        portfolio, owner.account, FEEDER, site.import_capacity_w, tuple(export_w), meter_key.public_key
+    )
+    return Connection(site, owner, portfolio, meter_key)
