@@ -8,6 +8,7 @@ as "-", standard input) is a JSON object: "root", "key", "value" (null: the key 
 import json
 import sys
 from hashlib import sha256
+from pathlib import Path
 
 
 def require(condition):
@@ -41,9 +42,8 @@ def check(document, root):
 
 
 if __name__ == "__main__":
-    source = sys.stdin if sys.argv[1:2] in ([], ["-"]) else open(sys.argv[1], encoding="utf-8")
     try:
-        claim = json.load(source)
+        claim = json.loads(sys.stdin.read() if sys.argv[1:2] in ([], ["-"]) else Path(sys.argv[1]).read_text("utf-8"))
         print(check(claim, sys.argv[2] if len(sys.argv) > 2 else claim["root"]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         sys.exit(print("invalid") or 1)

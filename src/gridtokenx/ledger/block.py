@@ -60,15 +60,9 @@ class BlockOutcome:
     alarms: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A transaction on its way through the block."""
-
-    envelope: Envelope
-    body: Body[Any]
-    transaction_id: bytes
-    batch: int
-    position: int
+Pending = tuple[int, bytes, bytes, int, bytes, int, int, Envelope, Body[Any]]
+"""A transaction on its way through the block: (class, draw, sender, nonce, transaction id, batch, position, envelope,
+body). The tuples sort into the order of the block; batch and position are unique, so the rest is never compared."""
 
 
 CountSignatures = Callable[[bytes], int]
@@ -109,8 +103,8 @@ def apply_block(
     steps = schedule.run_due(state, context, chain.scheduled, limits.SCHEDULED_STEPS_PER_BLOCK_MAX)
     observe("due")
     check = count_signatures or (lambda wire: check_batch(wire, chain.body))
-    codes, pending = _admit_batches(chain, state, context, block.batches, check)
-    _sort_into_block_order(chain, state, header.app_hash_before, pending)
+    codes, pending = _admit_batches(chain, state, context, block.batches, check, header.app_hash_before)
+    pending.sort()
     observe("admit")
     outcomes = _run_transactions(chain, state, context, codes, pending)
     observe("execute")
@@ -136,11 +130,17 @@ def apply_block(
 
 
 def _admit_batches(
-    chain: Chain, state: State, context: Context, wires: tuple[bytes, ...], check: CountSignatures
-) -> tuple[list[int], list[_Pending]]:
+    chain: Chain,
+    state: State,
+    context: Context,
+    wires: tuple[bytes, ...],
+    check: CountSignatures,
+    app_hash_before: bytes,
+) -> tuple[list[int], list[Pending]]:
     """The code of each batch, and the transactions of those that are admitted."""
     codes: list[int] = []
-    pending: list[_Pending] = []
+    pending: list[Pending] = []
+    draws: dict[bytes, bytes] = {}
     signatures = 0
     for number, wire in enumerate(wires):
         try:
@@ -155,50 +155,48 @@ def _admit_batches(
             continue
         signatures += count
         codes.append(int(KernelCode.OK))
-        pending.extend(_open_batch(chain, number, body))
+        _open_batch(chain, state, number, body, app_hash_before, draws, pending)
     return codes, pending
 
 
-def _open_batch(chain: Chain, number: int, body: BatchBody) -> list[_Pending]:
-    decode_body = chain.body.trusted
-    opened: list[_Pending] = []
-    for position, wire in enumerate(body.transactions):
+def _open_batch(
+    chain: Chain,
+    state: State,
+    number: int,
+    batch: BatchBody,
+    app_hash_before: bytes,
+    draws: dict[bytes, bytes],
+    pending: list[Pending],
+) -> None:
+    """Add the batch's transactions to `pending`, each with its place in the order: urgent, then cancels, then the
+    rest; within each by a draw for each participant from the app hash before (nobody chooses a place), then account,
+    nonce, hash."""
+    decode_body, order_class = chain.body.trusted, chain.order_class
+    accounts = state.rows[ACCOUNTS.prefix]
+    for position, wire in enumerate(batch.transactions):
         envelope = decode_envelope.trusted(wire)
         raw = envelope.body
-        opened.append(_Pending(envelope, decode_body(raw), hash_bytes(raw), number, position))
-    return opened
-
-
-def _sort_into_block_order(chain: Chain, state: State, app_hash_before: bytes, pending: list[_Pending]) -> None:
-    """Urgent, then cancels, then the rest; within each by a draw for each participant from the app hash
-    before (nobody chooses a place), then account, nonce, hash."""
-    order_class = chain.order_class
-    draws: dict[bytes, bytes] = {}
-    accounts = state.rows[ACCOUNTS.prefix]
-
-    def place(item: _Pending) -> tuple[int, bytes, bytes, int, bytes, int, int]:
-        body = item.body
-        account = accounts.get(body.sender)
+        body = decode_body(raw)
+        sender = body.sender
+        account = accounts.get(sender)
         participant = b"" if account is None else account.participant
         draw = draws.get(participant)
         if draw is None:
             draw = draws[participant] = hash_bytes(app_hash_before + participant)
         kind = max([order_class[type(message)] for message in body.messages])
-        return kind, draw, body.sender, body.nonce, item.transaction_id, item.batch, item.position
-
-    pending.sort(key=place)
+        pending.append((kind, draw, sender, body.nonce, hash_bytes(raw), number, position, envelope, body))
 
 
 def _run_transactions(
-    chain: Chain, state: State, context: Context, codes: list[int], pending: list[_Pending]
+    chain: Chain, state: State, context: Context, codes: list[int], pending: list[Pending]
 ) -> tuple[BatchOutcome, ...]:
     """Run in order; give each batch its receipts in the order of its transactions."""
     handlers = chain.handlers
     sizes = [0] * len(codes)
     for item in pending:
-        sizes[item.batch] += 1
+        sizes[item[5]] += 1
     receipts: list[list[bytes]] = [[b""] * size for size in sizes]
-    for item in pending:
-        receipt = apply_transaction(state, context, handlers, item.envelope, item.body, item.transaction_id)
-        receipts[item.batch][item.position] = encode(receipt)
+    for _, _, _, _, transaction_id, batch, position, envelope, body in pending:
+        receipt = apply_transaction(state, context, handlers, envelope, body, transaction_id)
+        receipts[batch][position] = encode(receipt)
     return tuple(BatchOutcome(code, tuple(own), merkle_root(own)) for code, own in zip(codes, receipts, strict=True))

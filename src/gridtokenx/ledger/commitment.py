@@ -134,10 +134,7 @@ class Commitment:
         later counts. Whatever `changes` or hashing raises, it is raised before the tree has changed.
         """
         return self.update_hashed(
-            {
-                sha256(key).digest(): None if value is None else sha256(value).digest()
-                for key, value in changes
-            }
+            {sha256(key).digest(): None if value is None else sha256(value).digest() for key, value in changes}
         )
 
     def update_hashed(self, changes: Mapping[bytes, bytes | None]) -> bytes:

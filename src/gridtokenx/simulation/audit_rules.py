@@ -74,7 +74,9 @@ class TradeMoney:
         return self.grid_fee + self.wheeling_base + self.wheeling_feeder - self.to_sellers_distributor
 
 
-def trade_money(terms: Terms, price_micro: int, energy_wh: int, same_feeder: bool, borders: int) -> TradeMoney:
+def trade_money(
+    terms: Terms, price_micro: int, energy_wh: int, same_feeder: bool, borders: int
+) -> TradeMoney:
     """The money of one trade between two feeders."""
     value = down(price_micro * energy_wh, 1_000)
     return TradeMoney(
@@ -94,11 +96,18 @@ def wheeling_per_kwh(terms: Terms, same_feeder: bool, borders: int) -> int:
 
 
 class Map:
-    """How many borders lie between two feeders: a breadth-first search over the zones, once a pair."""
+    """How many borders lie between two feeders: a breadth-first search over the zones, once a pair. A border
+    counts both ways, whichever of the two zones names it."""
 
     def __init__(self, zones: Mapping[bytes, Zone], feeders: Mapping[bytes, Feeder]) -> None:
         self._zones = zones
         self._feeders = feeders
+        self._beside: dict[int, set[int]] = {key[0]: set() for key in zones}
+        for key, zone in zones.items():
+            for neighbour in zone.neighbours:
+                if neighbour in self._beside:
+                    self._beside[key[0]].add(neighbour)
+                    self._beside[neighbour].add(key[0])
         self._known: dict[tuple[int, int], int | None] = {}
 
     def distributor(self, feeder: int) -> bytes:
@@ -120,7 +129,7 @@ class Map:
         while front:
             if goal in front:
                 return borders
-            beyond = {n for zone in front for n in self._zones[bytes([zone])].neighbours} - reached
+            beyond = {neighbour for zone in front for neighbour in self._beside[zone]} - reached
             reached |= beyond
             front, borders = sorted(beyond), borders + 1
         return None

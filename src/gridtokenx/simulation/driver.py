@@ -173,7 +173,7 @@ class Driver:
 
     def _meter(self, time_ms: int) -> None:
         """Let every interval happen that has ended, and have its registers signed."""
-        while self._next_interval < self._end and (self._next_interval + 1) * INTERVAL_MS <= time_ms:
+        while (self._next_interval + 1) * INTERVAL_MS <= time_ms:
             interval = self._next_interval
             readings = self._readings(interval)
             for start in range(0, len(readings), READINGS_PER_TRANSACTION_MAX):
@@ -182,9 +182,10 @@ class Driver:
             self._save(self._state())
 
     def _readings(self, interval: int) -> tuple[SignedReading, ...]:
-        """Signed registers at the interval's end. Before the first delivery every register stands at zero."""
-        if interval < self._scenario.first_interval:
-            registers = dict.fromkeys(self._genesis.connections, (0, 0))
+        """Signed registers at the interval's end. Before the first delivery and after the last recorded row they
+        stand still."""
+        if not self._scenario.first_interval <= interval < self._end:
+            registers = self._community.state().registers_wh
         else:
             instructions = {}
             for site in self._scenario.sites:

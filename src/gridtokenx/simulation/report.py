@@ -26,8 +26,6 @@ from gridtokenx.simulation.tariff_view import INTERVAL_MS
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
 _decode_trade: Decoder[Trade] = Decoder(Trade)
 
-OUTSIDE_SHARE_PERMILLE = 1000
-
 
 def invariant_breaches(state: State) -> list[str]:
     """What the chain's modules find wrong with a state; nothing when all is well."""
@@ -88,8 +86,9 @@ class HomeReport(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """The whole community. `balance_changes_micro` sums to zero; shares are per mille.
 
-    `own_use`: PV energy that was used inside the community at the hour it could be, the same with batteries
-    run for own use alone in `own_use_without`. `matched`: of what sites exported, what neighbours had bought.
+    `own_use`: of the PV energy, what did not leave the community's feeder (battery losses included); `without`
+    is the same with batteries run for each home alone. `sold`: of what sites exported, what neighbours had
+    bought.
     """
 
     scenario: str
@@ -106,7 +105,7 @@ class Report(msgspec.Struct, frozen=True):
     average_price_micro: int
     own_use_permille: int
     own_use_without_permille: int
-    matched_permille: int
+    sold_permille: int
     imbalance_wh: int
     arrears_micro: int
     balance_changes_micro: dict[str, int]
@@ -125,7 +124,7 @@ class WithoutMarket:
         self._tariff = scenario.tariff
         self._community = Community(scenario)
         self._batteries = [site.name for site in scenario.sites if site.battery]
-        self.next_interval = scenario.first_interval
+        self._first = self.next_interval = scenario.first_interval
         self.bills_micro = {site.name: 0 for site in scenario.sites}
         self.feeder_export_wh = 0
 
@@ -140,11 +139,11 @@ class WithoutMarket:
             self.next_interval = interval + 1
 
     def pv_wh(self) -> int:
-        """What the roofs made up to now."""
-        time_ms = self.next_interval * INTERVAL_MS
-        histories = [self._community.history(name, time_ms) for name in self.bills_micro]
-        first = self.next_interval  # histories begin before the scenario does
-        return sum(sum(history.pv_wh[-(first - history.first_interval) :]) for history in histories)
+        """What the roofs made from the scenario's start up to now, by the whole hour."""
+        return sum(self._pv_before(self.next_interval)) - sum(self._pv_before(self._first))
+
+    def _pv_before(self, interval: int) -> list[int]:
+        return [sum(self._community.history(name, interval * INTERVAL_MS).pv_wh) for name in self.bills_micro]
 
 
 def bill_micro(statement: Statement) -> int:
@@ -155,3 +154,138 @@ def bill_micro(statement: Statement) -> int:
         + statement.charge_micro
         - statement.credit_micro
     )
+
+
+def balances_micro(state: State) -> dict[bytes, int]:
+    """Every account's balance."""
+    return {key: account.balance_micro for key, account in state.items(ACCOUNTS)}
+
+
+def make_report(
+    scenario: Scenario,
+    genesis: ScenarioGenesis,
+    recorder: Recorder,
+    before_micro: dict[bytes, int],
+    state: State,
+    app_hash: bytes,
+    seed: int,
+    end_interval: int,
+    breaches: list[str],
+) -> Report:
+    """Put the figures together; `before_micro` are the balances of the genesis, `breaches` what was found on the
+    way. Adds a breach for each site whose account and statements disagree."""
+    without = WithoutMarket(scenario)
+    without.advance(end_interval)
+    lines = _lines_by_site(genesis, recorder, scenario.first_interval, end_interval)
+    homes = tuple(
+        _home(name, lines[name], without.bills_micro[name], state, connection.owner.account)
+        for name, connection in genesis.connections.items()
+    )
+    changes = _balance_changes(genesis, before_micro, balances_micro(state))
+    breaches = breaches + _audit(genesis, homes, changes, state)
+    intervals = end_interval - scenario.first_interval
+    breaches += [
+        f"{name}: {len(own)} of {intervals} statements" for name, own in lines.items() if len(own) != intervals
+    ]
+    pv_wh = without.pv_wh()
+    export_wh = sum(home.export_wh for home in homes)
+    every_line = [line for own in lines.values() for line in own.values()]
+    sold_wh = sum(min(line.sold_wh, line.export_wh) for line in every_line)
+    return Report(
+        scenario=scenario.name,
+        chain=genesis.chain,
+        seed=seed,
+        first_interval=scenario.first_interval,
+        intervals=intervals,
+        homes=homes,
+        losers=tuple(home.name for home in homes if home.saved_micro < 0),
+        saved_micro=sum(home.saved_micro for home in homes),
+        trades=recorder.trades,
+        traded_wh=recorder.traded_wh,
+        traded_micro=recorder.traded_micro,
+        average_price_micro=recorder.traded_micro * 1_000 // recorder.traded_wh if recorder.traded_wh else 0,
+        own_use_permille=_kept_permille(_feeder_export_wh(lines), pv_wh),
+        own_use_without_permille=_kept_permille(without.feeder_export_wh, pv_wh),
+        sold_permille=sold_wh * 1_000 // export_wh if export_wh else 0,
+        imbalance_wh=sum(home.undelivered_wh + home.unused_wh for home in homes),
+        arrears_micro=sum(home.debt_micro for home in homes),
+        balance_changes_micro=changes,
+        refused={CONSORTIUM.codes[code]: count for code, count in sorted(recorder.refused.items())},
+        alarms=tuple(recorder.alarms),
+        breaches=tuple(breaches),
+        app_hash=app_hash.hex(),
+        blocks=recorder.blocks,
+        transactions=recorder.transactions,
+    )
+
+
+def _lines_by_site(
+    genesis: ScenarioGenesis, recorder: Recorder, first_interval: int, end_interval: int
+) -> dict[str, dict[int, Statement]]:
+    """Each site's statements by interval, in order."""
+    names = {connection.portfolio: name for name, connection in genesis.connections.items()}
+    lines: dict[str, dict[int, Statement]] = {name: {} for name in genesis.connections}
+    for key, statement in sorted(recorder.statements.items()):
+        interval = int.from_bytes(key[:4], "big")
+        if first_interval <= interval < end_interval:
+            lines[names[key[4:]]][interval] = statement
+    return lines
+
+
+def _home(
+    name: str, lines: dict[int, Statement], bill_without_micro: int, state: State, account: bytes
+) -> HomeReport:
+    bill_with_micro = sum(map(bill_micro, lines.values()))
+    return HomeReport(
+        name=name,
+        bill_without_micro=bill_without_micro,
+        bill_with_micro=bill_with_micro,
+        saved_micro=bill_without_micro - bill_with_micro,
+        import_wh=sum(line.import_wh for line in lines.values()),
+        export_wh=sum(line.export_wh for line in lines.values()),
+        sold_wh=sum(line.sold_wh for line in lines.values()),
+        bought_wh=sum(line.bought_wh for line in lines.values()),
+        undelivered_wh=sum(line.undelivered_wh for line in lines.values()),
+        unused_wh=sum(line.unused_wh for line in lines.values()),
+        debt_micro=state.rows[ACCOUNTS.prefix][account].debt_micro,
+    )
+
+
+def _feeder_export_wh(lines: dict[str, dict[int, Statement]]) -> int:
+    """What the community as a whole sent up the feeder, interval by interval."""
+    net_wh: Counter[int] = Counter()
+    for own in lines.values():
+        for interval, line in own.items():
+            net_wh[interval] += line.export_wh - line.import_wh
+    return sum(max(0, energy_wh) for energy_wh in net_wh.values())
+
+
+def _kept_permille(left_wh: int, made_wh: int) -> int:
+    return 1_000 - left_wh * 1_000 // made_wh if made_wh else 0
+
+
+def _balance_changes(
+    genesis: ScenarioGenesis, before_micro: dict[bytes, int], after_micro: dict[bytes, int]
+) -> dict[str, int]:
+    """By site and organisation; an account that is neither is named by its id."""
+    names = {owner.account: name for name, owner in genesis.organisations.items()}
+    names |= {connection.owner.account: name for name, connection in genesis.connections.items()}
+    return {
+        names.get(account, account.hex()): balance - before_micro.get(account, 0)
+        for account, balance in after_micro.items()
+    }
+
+
+def _audit(
+    genesis: ScenarioGenesis, homes: tuple[HomeReport, ...], changes: dict[str, int], state: State
+) -> list[str]:
+    """Money neither appears nor goes, and each account moved by what its statements say."""
+    breaches = []
+    if sum(changes.values()):
+        breaches.append(f"balances changed by {sum(changes.values())} in sum")
+    for home in homes:
+        payable = state.get(PAYABLES, genesis.connections[home.name].owner.account)
+        paid_micro = home.bill_with_micro - home.debt_micro + (payable.amount_micro if payable else 0)
+        if changes[home.name] != -paid_micro:
+            breaches.append(f"{home.name}: statements say it paid {paid_micro}, its balance fell by {-changes[home.name]}")
+    return breaches

@@ -18,24 +18,21 @@ Matching costs O(queues of the other side) to look at each best price, then O(lo
 """
 
 from bisect import bisect_left, insort
-from collections import deque
-from collections.abc import Iterator
 from enum import IntEnum
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappushpop
 
 import msgspec
 
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.identity.state import PARTICIPANTS, are_related
-from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
-from gridtokenx.modules.market.topology import SAME_FEEDER, TOPOLOGY, Topology
+from gridtokenx.modules.market.topology import TOPOLOGY, Topology
 
 Entry = tuple[int, bytes]
 """(place, key of the order). Places are unique on the chain, so entries sort by time."""
 
-Level = deque[Entry]
+Level = list[Entry]
 """Entries of one price, rising by place. Its head is live; there is no level without a live order."""
 
 PLACE_END = 2**63
@@ -69,8 +66,14 @@ class Matched(msgspec.Struct, frozen=True, gc=False):
 
     fills: list[Fill]
     expired: list[tuple[bytes, Order]]
-    remaining_wh: int
-    stopped: Stopped
+    filled_wh: int
+    stopped: int
+
+
+NOTHING = Matched([],[],0,0)
+replace=msgspec.structs.replace
+ORDERS_PREFIX=ORDERS.prefix
+PARTICIPANTS_PREFIX=PARTICIPANTS.prefix
 
 
 class Queue:
@@ -81,120 +84,237 @@ class Queue:
     (buyer) or minus it (seller).
     """
 
-    __slots__ = ("feeder", "levels", "ranks", "sources", "tombstones", "zone")
+    __slots__ = ("feeder", "levels", "number", "ranks", "side", "sources", "zone")
 
-    def __init__(self, feeder: int, zone: int, sources: int) -> None:
-        self.feeder = feeder
+    def __init__(self, order: Order, number: int, zone: int) -> None:
+        self.side = order.side
+        self.number = number
+        self.feeder = order.feeder
         self.zone = zone
-        self.sources = sources
+        self.sources = 1 << order.source if order.side else order.source
         """Bit mask: what the buyers accept, or the one source that the sellers have."""
         self.ranks: list[int] = []
         """Rising: the best is the last."""
         self.levels: dict[int, Level] = {}
-        self.tombstones: dict[int, dict[int, None]] = {}
-        """Places of entries that are not live, by rank; no empty ones."""
-
-    def live(self, rank: int) -> Iterator[Entry]:
-        """The entries of a level without tombstones, in order of place."""
-        dead = self.tombstones.get(rank, {})
-        return (entry for entry in self.levels[rank] if entry[0] not in dead)
-
-    def head_left(self, rank: int, level: Level) -> bool:
-        """Put a level in order after its head has left; False if it is used up and gone."""
-        dead = self.tombstones.get(rank)
-        if dead is not None:
-            while level and level[0][0] in dead:
-                del dead[level.popleft()[0]]
-            if dead:
-                self.sweep(rank, level, dead)
-            else:
-                del self.tombstones[rank]
-        if level:
-            return True
-        del self.levels[rank]
-        del self.ranks[bisect_left(self.ranks, rank)]
-        return False
-
-    def sweep(self, rank: int, level: Level, dead: dict[int, None]) -> None:
-        """Clear tombstones away when they outnumber live orders: so each costs O(1), whatever is rolled back."""
-        if len(dead) > TOMBSTONES_ALLOWED and 2 * len(dead) > len(level):
-            kept = [entry for entry in level if entry[0] not in dead]
-            level.clear()
-            level.extend(kept)
-            del self.tombstones[rank]
 
 
 class Book:
     """The open orders of one interval. It is among `books` while it has any."""
 
-    __slots__ = ("books", "interval", "orders", "queues", "topology")
+    __slots__ = ("books", "buyers", "interval", "orders", "sellers", "topology")
 
     def __init__(self, state: State, books: "dict[int, Book]", interval: int) -> None:
         self.books = books
         self.interval = interval
         self.orders: dict[bytes, Order] = state.rows[ORDERS.prefix]
         self.topology: Topology = state.index(TOPOLOGY)
-        self.queues: tuple[dict[int, Queue], dict[int, Queue]] = ({}, {})
+        self.buyers: dict[int, Queue] = {}
+        self.sellers: dict[int, Queue] = {}
         """Of buyers and of sellers, by `feeder << 8 | source`; no empty ones."""
 
-    def enqueue(self, entry: Entry, order: Order) -> None:
-        """Put an order, new or brought back by a roll-back, at its place in its queue. It may be there as a
-        tombstone."""
-        queues = self.queues[order.side]
+    def open_queue(self, order: Order) -> Queue:
+        """The level on which an order stands, made when there is none."""
+        queues = self.sellers if order.side else self.buyers
         number = order.feeder << 8 | order.source
         queue = queues.get(number)
         if queue is None:
-            sources = 1 << order.source if order.side else order.source
-            queue = queues[number] = Queue(order.feeder, self.topology.zone_of[order.feeder], sources)
+            queue = queues[number] = Queue(order, number, self.topology.zone_of[order.feeder])
             self.books[self.interval] = self
+        return queue
+
+    def open_level(self, order: Order) -> Level:
+        """The level on which an order stands, made when there is none."""
+        queue = self.open_queue(order)
         rank = -order.price_micro if order.side else order.price_micro
         level = queue.levels.get(rank)
         if level is None:
-            queue.levels[rank] = deque((entry,))
+            level = queue.levels[rank] = []
             insort(queue.ranks, rank)
-            return
-        dead = queue.tombstones.get(rank, {})
-        if entry[0] in dead:
-            del dead[entry[0]]
-            if not dead:
-                del queue.tombstones[rank]
-        elif entry > level[-1]:
-            level.append(entry)
-        else:
-            level.insert(bisect_left(level, entry), entry)
+        return level
 
-    def dequeue(self, entry: Entry, order: Order) -> None:
-        """Take an order out of its queue, wherever it stands there."""
-        queues = self.queues[order.side]
-        number = order.feeder << 8 | order.source
-        queue = queues[number]
-        rank = -order.price_micro if order.side else order.price_micro
-        level = queue.levels[rank]
-        if level[0] == entry:
-            level.popleft()
-            if not queue.head_left(rank, level) and not queue.ranks:
-                self.close_queue(order)
-        elif level[-1] == entry:
-            level.pop()
-        else:
-            dead = queue.tombstones.setdefault(rank, {})
-            dead[entry[0]] = None
-            queue.sweep(rank, level, dead)
-
-    def close_queue(self, order: Order) -> None:
-        """Forget the empty queue in which `order` was, and the book with the last one."""
-        del self.queues[order.side][order.feeder << 8 | order.source]
-        if not self.queues[0] and not self.queues[1]:
+    def close_queue(self, queue: Queue) -> None:
+        """Forget a level that is used up, its queue if it was the last one, and the book with its last queue."""
+        del (self.sellers if queue.side else self.buyers)[queue.number]
+        if not self.buyers and not self.sellers:
             del self.books[self.interval]
 
-    # The journal calls these: one step takes back a record and its place in the queue.
+    def dequeue(self, entry: Entry, order: Order) -> None:
+        queue = (self.sellers if order.side else self.buyers)[order.feeder << 8 | order.source]
+        rank = -order.price_micro if order.side else order.price_micro
+        level = queue.levels[rank]
+        del level[bisect_left(level, entry)]
+        if not level:
+            del queue.levels[rank]
+            ranks = queue.ranks
+            del ranks[bisect_left(ranks, rank)]
+            if not ranks: self.close_queue(queue)
 
-    def take_back(self, entry: Entry, order: Order) -> None:
-        """Undo a removal."""
-        self.orders[entry[1]] = order
-        self.enqueue(entry, order)
+    # The journal calls these: one step takes back records and their places in the queue.
+
+    def take_back(self, entries: list[Entry], makers: list[Order]) -> None:
+        """Undo a removal of neighbours from one level."""
+        for entry, maker in zip(entries, makers, strict=True):
+            self.orders[entry[1]] = maker
+        level = self.open_level(makers[0])
+        index = bisect_left(level, entries[0])
+        level[index:index] = entries
 
     def take_out(self, entry: Entry, order: Order) -> None:
         """Undo an arrival."""
         del self.orders[entry[1]]
         self.dequeue(entry, order)
+
+
+def _build_books(state: State) -> dict[int, Book]:
+    books: dict[int, Book] = {}
+    for key, order in sorted(state.rows[ORDERS.prefix].items(), key=lambda item: item[1].place):
+        book = books.get(order.interval) or Book(state, books, order.interval)
+        book.open_level(order).append((order.place, key))
+    return books
+
+
+BOOKS: Index[dict[int, Book]] = Index("books", _build_books)
+"""By interval; derived after TOPOLOGY."""
+
+
+def book_of(state: State, interval: int) -> Book:
+    """The live book, or an empty one that joins the others with its first order."""
+    books = state.index(BOOKS)
+    return books.get(interval) or Book(state, books, interval)
+
+
+def rest(state: State, book: Book, key: bytes, order: Order) -> None:
+    """Let an order, new in ORDERS, wait in the book. Its place is later than every other's."""
+    entry = (order.place, key)
+    state.undo.append((book.take_out, entry, order))
+    state.dirty[ORDERS_PREFIX][key] = None
+    book.orders[key] = order
+    if order.side:
+        rank = -order.price_micro
+        queue = book.sellers.get(order.feeder << 8 | order.source)
+    else:
+        rank = order.price_micro
+        queue = book.buyers.get(order.feeder << 8 | order.source)
+    if queue is None:
+        queue = book.open_queue(order)
+    level = queue.levels.get(rank)
+    if level is None:
+        queue.levels[rank] = [entry]
+        insort(queue.ranks, rank)
+    else:
+        level.append(entry)
+
+
+def remove(state: State, book: Book, key: bytes, order: Order) -> None:
+    """Take an open order, as it stands in ORDERS, out of the table and the book. O(1), but for a level's end."""
+    entry = (order.place, key)
+    state.undo.append((book.take_back, [entry], [order]))
+    state.dirty[ORDERS_PREFIX][key] = None
+    del book.orders[key]
+    book.dequeue(entry, order)
+
+
+def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, time_ms: int) -> Matched:
+    """Let an incoming order, which is not in the book, meet what rests there.
+
+    `wheeling`: per kWh, by nearness. Every order met is one step: it trades at its own limit (a buyer's less
+    wheeling), or, expired, is taken out without trading, or, a related party's, stops the matching; so does the limit
+    of steps. Orders that trade in full or have expired leave ORDERS and the book, one that trades in part stays with
+    less. What is left of the taker is the caller's to rest or to drop.
+    """
+    selling = taker.side
+    feeder = taker.feeder
+    if selling:
+        bound = -taker.price_micro
+        sources = 1 << taker.source
+        queues = book.buyers
+    else:
+        bound = taker.price_micro
+        sources = taker.source
+        queues = book.sellers
+    least = wheeling[0] - bound
+    found = []
+    for queue in queues.values():
+        rank = queue.ranks[-1]
+        if rank >= least and queue.sources & sources:
+            nearness = 0 if queue.feeder == feeder else book.topology.nearness(feeder, queue.feeder)
+            if nearness is not None:
+                cost = wheeling[nearness] - rank
+                if cost <= bound:
+                    found.append((cost, nearness, queue.levels[rank][0][0], queue))
+    if not found:
+        return NOTHING
+    if len(found) > 1:
+        heapify(found)
+        best = heappop(found)
+    else:
+        best = found.pop()
+    own = taker.participant
+    remaining_wh = taker.remaining_wh
+    participant = state.rows[PARTICIPANTS_PREFIX].get(own)
+    has_group = participant is not None and participant.group != 0
+    orders, dirty, undo = book.orders, state.dirty[ORDERS_PREFIX], state.undo
+    fills: list[Fill] = []
+    expired: list[tuple[bytes, Order]] = []
+    steps = MATCH_STEPS_PER_ORDER_MAX
+    stopped = 0
+    while True:
+        cost, nearness, _, queue = best
+        charge = wheeling[nearness]
+        rank = charge - cost
+        price_micro = rank - charge if selling else -rank
+        portion = level = queue.levels[rank]
+        if found and found[0][0] == cost and found[0][1] == nearness:
+            portion = level[:bisect_left(level, (found[0][2], b''))]
+        if len(portion) > steps:
+            if not steps:
+                stopped = 2
+                break
+            portion = portion[:steps]
+        gone: list[Order] = []
+        for _, key in portion:
+            maker = orders[key]
+            if maker.expires_ms <= time_ms:
+                expired.append((key, maker))
+            elif maker.participant == own or (has_group and are_related(state, own, maker.participant)):
+                stopped = 1
+                break
+            else:
+                open_wh = maker.remaining_wh
+                if open_wh > remaining_wh:
+                    fills.append(Fill(key, maker, remaining_wh, price_micro, charge))
+                    undo.append((orders, key, maker))
+                    dirty[key] = None
+                    orders[key] = replace(maker, remaining_wh=open_wh - remaining_wh)
+                    remaining_wh = 0
+                    break
+                fills.append(Fill(key, maker, open_wh, price_micro, charge))
+                remaining_wh -= open_wh
+            gone.append(maker)
+            dirty[key] = None
+            del orders[key]
+            if not remaining_wh:
+                break
+        n = len(gone)
+        ranks = queue.ranks
+        if n == len(level):
+            undo.append((book.take_back, level, gone))
+            ranks.pop()
+            del queue.levels[rank]
+            if not ranks: book.close_queue(queue)
+        elif n:
+            undo.append((book.take_back, level[:n], gone))
+            del level[:n]
+        if not remaining_wh or stopped:
+            break
+        steps -= n
+        if ranks and charge - ranks[-1] <= bound:
+            rank = ranks[-1]
+            best = (charge - rank, nearness, queue.levels[rank][0][0], queue)
+            if found:
+                best = heappushpop(found, best)
+        elif found:
+            best = heappop(found)
+        else:
+            break
+    return Matched(fills, expired, taker.remaining_wh - remaining_wh, stopped)

@@ -21,6 +21,7 @@ from gridtokenx.modules.market.state import (
     SKY,
     TERMS,
     Interval,
+    Order,
     Position,
     sky_key,
     terms_key,
@@ -110,22 +111,14 @@ def trader(state: State, context: Context, participant_id: bytes) -> Participant
     return participant
 
 
-def check_sale(
-    state: State,
-    number: int,
-    portfolio: Portfolio,
-    participant: Participant,
-    position: Position,
-    source: int,
-    quantity_wh: int,
-) -> None:
+def check_sale(state: State, order: Order, portfolio: Portfolio, participant: Participant, position: Position) -> None:
     """Position limit of a seller: sold + open sells - bought may not exceed what the portfolio's sources can
     export in the interval (PV by the sky table) plus a dealer's licensed short, and one order not what its own
-    source can."""
-    total_wh = participant.short_wh
+    source can. `SOURCE_INVALID`, `POSITION_LIMIT`."""
+    total_wh, quantity_wh, source = participant.short_wh, order.remaining_wh, order.source
     for kind, power_w in enumerate(portfolio.export_w):
         if power_w:
-            able_wh = _able_wh(state, number, portfolio.feeder, kind, power_w)
+            able_wh = _able_wh(state, order.interval, portfolio.feeder, kind, power_w)
             total_wh += able_wh
             if kind == source and quantity_wh > able_wh + participant.short_wh:
                 raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
@@ -135,11 +128,11 @@ def check_sale(
         raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
 
 
-def check_purchase(portfolio: Portfolio, participant: Participant, position: Position, quantity_wh: int) -> None:
+def check_purchase(order: Order, portfolio: Portfolio, participant: Participant, position: Position) -> None:
     """Position limit of a buyer: bought + open buys - sold may not exceed the connection's import plus a
-    dealer's licensed long."""
+    dealer's licensed long. `POSITION_LIMIT`."""
     limit_wh = energy_wh_of(portfolio.import_w) + participant.long_wh
-    if position.bought_wh + position.open_buy_wh + quantity_wh - position.sold_wh > limit_wh:
+    if position.bought_wh + position.open_buy_wh + order.remaining_wh - position.sold_wh > limit_wh:
         raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
 
 

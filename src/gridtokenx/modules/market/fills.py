@@ -9,7 +9,7 @@ from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import distributor_of, holder_of
 from gridtokenx.modules.market.book import Fill
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
-from gridtokenx.modules.market.messages import Side, Terms
+from gridtokenx.modules.market.messages import BUY, SELL, Terms
 from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
@@ -28,7 +28,6 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
-from gridtokenx.modules.market.topology import TOPOLOGY
 from gridtokenx.modules.tokens.state import account_of, change_balance, release
 
 
@@ -46,26 +45,38 @@ def take_order(
 
     Assumes that the account's free balance covers the hold of the whole order: parts never need more.
     """
-    kept_micro = 0
-    left_wh = order.remaining_wh
+    held_micro = order_hold_micro(terms, interval, order, resting_wh)
     position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    left_wh = order.remaining_wh
     dues: dict[bytes, int] = {}
     for fill in filled:
-        cost = _cost_of(state, terms, order, fill)
-        kept = _kept_micro(terms, interval, order, left_wh, fill, cost)
-        position = _after_trade(position, order.side, fill.quantity_wh, cost, kept)
-        kept_micro += kept
-        left_wh -= fill.quantity_wh
+        quantity_wh = fill.quantity_wh
+        cost = trade_cost(terms, fill.price_micro, quantity_wh, fill.wheeling_micro)
+        freed = 0
+        if order.side == SELL:
+            freed = order_hold_micro(terms, interval, order, left_wh)
+            freed -= order_hold_micro(terms, interval, order, left_wh - quantity_wh)
+        kept = _kept_micro(terms, interval, order.side, freed, fill, cost)
+        position = _after_trade(position, order.side, quantity_wh, cost, kept, 0)
+        held_micro += kept
+        left_wh -= quantity_wh
         _book_resting_side(state, interval, terms, fill, cost)
         _add_dues(state, order, fill, cost, dues)
         _record_trade(state, context, key, order, fill, cost)
-    held_micro = kept_micro + order_hold_micro(terms, interval, order, resting_wh)
-    account_id = account_of_order(key)
+    account_id = context.sender
     change_balance(state, account_id, account_of(state, account_id), 0, held_micro)
     if resting_wh or filled:
         _put_position(state, order, _with_open(position, order.side, resting_wh))
     for payee, amount_micro in dues.items():
         _owe(state, order.interval, payee, amount_micro)
+
+
+def hold_order(state: State, context: Context, order: Order, hold_micro: int) -> None:
+    """An incoming order met nothing and rests whole: hold its escrow, raise the position's open quantity."""
+    account_id = context.sender
+    change_balance(state, account_id, account_of(state, account_id), 0, hold_micro)
+    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    _put_position(state, order, _with_open(position, order.side, order.remaining_wh))
 
 
 def let_go(state: State, key: bytes, order: Order) -> None:
@@ -84,57 +95,52 @@ def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Or
     _put_position(state, order, _with_open(position, order.side, remaining_wh - order.remaining_wh))
 
 
-def _cost_of(state: State, terms: Terms, taker: Order, fill: Fill) -> TradeCost:
-    buyer, seller = (taker, fill.order) if taker.side == Side.BUY else (fill.order, taker)
-    nearness = state.index(TOPOLOGY).nearness(buyer.feeder, seller.feeder)
-    assert nearness is not None, "the book matches only feeders that are connected"
-    return trade_cost(terms, fill.price_micro, fill.quantity_wh, nearness)
-
-
-def _kept_micro(terms: Terms, interval: Interval, order: Order, remaining_wh: int, fill: Fill, cost: TradeCost) -> int:
-    """What stays held for the trade out of the order's hold: all that the buyer pays; of a seller the
-    collateral at the trade's price, at most what its order held for this quantity."""
-    if order.side == Side.BUY:
-        return cost.buyer_micro
-    before = order_hold_micro(terms, interval, order, remaining_wh)
-    after = order_hold_micro(terms, interval, order, remaining_wh - fill.quantity_wh)
+def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: Fill, cost: TradeCost) -> int:
+    """What stays held for the trade: all that the buyer pays; of a seller the collateral at the trade's price, at most
+    what its order held for this quantity (`freed`)."""
+    if side == BUY:
+        return cost.buyer
     needed = seller_hold_micro(terms, interval.tariff_micro, fill.price_micro, fill.quantity_wh)
-    return min(needed, before - after)
+    return min(freed, needed)
 
 
 def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fill, cost: TradeCost) -> None:
     """The resting order's hold becomes the trade's hold; the rest of it is released."""
-    order = fill.order
-    before = order_hold_micro(terms, interval, order, order.remaining_wh)
-    after = order_hold_micro(terms, interval, order, order.remaining_wh - fill.quantity_wh)
-    kept = _kept_micro(terms, interval, order, order.remaining_wh, fill, cost)
-    account_id = account_of_order(fill.key)
-    change_balance(state, account_id, account_of(state, account_id), 0, kept - (before - after))
-    position = state.rows[POSITIONS.prefix][position_key(order.interval, order.portfolio)]
-    position = _after_trade(position, order.side, fill.quantity_wh, cost, kept)
-    _put_position(state, order, _with_open(position, order.side, -fill.quantity_wh))
+    order, quantity_wh = fill.maker, fill.quantity_wh
+    freed = order_hold_micro(terms, interval, order, order.remaining_wh)
+    freed -= order_hold_micro(terms, interval, order, order.remaining_wh - quantity_wh)
+    kept = _kept_micro(terms, interval, order.side, freed, fill, cost)
+    if kept != freed:
+        account_id = account_of_order(fill.key)
+        change_balance(state, account_id, account_of(state, account_id), 0, kept - freed)
+    own = position_key(order.interval, order.portfolio)
+    position = state.rows[POSITIONS.prefix][own]
+    changed = _after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
+    state.put(POSITIONS, own, changed)
 
 
-def _after_trade(position: Position, side: int, quantity_wh: int, cost: TradeCost, kept_micro: int) -> Position:
-    if side == Side.BUY:
+def _after_trade(
+    position: Position, side: int, quantity_wh: int, cost: TradeCost, kept_micro: int, open_change_wh: int
+) -> Position:
+    if side == BUY:
         return Position(
             position.sold_wh,
             position.bought_wh + quantity_wh,
             position.open_sell_wh,
-            position.open_buy_wh,
+            position.open_buy_wh + open_change_wh,
             position.sale_value_micro,
             position.sale_fee_micro,
-            position.purchase_value_micro + cost.value_micro,
+            position.purchase_value_micro + cost.value,
             position.purchase_cost_micro + kept_micro,
             position.collateral_micro,
         )
     return Position(
         position.sold_wh + quantity_wh,
         position.bought_wh,
-        position.open_sell_wh,
+        position.open_sell_wh + open_change_wh,
         position.open_buy_wh,
-        position.sale_value_micro + cost.value_micro,
-        position.sale_fee_micro + cost.trading_fee_micro,
+        position.sale_value_micro + cost.value,
+        position.sale_fee_micro + cost.trading_fee,
         position.purchase_value_micro,
         position.purchase_cost_micro,
         position.collateral_micro + kept_micro,
@@ -142,7 +148,7 @@ def _after_trade(position: Position, side: int, quantity_wh: int, cost: TradeCos
 
 
 def _with_open(position: Position, side: int, change_wh: int) -> Position:
-    selling = side == Side.SELL
+    selling = side == SELL
     return Position(
         position.sold_wh,
         position.bought_wh,
@@ -166,22 +172,18 @@ def _put_position(state: State, order: Order, position: Position) -> None:
 
 
 def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dict[bytes, int]) -> None:
-    """Grid fee and the base of wheeling to the distributor of the buyer's zone; the feeder part halved between
-    both ends' distributors, an odd millionth to the buyer's; borders to the transmission operator; the trading
-    fees of both sides to the fee pool."""
-    buyer, seller = (taker, fill.order) if taker.side == Side.BUY else (fill.order, taker)
+    """Who gets which part of a trade's money besides the seller."""
+    buyer, seller = (taker, fill.maker) if taker.side == BUY else (fill.maker, taker)
     near = distributor_of(state, buyer.feeder)
-    far_share = cost.wheeling_feeder_micro // 2
-    near_share = cost.grid_fee_micro + cost.wheeling_base_micro + cost.wheeling_feeder_micro - far_share
-    dues[near] = dues.get(near, 0) + near_share
+    dues[near] = dues.get(near, 0) + cost.near
     pool = holder_of(state, RoleName.FEE_POOL)
-    dues[pool] = dues.get(pool, 0) + 2 * cost.trading_fee_micro
-    if far_share:
+    dues[pool] = dues.get(pool, 0) + 2 * cost.trading_fee
+    if cost.far:
         far = distributor_of(state, seller.feeder)
-        dues[far] = dues.get(far, 0) + far_share
-    if cost.wheeling_border_micro:
-        grid = holder_of(state, RoleName.TRANSMISSION)
-        dues[grid] = dues.get(grid, 0) + cost.wheeling_border_micro
+        dues[far] = dues.get(far, 0) + cost.far
+    if cost.border:
+        transmission = holder_of(state, RoleName.TRANSMISSION)
+        dues[transmission] = dues.get(transmission, 0) + cost.border
 
 
 def _owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
@@ -192,10 +194,10 @@ def _owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
 
 def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill: Fill, cost: TradeCost) -> None:
     """Add the trade to the block's list; a rollback takes it off again."""
-    mine, theirs = key, fill.key
-    buyer, seller = (mine, theirs) if taker.side == Side.BUY else (theirs, mine)
-    sale = fill.order if taker.side == Side.BUY else taker
-    wheeling = cost.wheeling_base_micro + cost.wheeling_feeder_micro + cost.wheeling_border_micro
+    if taker.side == BUY:
+        buyer, seller, source = key, fill.key, fill.maker.source
+    else:
+        buyer, seller, source = fill.key, key, taker.source
     trade = Trade(
         taker.interval,
         account_of_order(buyer),
@@ -204,14 +206,14 @@ def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill
         client_id_of_order(seller),
         fill.quantity_wh,
         fill.price_micro,
-        wheeling,
+        cost.wheeling,
         taker.side,
-        sale.source,
+        source,
     )
-    state.undo.append((_unrecord_trade, context, (fill.quantity_wh, cost.value_micro)))
+    state.undo.append((_unrecord_trade, context, (fill.quantity_wh, cost.value)))
     context.trades.append(encode(trade))
     context.traded_wh += fill.quantity_wh
-    context.traded_micro += cost.value_micro
+    context.traded_micro += cost.value
 
 
 def _unrecord_trade(context: Context, amounts: tuple[int, int]) -> None:

@@ -9,18 +9,25 @@ from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, interval_end_ms, interval_key, interval_start_ms
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
-from gridtokenx.modules.identity.state import PARTICIPANT_CHANGED, PARTICIPANTS, PORTFOLIOS, require_role
+from gridtokenx.modules.identity.state import (
+    PARTICIPANT_CHANGED,
+    PARTICIPANTS,
+    PORTFOLIOS,
+    Participant,
+    Portfolio,
+    require_role,
+)
 from gridtokenx.modules.market import book, calendar, checks, fills
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.messages import (
+    SELL,
     AmendOrder,
     CancelOrder,
     MarketCode,
     PlaceOrder,
     SetHoliday,
     SetTerms,
-    Side,
     Terms,
     TimeInForce,
 )
@@ -52,9 +59,9 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
-from gridtokenx.modules.market.topology import TOPOLOGY
+from gridtokenx.modules.market.topology import TOPOLOGY, WHEELING, wheeling_of
 from gridtokenx.modules.tokens.messages import TokensCode
-from gridtokenx.modules.tokens.state import account_of, free_micro
+from gridtokenx.modules.tokens.state import account_of
 
 CANCELS_PER_STEP = 500
 """Orders that one scheduled step cancels at a gate or after a suspension."""
@@ -91,7 +98,7 @@ def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[in
         expires_ms,
         message.quantity_wh,
     )
-    return _enter(state, context, interval, terms, key, order, message)
+    return _enter(state, context, interval, terms, key, order, portfolio, participant, message)
 
 
 def _enter(
@@ -101,54 +108,52 @@ def _enter(
     terms: Terms,
     key: bytes,
     order: Order,
+    portfolio: Portfolio,
+    participant: Participant,
     options: PlaceOrder,
 ) -> tuple[int, ...]:
     """Limits, escrow, match, rest: for a new order and for one that was amended."""
-    _check_limits(state, context, terms, order)
-    _check_escrow(state, context, interval, terms, order)
+    account = account_of(state, context.sender)
+    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    if order.side == SELL:
+        checks.check_sale(state, order, portfolio, participant, position)
+    else:
+        checks.check_purchase(order, portfolio, participant, position)
+        if account.debt_micro > terms.arrears_limit_micro:
+            raise Rejected(MarketCode.ARREARS_TOO_HIGH, "sender")
+    hold_micro = order_hold_micro(terms, interval, order, order.remaining_wh)
+    if account.balance_micro - account.held_micro < hold_micro:
+        raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
     live = book.book_of(state, order.interval)
-    topology = state.index(TOPOLOGY)
-    if options.post_only and book.would_trade(state, live, topology, terms, order, context.time_ms):
-        raise Rejected(MarketCode.POST_ONLY_WOULD_TRADE, "price_micro")
-    matched = book.match(state, live, topology, terms, order, context.time_ms)
-    filled_wh = order.remaining_wh - matched.remaining_wh
-    force = options.time_in_force
-    if force == TimeInForce.FILL_OR_KILL and matched.remaining_wh:
-        raise Rejected(MarketCode.FILL_OR_KILL_NOT_FILLED, "quantity_wh")
-    if filled_wh < options.minimum_wh:
-        raise Rejected(MarketCode.MINIMUM_NOT_FILLED, "minimum_wh")
+    matched = book.match(state, live, wheeling_of(state, interval.terms, terms), order, context.time_ms)
+    check_filled(options, order, matched)
     for expired_key, expired in matched.expired:
         fills.let_go(state, expired_key, expired)
-    resting_wh = matched.remaining_wh
-    if matched.stopped or force == TimeInForce.IMMEDIATE_OR_CANCEL:
+    resting_wh = order.remaining_wh - matched.filled_wh
+    if matched.stopped or options.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL:
         resting_wh = 0
-    fills.take_order(state, context, interval, terms, key, order, matched.fills, resting_wh)
+    if resting_wh == order.remaining_wh:
+        fills.hold_order(state, context, order, hold_micro)
+        resting = order
+    else:
+        fills.take_order(state, context, interval, terms, key, order, matched.fills, resting_wh)
+        resting = msgspec.structs.replace(order, remaining_wh=resting_wh)
     if resting_wh:
-        resting = order if not filled_wh else book.with_remaining(order, resting_wh)
         book.rest(state, live, key, resting)
         if order.expires_ms < interval.gate_ms:
             schedule.add(state, order.expires_ms, EXPIRE_ORDER, key)
-    return order.place, filled_wh, resting_wh
+    return order.place, matched.filled_wh, resting_wh
 
 
-def _check_limits(state: State, context: Context, terms: Terms, order: Order) -> None:
-    """Position limits and, for buyers, arrears."""
-    portfolio = state.rows[PORTFOLIOS.prefix][order.portfolio]
-    participant = state.rows[PARTICIPANTS.prefix][order.participant]
-    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
-    if order.side == Side.SELL:
-        checks.check_sale(state, order.interval, portfolio, participant, position, order.source, order.remaining_wh)
-        return
-    checks.check_purchase(portfolio, participant, position, order.remaining_wh)
-    if account_of(state, context.sender).debt_micro > terms.arrears_limit_micro:
-        raise Rejected(MarketCode.ARREARS_TOO_HIGH, "sender")
-
-
-def _check_escrow(state: State, context: Context, interval: Interval, terms: Terms, order: Order) -> None:
-    """The whole order must be covered when it is placed, whatever it then meets."""
-    needed_micro = order_hold_micro(terms, interval, order, order.remaining_wh)
-    if free_micro(account_of(state, context.sender)) < needed_micro:
-        raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
+def check_filled(options: PlaceOrder, order: Order, matched: book.Matched) -> None:
+    """Whether what the order met is what its options allow; if not, everything is taken back:
+    `POST_ONLY_WOULD_TRADE`, `FILL_OR_KILL_NOT_FILLED`, `MINIMUM_NOT_FILLED`."""
+    if options.post_only and (matched.fills or matched.stopped):
+        raise Rejected(MarketCode.POST_ONLY_WOULD_TRADE, "price_micro")
+    if options.time_in_force == TimeInForce.FILL_OR_KILL and matched.filled_wh < order.remaining_wh:
+        raise Rejected(MarketCode.FILL_OR_KILL_NOT_FILLED, "quantity_wh")
+    if matched.filled_wh < options.minimum_wh:
+        raise Rejected(MarketCode.MINIMUM_NOT_FILLED, "minimum_wh")
 
 
 def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[int, ...]:
@@ -171,13 +176,12 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
     interval, terms = checks.open_interval(state, context, order.interval)
     checks.check_price(terms, message.price_micro)
     checks.check_quantity(terms, message.remaining_wh)
-    checks.trader(state, context, order.participant)
+    participant = checks.trader(state, context, order.participant)
     same_price = message.price_micro == order.price_micro
     if same_price and message.remaining_wh == order.remaining_wh:
         raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
     if same_price and message.remaining_wh < order.remaining_wh:
-        smaller = book.with_remaining(order, message.remaining_wh)
-        book.reduce(state, key, smaller)
+        state.put(ORDERS, key, msgspec.structs.replace(order, remaining_wh=message.remaining_wh))
         fills.shrink(state, interval, terms, key, order, message.remaining_wh)
         return order.place, 0, message.remaining_wh
     take_out(state, key, order)
@@ -188,7 +192,8 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
         quantity_wh=order.quantity_wh - order.remaining_wh + message.remaining_wh,
         place=context.take_place(),
     )
-    return _enter(state, context, interval, terms, key, anew, PLAIN_OPTIONS)
+    portfolio = state.rows[PORTFOLIOS.prefix][order.portfolio]
+    return _enter(state, context, interval, terms, key, anew, portfolio, participant, PLAIN_OPTIONS)
 
 
 PLAIN_OPTIONS = PlaceOrder(b"", b"", 0, 0, 0, 0, 0, TimeInForce.GOOD_TILL_GATE, 0, 0, False, False)
@@ -298,7 +303,7 @@ def open_interval(state: State, context: Context, number: int) -> None:
 def close_gate(state: State, context: Context, key: bytes) -> int:
     """Scheduled at the gate: cancel what is left of the book, some hundred orders a step."""
     number = int.from_bytes(key, "big")
-    keys = book.keys_of(state, number)
+    keys = book.keys_of(book.book_of(state, number))
     for order_name in keys[:CANCELS_PER_STEP]:
         take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
     interval = state.rows[INTERVALS.prefix][key]
@@ -353,7 +358,7 @@ MODULE = Module(
         EXPIRE_ORDER: expire_order,
         PARTICIPANT_CHANGED: participant_changed,
     },
-    indexes=(BOOKS, TOPOLOGY, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    indexes=(TOPOLOGY, WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
     cancels=frozenset({CancelOrder}),
     invariants=invariants,
 )

@@ -44,6 +44,10 @@ class Terms(Record, frozen=True):
     arrears_limit_micro: Whole
 
 
+BUY, SELL = int(Side.BUY), int(Side.SELL)
+"""The same as plain numbers, for the places where time counts."""
+
+
 class TimeInForce(IntEnum):
     """How long what does not fill at once stays: until the gate, until its own time, or not at all."""
 

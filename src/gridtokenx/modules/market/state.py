@@ -165,8 +165,8 @@ class KeysByInterval:
 
     def put(self, state: State, interval: int, rest: bytes, record: Record) -> None:
         """Write the record, and remember its key if it is new."""
-        key = interval_key(interval) + rest
-        if state.get(self.table, key) is None:
+        key = interval.to_bytes(4, "big") + rest
+        if key not in state.rows[self.table.prefix]:
             state.undo.append((self._discard, interval, rest))
             self._insert(interval, rest)
         state.put(self.table, key, record)

@@ -79,3 +79,16 @@ def wheeling_micro(terms: Terms, nearness: int) -> int:
 def wheeling_by_nearness(terms: Terms, topology: Topology) -> tuple[int, ...]:
     """Wheeling per kWh for each nearness that occurs: what matching looks up."""
     return tuple(wheeling_micro(terms, nearness) for nearness in range(topology.nearness_max + 1))
+
+
+WHEELING: Index[dict[int, tuple[int, ...]]] = Index("wheeling", lambda state: {})
+"""Wheeling by nearness for each version of the terms, filled as versions are first used; they never change."""
+
+
+def wheeling_of(state: State, version: int, terms: Terms) -> tuple[int, ...]:
+    """What matching looks up, for an interval with this version of the terms."""
+    known = state.index(WHEELING)
+    found = known.get(version)
+    if found is None:
+        found = known[version] = wheeling_by_nearness(terms, state.index(TOPOLOGY))
+    return found

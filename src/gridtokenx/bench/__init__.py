@@ -1,0 +1,1 @@
+"""Benchmarks that anybody can run: `gridtokenx bench NAME [--quick]`. Each prints text and one JSON object."""

@@ -1,0 +1,50 @@
+"""The `gridtokenx` command. Each group of commands has a file of its own; this one puts them together."""
+
+from typing import Annotated
+
+import typer
+
+import gridtokenx
+from gridtokenx.cli import up
+from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
+from gridtokenx.cli.simulate import simulate
+from gridtokenx.cli.top import top
+
+app = typer.Typer(
+    name="gridtokenx",
+    help="A peer-to-peer energy market on its own ledger.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gridtokenx {gridtokenx.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[  # noqa: ARG001 - its callback answers
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version and end.")
+    ] = False,
+) -> None:
+    """A peer-to-peer energy market on its own ledger."""
+
+
+@app.command()
+def doctor(data: Data = DEFAULT_DATA, port: Port = DEFAULT_PORT) -> None:
+    """Look at what the market needs from this machine, and say what to do where it lacks."""
+    from gridtokenx.cli.doctor import doctor as examine
+
+    raise typer.Exit(examine(data, [port]))
+
+
+app.command()(up.up)
+app.command()(up.down)
+app.command()(up.reset)
+app.command()(top)
+app.command()(simulate)

@@ -1,0 +1,192 @@
+"""`gridtokenx up`, `down` and `reset`: a market on this machine, from its first block to its last."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
+
+if TYPE_CHECKING:
+    from gridtokenx.cli.top import Watcher
+    from gridtokenx.operations.supervisor import Program, Supervisor
+    from gridtokenx.simulation.market_folder import MarketFolder
+
+DEFAULT_SCENARIO = "community-week"
+SECONDS_VARIABLE = "GRIDTOKENX_UP_SECONDS"
+"""Real seconds after which `up` stops by itself: for tests and for trying out."""
+
+TEND_S = 0.25
+STATUS_LINE_S = 5.0
+DOWN_S_MAX = 60.0
+CHAIN_MS_PER_BLOCK_MAX = 60_000
+"""However fast the clock, blocks stand no further apart than this: transactions live for minutes of chain time."""
+
+BLOCK_MS_MAX, BLOCK_MS_MIN = 1_000, 50
+CHAIN = "gridtokenx.chains.consortium:CONSORTIUM"
+
+
+def up(
+    scenario: Annotated[
+        str | None, typer.Option(help=f"Name or folder of a scenario; the first start takes {DEFAULT_SCENARIO}.")
+    ] = None,
+    speed: Annotated[
+        int | None, typer.Option(min=1, max=1_200, help="Chain seconds in one second; the scenario says how many.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    port: Port = DEFAULT_PORT,
+) -> None:
+    """Start the market, or go on where it was, and show it live. Ctrl-C stops it; nothing is lost."""
+    from gridtokenx.cli.scenarios import find_scenario
+    from gridtokenx.cli.top import Watcher
+    from gridtokenx.engine.folder import FolderUnusable
+    from gridtokenx.operations.supervisor import Supervisor
+    from gridtokenx.simulation.market_folder import MarketFolder, UpLock
+    from gridtokenx.simulation.scenario import ScenarioError
+
+    console = Console()
+    folder = MarketFolder(data)
+    try:
+        wanted = find_scenario(scenario) if scenario else None
+        loaded, _ = folder.prepare(wanted, find_scenario(DEFAULT_SCENARIO))
+        lock = UpLock(folder)
+    except (ScenarioError, FolderUnusable) as error:
+        _refuse(console, str(error))
+    try:
+        if _port_is_taken(port):
+            _refuse(console, f"port {port} is in use: choose another with --port")
+        programs = _programs(folder, port, speed or loaded.speed)
+        supervisor = Supervisor(programs, folder.logs)
+        stop = _stop_on_signals()
+        try:
+            with Watcher(port, folder, supervisor) as watcher:
+                _watch(console, supervisor, watcher, stop, port)
+        finally:
+            supervisor.stop()
+    finally:
+        lock.release()
+    console.print(f"Stopped. The market is kept in {data}; `gridtokenx up` goes on with it.", highlight=False)
+
+
+def _programs(folder: "MarketFolder", port: int, speed: int) -> "list[Program]":
+    """Node, gateway, agents: each needs the one before."""
+    from gridtokenx.cli.top import api_is_ready
+    from gridtokenx.operations.supervisor import Program
+
+    data = str(folder.path.resolve())
+    block_ms = max(BLOCK_MS_MIN, min(BLOCK_MS_MAX, CHAIN_MS_PER_BLOCK_MAX // speed))
+    python = sys.executable
+    return [
+        Program(
+            "node",
+            (
+                *(python, "-m", "gridtokenx.engine.node", "--data", data, "--chain", CHAIN),
+                *("--speed", str(speed), "--interval-ms", str(block_ms), "--workers", "1"),
+            ),
+            lambda: _socket_answers(folder),
+        ),
+        Program(
+            "gateway",
+            (python, "-m", "gridtokenx.gateway", "--data", data, "--port", str(port)),
+            lambda: api_is_ready(port),
+        ),
+        Program("agents", (python, "-m", "gridtokenx.simulation.live", "--data", data, "--port", str(port))),
+    ]
+
+
+def _watch(
+    console: Console, supervisor: "Supervisor", watcher: "Watcher", stop: threading.Event, port: int
+) -> None:
+    """Tend the processes and show the market until told to stop."""
+    seconds = float(os.environ.get(SECONDS_VARIABLE, "inf"))
+    ends_s = time.monotonic() + seconds
+    console.print(f"API at http://127.0.0.1:{port}, Ctrl-C stops the market", highlight=False)
+    with watcher.display(console) as display:
+        while not stop.wait(TEND_S) and time.monotonic() < ends_s:
+            for sentence in supervisor.tend():
+                display.say(sentence)
+            display.refresh()
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _socket_answers(folder: "MarketFolder") -> bool:
+    from gridtokenx.engine.folder import socket_address
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            client.connect(socket_address(folder.node.socket))
+        except OSError:
+            return False
+    return True
+
+
+def _port_is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def down(data: Data = DEFAULT_DATA) -> None:
+    """Stop a running market cleanly."""
+    from gridtokenx.simulation.market_folder import MarketFolder, running_pid
+
+    console = Console()
+    folder = MarketFolder(data)
+    pid = running_pid(folder)
+    if pid is None:
+        console.print(f"No market is running in {data}.", highlight=False)
+        return
+    os.kill(pid, signal.SIGTERM)
+    ends_s = time.monotonic() + DOWN_S_MAX
+    while running_pid(folder) is not None:
+        if time.monotonic() > ends_s:
+            _refuse(console, f"process {pid} has not stopped in {DOWN_S_MAX:g} s")
+        time.sleep(TEND_S)
+    console.print(f"Stopped. The market is kept in {data}.", highlight=False)
+
+
+def reset(
+    data: Data = DEFAULT_DATA,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete the state of a market that is not running."""
+    from gridtokenx.simulation.market_folder import MarketFolder, running_pid
+
+    console = Console()
+    folder = MarketFolder(data)
+    if not data.exists():
+        console.print(f"There is nothing in {data}.", highlight=False)
+        return
+    if running_pid(folder) is not None:
+        _refuse(console, f"the market in {data} is running: `gridtokenx down` stops it")
+    if not folder.exists:
+        _refuse(console, f"{data} is no data folder of GridTokenX: nothing was deleted")
+    if not yes and not typer.confirm(f"Delete the market in {data}, with all its blocks and keys?"):
+        raise typer.Exit(1)
+    left = folder.delete()
+    if left:
+        console.print(f"Deleted; {data} stays, because it holds {', '.join(left)} too.", highlight=False)
+    else:
+        console.print(f"Deleted {data}.", highlight=False)
+
+
+def _refuse(console: Console, sentence: str) -> None:
+    console.print(f"[red]{sentence}[/red]", highlight=False)
+    raise typer.Exit(2)

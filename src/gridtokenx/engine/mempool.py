@@ -1,0 +1,316 @@
+"""The mempool: transactions between their check and their block.
+
+It answers at once for what can be known now: wrong chain, expired, unknown account, keys that are not the
+account's, used nonce. What is good is packed into batches; a batch is offered to the engine once the journal has
+it, until it is in a block or expired. A transaction is pending, committed (with a code), expired, or unknown.
+
+Nothing here waits, and nothing here is a rule: the ledger decides again.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from gridtokenx.engine.folder import NodeKey
+from gridtokenx.engine.storage import NONCE_UNUSED, Place
+from gridtokenx.engine.worker import Checked, Refused, Verdict
+from gridtokenx.ledger import limits
+from gridtokenx.ledger.account import Account, use_nonce
+from gridtokenx.ledger.batch import Batch, BatchBody
+from gridtokenx.ledger.codec import Record, encode
+from gridtokenx.ledger.crypto import BATCH_DOMAIN
+from gridtokenx.ledger.errors import KernelCode, Rejected
+
+BATCH_TRANSACTIONS_MAX: Final = 500
+"""Receipts of a batch are proved together: a proof then has nine steps."""
+
+BATCH_PAYLOAD_BYTES_MAX: Final = 1_048_576
+BLOCK_BYTES_MAX: Final = 33_554_432
+"""What a block may hold in batches: the signatures of a block allow far more than a network should carry."""
+
+PENDING_TRANSACTIONS_MAX: Final = 100_000
+"""Some seconds of blocks; who comes later is asked to try again."""
+
+PENDING_BYTES_MAX: Final = 256 * 1024 * 1024
+PENDING_OF_SENDER_MAX: Final = limits.TRANSACTIONS_PER_SENDER_AND_BLOCK_MAX
+"""So that one sender can neither fill the pool nor run into its quota in a block."""
+
+BUSY_RETRY_MS: Final = 1_000
+EXPIRY_STEP_MS: Final = 60_000
+"""Batches expire just before a full minute where their transactions allow: the chain forgets them together then,
+instead of each at a time of its own."""
+
+
+class Standing(IntEnum):
+    """Where a transaction is. A refused or busy one was not taken, and may be sent again."""
+
+    UNKNOWN = 0
+    PENDING = 1
+    COMMITTED = 2
+    EXPIRED = 3
+    REFUSED = 4
+    BUSY = 5
+
+
+class Answer(Record, frozen=True):
+    """What the node says of one transaction. `code` and `field` of a refusal, `code` and `height` of a committed
+    one; `retry_ms` of a busy one. The id is empty if the bytes were no transaction."""
+
+    standing: Standing
+    transaction_id: bytes
+    code: int = 0
+    field: str = ""
+    height: int = 0
+    retry_ms: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class PendingBatch:
+    """A signed batch and what the pool knows of it. `number` is the journal's, 0 without a journal."""
+
+    wire: bytes
+    transactions: tuple[bytes, ...]
+    ids: tuple[bytes, ...]
+    senders: tuple[bytes, ...]
+    expires_ms: int
+    signatures: int
+    number: int = 0
+
+
+_Waiting = tuple[bytes, Checked]
+
+
+class BatchAuthor:
+    """Who signs a node's batches."""
+
+    def __init__(self, chain: str, node_id: bytes, key: NodeKey, first_sequence: int) -> None:
+        """`first_sequence` is above every one that this node has used before."""
+        self._chain = chain
+        self._node_id = node_id
+        self._key = key
+        self._sequence = first_sequence
+
+    def sign(self, transactions: tuple[bytes, ...], expires_ms: int) -> bytes:
+        """The bytes of the next batch."""
+        body = encode(BatchBody(self._chain, self._node_id, self._sequence, expires_ms, transactions))
+        self._sequence += 1
+        return encode(Batch(body, self._key.sign(BATCH_DOMAIN + body)))
+
+
+class Mempool:
+    """The pool of one node. May be used by several threads at once."""
+
+    def __init__(
+        self,
+        chain: str,
+        author: BatchAuthor,
+        accounts: Mapping[bytes, Account],
+        find_place: Callable[[bytes], Place | None] = lambda transaction_id: None,
+    ) -> None:
+        """`accounts` are the live rows of the ledger's state; `find_place` looks a transaction up in the database."""
+        self._chain = chain
+        self._author = author
+        self._accounts = accounts
+        self._find_place = find_place
+        self._lock = threading.Lock()
+        self._pending: dict[bytes, bytes] = {}
+        """Transaction id → its exact bytes, from its admission until its block is committed."""
+        self._pending_of: dict[bytes, int] = {}
+        self._waiting: list[_Waiting] = []
+        self._ready: deque[PendingBatch] = deque()
+        self._count = 0
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """Transactions that were taken or are being checked, and are in no committed block."""
+        return self._count
+
+    @property
+    def bytes_held(self) -> int:
+        """Their bytes."""
+        return self._bytes
+
+    def reserve(self, transactions: Sequence[bytes]) -> bool:
+        """Make room for transactions about to be checked; False if there is none. `admit` must follow a True."""
+        size = sum(map(len, transactions))
+        with self._lock:
+            room = self._count + len(transactions) <= PENDING_TRANSACTIONS_MAX
+            if not room or self._bytes + size > PENDING_BYTES_MAX:
+                return False
+            self._count += len(transactions)
+            self._bytes += size
+            return True
+
+    def admit(self, transactions: Sequence[bytes], verdicts: Sequence[Verdict], now_ms: int) -> list[Answer]:
+        """Take what is good, and answer for each. `PENDING` becomes true for the sender once `pack`ed batches are
+        in the journal. `now_ms` is chain time."""
+        answers: list[Answer] = []
+        with self._lock:
+            for wire, verdict in zip(transactions, verdicts, strict=True):
+                if type(verdict) is Checked:
+                    answer = self._not_taken(wire, verdict, now_ms)
+                    if answer is None:
+                        self._take(wire, verdict)
+                        answers.append(Answer(Standing.PENDING, verdict.transaction_id))
+                        continue
+                else:
+                    assert type(verdict) is Refused
+                    answer = Answer(Standing.REFUSED, b"", verdict.code, verdict.field)
+                answers.append(answer)
+                self._count -= 1
+                self._bytes -= len(wire)
+        return answers
+
+    def pack(self, now_ms: int) -> list[PendingBatch]:
+        """Everything admitted since the last call, as signed batches: to be journaled, then `offer`ed."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        batches: list[PendingBatch] = []
+        part: list[_Waiting] = []
+        size = 0
+        for item in waiting:
+            size += len(item[0])
+            if len(part) == BATCH_TRANSACTIONS_MAX or (part and size > BATCH_PAYLOAD_BYTES_MAX):
+                batches.append(self._sign(part, now_ms))
+                part, size = [], len(item[0])
+            part.append(item)
+        if part:
+            batches.append(self._sign(part, now_ms))
+        return batches
+
+    def offer(self, batches: Iterable[PendingBatch]) -> None:
+        """From now on these may go into a block."""
+        with self._lock:
+            self._ready.extend(batches)
+
+    def restore(self, batches: Iterable[PendingBatch]) -> None:
+        """Take back what was accepted before a restart."""
+        with self._lock:
+            for batch in batches:
+                self._ready.append(batch)
+                self._count += len(batch.transactions)
+                for transaction_id, wire, sender in zip(batch.ids, batch.transactions, batch.senders, strict=True):
+                    self._pending[transaction_id] = wire
+                    self._pending_of[sender] = self._pending_of.get(sender, 0) + 1
+                    self._bytes += len(wire)
+
+    def collect(self, time_ms: int) -> tuple[list[PendingBatch], list[PendingBatch]]:
+        """(batches for a block of this time, oldest first, within the limits of a block; batches that expired).
+
+        Both leave the pool's queue; `settle` must follow when the database has the block.
+        """
+        chosen: list[PendingBatch] = []
+        expired: list[PendingBatch] = []
+        later: list[PendingBatch] = []
+        signatures = size = 0
+        with self._lock:
+            while self._ready and len(chosen) < limits.BATCHES_PER_BLOCK_MAX:
+                batch = self._ready[0]
+                if batch.expires_ms < time_ms:
+                    expired.append(batch)
+                elif batch.expires_ms > time_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
+                    # The clock that admitted it was ahead of this block.
+                    later.append(batch)
+                elif (
+                    signatures + batch.signatures > limits.SIGNATURES_PER_BLOCK_MAX
+                    or size + len(batch.wire) > BLOCK_BYTES_MAX
+                ):
+                    break
+                else:
+                    signatures += batch.signatures
+                    size += len(batch.wire)
+                    chosen.append(batch)
+                self._ready.popleft()
+            self._ready.extendleft(reversed(later))
+        return chosen, expired
+
+    def settle(self, batches: Iterable[PendingBatch]) -> None:
+        """The database knows what became of these: they are no longer pending."""
+        pending, pending_of = self._pending, self._pending_of
+        with self._lock:
+            for batch in batches:
+                self._count -= len(batch.transactions)
+                for transaction_id, wire, sender in zip(batch.ids, batch.transactions, batch.senders, strict=True):
+                    self._bytes -= len(wire)
+                    # The same body may be pending again under other signatures.
+                    if pending.get(transaction_id) is wire:
+                        del pending[transaction_id]
+                    left = pending_of[sender] - 1
+                    if left:
+                        pending_of[sender] = left
+                    else:
+                        del pending_of[sender]
+
+    def standing(self, transaction_id: bytes) -> Answer:
+        """Where the transaction is. One that turned out not to be its account's is found by the hash of all its
+        bytes only, so that a stranger cannot make another's order look failed."""
+        if transaction_id in self._pending:
+            return Answer(Standing.PENDING, transaction_id)
+        place = self._find_place(transaction_id)
+        if place is None:
+            return Answer(Standing.UNKNOWN, transaction_id)
+        if place.expired:
+            return Answer(Standing.EXPIRED, transaction_id, height=place.height)
+        return Answer(Standing.COMMITTED, transaction_id, place.code, "", place.height)
+
+    def _not_taken(self, wire: bytes, checked: Checked, now_ms: int) -> Answer | None:
+        """The answer for a repeated call, or why the transaction cannot succeed, as far as one can know now."""
+        transaction_id = checked.transaction_id
+        if self._pending.get(transaction_id) == wire:
+            return Answer(Standing.PENDING, transaction_id)
+        account = self._accounts.get(checked.sender)
+        if account is not None and checked.nonce <= account.nonce_highest:
+            # Only now can it have been in a block already; most transactions are spared the search.
+            place = self._find_place(transaction_id)
+            if place is not None and not place.expired and place.code not in NONCE_UNUSED:
+                return Answer(Standing.COMMITTED, transaction_id, place.code, "", place.height)
+            try:
+                use_nonce(account.nonce_highest, account.nonce_gaps, checked.nonce)
+            except Rejected as rejection:
+                return Answer(Standing.REFUSED, transaction_id, int(rejection.code), rejection.field)
+        refused = self._refusal(checked, account, now_ms)
+        if refused is not None:
+            return Answer(Standing.REFUSED, transaction_id, int(refused[0]), refused[1])
+        if self._pending_of.get(checked.sender, 0) >= PENDING_OF_SENDER_MAX:
+            return Answer(Standing.BUSY, transaction_id, 0, "sender", 0, BUSY_RETRY_MS)
+        return None
+
+    def _refusal(self, checked: Checked, account: Account | None, now_ms: int) -> tuple[KernelCode, str] | None:
+        if checked.chain != self._chain:
+            return KernelCode.CHAIN_WRONG, "chain"
+        if checked.expires_ms < now_ms:
+            return KernelCode.EXPIRED, "expires_ms"
+        if checked.expires_ms > now_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
+            return KernelCode.EXPIRY_TOO_FAR, "expires_ms"
+        if account is None:
+            return KernelCode.ACCOUNT_UNKNOWN, "sender"
+        if account.keys_hash != checked.keys_hash:
+            return KernelCode.UNAUTHENTICATED, "auth"
+        return None
+
+    def _take(self, wire: bytes, checked: Checked) -> None:
+        self._pending[checked.transaction_id] = wire
+        self._pending_of[checked.sender] = self._pending_of.get(checked.sender, 0) + 1
+        self._waiting.append((wire, checked))
+
+    def _sign(self, part: list[_Waiting], now_ms: int) -> PendingBatch:
+        latest = max([checked.expires_ms for _, checked in part])
+        before_minute = latest // EXPIRY_STEP_MS * EXPIRY_STEP_MS - 1
+        expires_ms = before_minute if before_minute > now_ms + EXPIRY_STEP_MS else latest
+        transactions = tuple([wire for wire, _ in part])
+        return PendingBatch(
+            self._author.sign(transactions, expires_ms),
+            transactions,
+            tuple([checked.transaction_id for _, checked in part]),
+            tuple([checked.sender for _, checked in part]),
+            expires_ms,
+            sum([checked.signatures for _, checked in part]),
+        )
+
+
+def busy(transactions: Sequence[bytes]) -> list[Answer]:
+    """The answer to all when there is no room."""
+    return [Answer(Standing.BUSY, b"", 0, "mempool", 0, BUSY_RETRY_MS)] * len(transactions)

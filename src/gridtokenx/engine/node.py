@@ -1,0 +1,213 @@
+"""The node process: ledger, engine and intake of one data folder.
+
+    python -m gridtokenx.engine.node --data DIR --chain gridtokenx.chains.consortium:CONSORTIUM
+
+One thread makes blocks, one writes the journal, and the event loop talks to callers over `run/node.sock`; verify
+workers are processes of their own. SIGTERM and SIGINT end it cleanly. It exits with 2 if it cannot start and with 3
+if it had to stop before a commit: the last line on standard error says why, and the next start loses nothing.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from gridtokenx.engine.application import Application, StateDamaged, tame_garbage_collector
+from gridtokenx.engine.clocks import Clock, RealClock, ScenarioClock
+from gridtokenx.engine.folder import DataFolder, FolderLock, FolderUnusable, load_or_create_node_key
+from gridtokenx.engine.intake import Intake
+from gridtokenx.engine.journal import SEGMENT_BYTES_MAX, Journal, JournalDamaged
+from gridtokenx.engine.mempool import BatchAuthor, Mempool
+from gridtokenx.engine.metrics import Metrics
+from gridtokenx.engine.server import Server
+from gridtokenx.engine.solo import (
+    BLOCK_INTERVAL_MS,
+    LostBlocks,
+    NotLicensed,
+    SoloEngine,
+    node_id_of,
+    require_whole,
+)
+from gridtokenx.engine.storage import DatabaseFailed, Storage
+from gridtokenx.engine.verifier import Verifier
+from gridtokenx.engine.worker import load_chain
+from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.errors import Rejected
+
+EXIT_CANNOT_START: Final = 2
+EXIT_STOPPED: Final = 3
+
+FEED_PREFIXES: Final = (0x62, 0x63)
+"""Intervals and orders: what a gateway needs to show the book."""
+
+SWITCH_SECONDS: Final = 0.002
+"""How long the thread that makes blocks may keep the event loop waiting."""
+
+CANNOT_START = (
+    FolderUnusable, JournalDamaged, StateDamaged, LostBlocks, NotLicensed, DatabaseFailed, Rejected, OSError,
+)  # fmt: skip
+
+WORKERS: Final = min(os.cpu_count() or 1, 8)
+
+log = logging.getLogger("gridtokenx.node")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node is started with. `speed` 0: real time; else a scenario clock that runs so many times faster."""
+
+    data: Path
+    chain: str
+    speed: int = 0
+    workers: int = WORKERS
+    interval_ms: int = BLOCK_INTERVAL_MS
+    feed_prefixes: tuple[int, ...] = FEED_PREFIXES
+    journal_segment_bytes: int = SEGMENT_BYTES_MAX
+
+
+class Node:
+    """One node, from its folder to its end."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        """Open everything and go on where the last run ended. Raises one of `CANNOT_START`."""
+        self.settings = settings
+        self.folder = DataFolder(settings.data)
+        self.folder.require()
+        self._lock = FolderLock(self.folder)
+        # First, while this process has no threads and no database that a child could inherit.
+        self.verifier = Verifier(settings.chain, settings.workers)
+        self.storage = Storage(self.folder.database, feed_prefixes=settings.feed_prefixes)
+        self.application = Application(load_chain(settings.chain), self.storage)
+        if not self.application.load():
+            self.application.init_chain(self.folder.genesis.read_bytes())
+        self.journal = Journal(self.folder.journal, segment_bytes_max=settings.journal_segment_bytes)
+        require_whole(self.application, self.journal)
+        self.metrics = Metrics()
+        self.engine = self._make_engine()
+        if self.journal.torn is not None:
+            self.metrics.alarm(f"cut an unfinished entry off the journal: {self.journal.torn}")
+        self.engine.restore(self.journal.recovered)
+        self.journal.recovered.clear()
+
+    def _make_engine(self) -> SoloEngine:
+        key = load_or_create_node_key(self.folder.key)
+        state, chain = self.application.state, self.application.info().chain
+        self.node_id = node_id_of(state, key.public_key)
+        author = BatchAuthor(chain, self.node_id, key, self.journal.next_number)
+        mempool = Mempool(chain, author, state.rows[ACCOUNTS.prefix], self.storage.place_of)
+        clock: Clock = ScenarioClock(self.settings.speed) if self.settings.speed else RealClock()
+        return SoloEngine(
+            self.application,
+            mempool,
+            clock,
+            self.node_id,
+            journal=self.journal,
+            verifier=self.verifier,
+            metrics=self.metrics,
+        )
+
+    async def serve(self) -> None:
+        """Take transactions and make blocks until a signal says stop; then close everything. Whatever must stop the
+        node at once ends the process here."""
+        loop = asyncio.get_running_loop()
+        stopping, started, stop_blocks = asyncio.Event(), asyncio.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        intake = Intake(self.engine, self.verifier)
+        server = Server(self.engine, intake, self.verifier, self.node_id)
+        self.engine.on_block = server.announce
+        block_thread = ThreadPoolExecutor(1, "blocks")
+
+        def make_blocks() -> None:
+            self.engine.start()
+            loop.call_soon_threadsafe(started.set)
+            self.engine.run(stop_blocks, self.settings.interval_ms)
+
+        blocks = loop.run_in_executor(block_thread, make_blocks)
+        await _first_of(blocks, started.wait())
+        await server.listen(self.folder.socket)
+        self.folder.pid.write_text(f"{os.getpid()}\n")
+        log.info("node %s listens on %s", self.node_id.hex(), self.folder.socket)
+        journaling = asyncio.create_task(intake.run())
+        await _first_of(blocks, journaling, server.failure(), stopping.wait())
+        log.info("node %s stops", self.node_id.hex())
+        await _first_of(blocks, journaling, server.close())
+        stop_blocks.set()
+        await _first_of(blocks)
+        journaling.cancel()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything, after the last block."""
+        self.verifier.close()
+        self.journal.close()
+        self.storage.close()
+        self.folder.socket.unlink(missing_ok=True)
+        self.folder.pid.unlink(missing_ok=True)
+        self._lock.release()
+
+
+async def _first_of(*work: Awaitable[object]) -> None:
+    """Wait until one of them is done. If it failed, the node ends, without any clean-up: what is open may be what is
+    broken, and everything that was promised is on the disk."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        error = task.exception()
+        if error is not None:
+            stop_now(error)
+
+
+def stop_now(error: BaseException) -> NoReturn:
+    """End the process before it commits anything more."""
+    log.error("stopped before the next commit: %r", error, exc_info=error)
+    print(f"node stopped, nothing is lost, start it again when this is mended: {error!r}", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(EXIT_STOPPED)
+
+
+def run_node(settings: NodeSettings) -> int:
+    """Run a node until it is told to stop; returns its exit status."""
+    try:
+        node = Node(settings)
+    except CANNOT_START as error:
+        print(f"node cannot start: {error}", file=sys.stderr)
+        return EXIT_CANNOT_START
+    tame_garbage_collector()
+    sys.setswitchinterval(SWITCH_SECONDS)
+    asyncio.run(node.serve())
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of the node process."""
+    parser = argparse.ArgumentParser(prog="gridtokenx.engine.node", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--chain", required=True, help="import path, such as package.module:NAME")
+    parser.add_argument("--speed", type=int, default=0, help="0: real time; else how much faster than it")
+    parser.add_argument("--workers", type=int, default=WORKERS)
+    parser.add_argument("--interval-ms", type=int, default=BLOCK_INTERVAL_MS)
+    parser.add_argument("--journal-segment-bytes", type=int, default=SEGMENT_BYTES_MAX)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    settings = NodeSettings(
+        given.data,
+        given.chain,
+        given.speed,
+        given.workers,
+        given.interval_ms,
+        journal_segment_bytes=given.journal_segment_bytes,
+    )
+    return run_node(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,435 @@
+"""The database: everything a node knows, one atomic write a block.
+
+RocksDB with a column family for each kind of thing:
+
+    state     prefixed key → encoded record
+    blocks    height → `StoredBlock`
+    results   height → `Results`
+    index     transaction id → `Place`
+    feed      height → changed records of a few tables, for those who follow; the last 10,000 blocks
+    meta      "head" → `Head`: which block all of this is the state after
+
+`Storage` is the node's own. `Reader` is for other processes: it follows the node's files and never asks the
+node. Heights are 8 bytes, big-endian. When RocksDB cannot open or write its files that is `DatabaseFailed`;
+what it says while reading damaged ones leaves these classes as it comes. A node that meets either stops.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import rocksdict
+from rocksdict import Rdict, WriteBatch
+
+from gridtokenx.engine.faultpoints import reached
+from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.block import BatchOutcome, Block, BlockOutcome
+from gridtokenx.ledger.codec import Decoder, Record, encode
+from gridtokenx.ledger.commitment import Proof
+from gridtokenx.ledger.context import Summary
+from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.errors import KernelCode, Rejected
+from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header
+from gridtokenx.ledger.limits import TRANSACTIONS_PER_BATCH_MAX
+from gridtokenx.ledger.transaction import decode_envelope
+
+COLUMN_FAMILIES: Final = ("state", "blocks", "results", "index", "feed", "meta")
+FEED_BLOCKS_KEPT: Final = 10_000
+"""Who was away for longer reads the state instead."""
+
+WAL_BYTES_MAX: Final = 256 * 1024 * 1024
+"""How much a restart may have to read again."""
+
+ROWS_PER_WRITE: Final = 50_000
+INDEX_PREFIX_BYTES: Final = 3
+INDEX_BUCKETS: Final = 1 << 18
+
+_HEAD: Final = b"head"
+_LAST_BLOCK: Final = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
+
+
+class DatabaseFailed(Exception):
+    """RocksDB could not open or write its files: they are damaged, or the disk is full, or gone."""
+
+
+class StoredBlock(Record, frozen=True):
+    """A block, and the header that its execution gave it."""
+
+    header: Header
+    block: Block
+
+
+class Results(Record, frozen=True):
+    """What a block did, and what proves it: `last_block` is the record that stands under `app_hash` by the proof
+    (`proof_items`, `proof_path`), and it holds the root over the roots of the batches' receipts."""
+
+    app_hash: bytes
+    batches: tuple[BatchOutcome, ...]
+    trades: tuple[bytes, ...]
+    summary: Summary
+    last_block: bytes
+    proof_items: bytes
+    proof_path: tuple[bytes, ...]
+
+
+class Head(Record, frozen=True):
+    """The block that the database is the state after."""
+
+    kind: str
+    chain: str
+    height: int
+    time_ms: int
+    app_hash: bytes
+    genesis_hash: bytes
+
+
+class Place(NamedTuple):
+    """What became of a transaction. `expired`: its batch was in no block in time, `height` says when that was
+    noticed; else it has the receipt at this place, or (`refused_batch`) its whole batch was refused with `code`."""
+
+    height: int
+    batch: int
+    position: int
+    code: int
+    expired: bool = False
+
+
+Change = tuple[bytes, bytes | None]
+"""Prefixed key, and the encoded record or None if it is gone."""
+
+_decode_block: Decoder[StoredBlock] = Decoder(StoredBlock)
+_decode_results: Decoder[Results] = Decoder(Results)
+_decode_head: Decoder[Head] = Decoder(Head)
+_decode_feed: Decoder[list[Change]] = Decoder(list[Change])
+
+_EXPIRED: Final = b"\xff\xff\xff\xff"
+"""Batch and position of a transaction that is in no block."""
+
+_POSITIONS: Final = tuple(position.to_bytes(2, "big") for position in range(TRANSACTIONS_PER_BATCH_MAX))
+_POSITIONS_OK: Final = tuple(position + b"\x00\x00" for position in _POSITIONS)
+
+_RECEIPT_ID: Final = slice(3, 35)
+"""Where the transaction's id stands in an encoded receipt; its code follows."""
+_RECEIPT_CODE: Final = 35
+
+NONCE_UNUSED: Final = frozenset(
+    {
+        KernelCode.UNAUTHENTICATED,
+        KernelCode.ACCOUNT_UNKNOWN,
+        KernelCode.CHAIN_WRONG,
+        KernelCode.EXPIRED,
+        KernelCode.EXPIRY_TOO_FAR,
+        KernelCode.NONCE_USED,
+        KernelCode.NONCE_TOO_OLD,
+        KernelCode.NONCE_JUMP,
+        KernelCode.QUOTA_EXCEEDED,
+    }
+)
+"""A receipt with one of these says that the transaction did nothing, not even use its nonce: it never takes the
+place of another receipt."""
+
+
+def height_key(height: int) -> bytes:
+    """Eight bytes, so that keys sort as heights do."""
+    return height.to_bytes(8, "big")
+
+
+def _options(name: str, *, writing: bool) -> rocksdict.Options:
+    """Options of one column family (those of the database are taken from the default one)."""
+    options = rocksdict.Options(raw_mode=True)
+    options.set_compression_type(rocksdict.DBCompressionType.lz4())
+    if name in {"blocks", "results"}:
+        options.set_bottommost_compression_type(rocksdict.DBCompressionType.zstd())
+    if name in {"state", "index"}:
+        table = rocksdict.BlockBasedOptions()
+        table.set_bloom_filter(10, block_based=False)
+        options.set_block_based_table_factory(table)
+    if name == "index":
+        # Never read in order: hash lists take a third of the time of a skip list. The stubs forget the argument.
+        options.set_prefix_extractor(rocksdict.SliceTransform.create_fixed_prefix(INDEX_PREFIX_BYTES))
+        lists = rocksdict.MemtableFactory.hash_link_list(INDEX_BUCKETS)  # type: ignore[call-arg]
+        options.set_memtable_factory(lists)
+    if name == "state" and writing:
+        # The node reads state at its start only, from files: what is new may wait unsorted until it goes to one.
+        options.set_memtable_factory(rocksdict.MemtableFactory.vector())
+    return options
+
+
+def _database_options(*, writing: bool) -> rocksdict.Options:
+    options = _options("default", writing=writing)
+    options.create_if_missing(writing)
+    options.create_missing_column_families(writing)
+    options.set_allow_concurrent_memtable_write(False)
+    options.set_max_open_files(-1)
+    options.set_max_total_wal_size(WAL_BYTES_MAX)
+    options.set_keep_log_file_num(4)
+    # An unfinished write at the end is what a killed process leaves; anything else that is wrong is an error.
+    options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
+    return options
+
+
+def _open(path: Path, access: rocksdict.AccessType, *, writing: bool) -> Rdict:
+    families = {name: _options(name, writing=writing) for name in COLUMN_FAMILIES}
+    try:
+        return Rdict(str(path), _database_options(writing=writing), families, access)
+    except Exception as error:  # the library raises nothing narrower
+        raise DatabaseFailed(f"cannot open the database in {path}: {error}") from error
+
+
+class Reader:
+    """What the database says, for a process that is not the node.
+
+    It sees the node's blocks as of the last `refresh`; everything read between two refreshes is of one height.
+    """
+
+    def __init__(self, path: Path, own_files: Path) -> None:
+        """Follow the database at `path`; `own_files` is a folder for this reader's own log, emptied now.
+
+        Raises FileNotFoundError if there is no database yet, `DatabaseFailed` if it cannot be read.
+        """
+        if not (path / "CURRENT").is_file():
+            raise FileNotFoundError(f"there is no database in {path} yet: the node makes it when it first starts")
+        shutil.rmtree(own_files, ignore_errors=True)
+        self._use(_open(path, rocksdict.AccessType.secondary(str(own_files)), writing=False))
+
+    def _use(self, database: Rdict) -> None:
+        self._database = database
+        self._columns = {name: database.get_column_family(name) for name in COLUMN_FAMILIES}
+
+    def refresh(self) -> None:
+        """See the blocks that were committed since."""
+        self._database.try_catch_up_with_primary()
+
+    def close(self) -> None:
+        """Free files and memory."""
+        self._columns.clear()
+        self._database.close()
+
+    def head(self) -> Head | None:
+        """Which block everything here is the state after; None before there is a genesis."""
+        data = self._get("meta", _HEAD)
+        return None if data is None else _decode_head(data)
+
+    def block(self, height: int) -> StoredBlock | None:
+        """The block, from 1 on."""
+        data = self._get("blocks", height_key(height))
+        return None if data is None else _decode_block(data)
+
+    def results(self, height: int) -> Results | None:
+        """What the block did."""
+        data = self._get("results", height_key(height))
+        return None if data is None else _decode_results(data)
+
+    def record(self, key: bytes) -> bytes | None:
+        """The encoded record under a prefixed key."""
+        return self._get("state", key)
+
+    def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """All records whose prefixed keys begin so, in key order: of a table, or of all tables.
+
+        Raises what RocksDB says if a part of it is damaged: it never just ends earlier.
+        """
+        reading = rocksdict.ReadOptions()
+        beyond = _successor(prefix)
+        if beyond:
+            reading.set_iterate_upper_bound(beyond)
+        rows = self._columns["state"].iter(reading)
+        rows.seek(prefix) if prefix else rows.seek_to_first()
+        valid, key, value, forward = rows.valid, rows.key, rows.value, rows.next
+        while valid():
+            yield key(), value()
+            forward()
+        rows.status()
+
+    def feed(self, height: int) -> list[Change] | None:
+        """Records of the followed tables that the block changed; None if it is not known, or too long ago."""
+        data = self._get("feed", height_key(height))
+        return None if data is None else _decode_feed(data)
+
+    def place_of(self, transaction_id: bytes) -> Place | None:
+        """What became of the transaction; None if it is in no block and has not expired."""
+        data = self._get("index", transaction_id)
+        return None if data is None else _decode_place(data)
+
+    def receipt_of(self, transaction_id: bytes) -> bytes | None:
+        """Its encoded receipt; None too if it expired, or if its whole batch was refused."""
+        place = self.place_of(transaction_id)
+        results = None if place is None or place.expired else self.results(place.height)
+        if place is None or results is None:
+            return None
+        receipts = results.batches[place.batch].receipts
+        return receipts[place.position] if receipts else None
+
+    def _get(self, column: str, key: bytes) -> bytes | None:
+        found: bytes | None = self._columns[column].get(key)
+        return found
+
+
+class Storage(Reader):
+    """The node's own database. One thread writes; others may read."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sync: bool = True,
+        feed_prefixes: Iterable[int] = (),
+        feed_blocks_kept: int = FEED_BLOCKS_KEPT,
+    ) -> None:
+        """Open or create. With `sync` a block is on the disk when `write_block` returns. `feed_prefixes` are the
+        tables whose changes the feed keeps, for so many blocks. Raises `DatabaseFailed`."""
+        path.mkdir(parents=True, exist_ok=True)
+        self._sync = sync
+        self._feed_prefixes = frozenset(feed_prefixes)
+        self._feed_blocks_kept = feed_blocks_kept
+        self._kept_head: Head | None = None
+        self._use(_open(path, rocksdict.AccessType.read_write(), writing=True))
+        self._handles = {name: self._database.get_column_family_handle(name) for name in COLUMN_FAMILIES}
+
+    def refresh(self) -> None:
+        """Nothing to do: this is the database itself."""
+
+    def write_genesis(self, head: Head, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Write the state a chain begins with, its head last: without a head there is no genesis yet, and what a
+        stopped attempt left behind goes first."""
+        state = self._handles["state"]
+        batch = WriteBatch(raw_mode=True)
+        batch.delete_range(b"", b"\xff" * 64, state)
+        for count, (key, value) in enumerate(rows, 1):
+            batch.put(key, value, state)
+            if count % ROWS_PER_WRITE == 0:
+                self._write(batch)
+                batch = WriteBatch(raw_mode=True)
+        self._write(batch)
+        reached("genesis.rows_written")
+        batch = WriteBatch(raw_mode=True)
+        batch.put(_HEAD, encode(head), self._handles["meta"])
+        self._write(batch)
+        self._kept_head = head
+        reached("genesis.head_written")
+
+    def write_block(self, block: Block, outcome: BlockOutcome, proof: Proof, expired: Sequence[bytes]) -> None:
+        """Write a block and all that it did, at once or not at all. `proof` is that of the last block's record;
+        `expired` are ids of transactions that were in no block in time. Raises `DatabaseFailed`."""
+        batch = WriteBatch(raw_mode=True)
+        handles = self._handles
+        key = height_key(block.height)
+        put, state = batch.put, handles["state"]
+        for changed, record in outcome.changes:
+            if record is None:
+                batch.delete(changed, state)
+            else:
+                put(changed, record, state)
+        last_block = next(record for changed, record in outcome.changes if changed == _LAST_BLOCK)
+        assert last_block is not None, "every block writes its own record"
+        put(key, encode(StoredBlock(outcome.header, block)), handles["blocks"])
+        put(key, encode(_results(outcome, proof, last_block)), handles["results"])
+        self._index(batch, block, outcome.batches, expired)
+        self._feed(batch, block.height, outcome.changes)
+        put(_HEAD, encode(self._next_head(outcome)), handles["meta"])
+        reached("storage.batch_built")
+        self._write(batch)
+
+    def close(self) -> None:
+        """Write everything to its place, so that the next start is quick, and free the files."""
+        for column in self._columns.values():
+            column.flush()
+        self._handles.clear()
+        super().close()
+
+    def _write(self, batch: WriteBatch) -> None:
+        # `write` with its own sync would hold Python's lock while the disk works; `flush_wal` lets others run.
+        try:
+            self._database.write(batch)
+            reached("storage.batch_written")
+            if self._sync:
+                self._database.flush_wal(sync=True)
+        except Exception as error:  # the library raises nothing narrower
+            raise DatabaseFailed(f"cannot write to the database: {error}") from error
+        reached("storage.batch_synced")
+
+    def _next_head(self, outcome: BlockOutcome) -> Head:
+        head = self._kept_head or self.head()
+        assert head is not None, "a genesis comes before any block"
+        header = outcome.header
+        self._kept_head = Head(
+            head.kind, header.chain, header.height, header.time_ms, outcome.app_hash, head.genesis_hash
+        )
+        return self._kept_head
+
+    def _feed(self, batch: WriteBatch, height: int, changes: Iterable[Change]) -> None:
+        prefixes, feed = self._feed_prefixes, self._handles["feed"]
+        if prefixes:
+            batch.put(height_key(height), encode([change for change in changes if change[0][0] in prefixes]), feed)
+        if height > self._feed_blocks_kept:
+            batch.delete(height_key(height - self._feed_blocks_kept), feed)
+
+    def _index(
+        self, batch: WriteBatch, block: Block, outcomes: Sequence[BatchOutcome], expired: Sequence[bytes]
+    ) -> None:
+        """Where each transaction is found. Receipts of transactions that did something are written without
+        looking: an id has one such receipt at most, ever. They come last, so that they win within the block."""
+        put, index = batch.put, self._handles["index"]
+        quiet: dict[bytes, bytes] = {}
+        loud: list[tuple[bytes, bytes]] = []
+        for number, outcome in enumerate(outcomes):
+            place = height_key(block.height) + number.to_bytes(2, "big")
+            if not outcome.receipts:
+                _index_refused_batch(quiet, block.batches[number], place, outcome.code)
+            for position, receipt in enumerate(outcome.receipts):
+                code = receipt[_RECEIPT_CODE]
+                if code == 0:
+                    loud.append((receipt[_RECEIPT_ID], place + _POSITIONS_OK[position]))
+                elif code in NONCE_UNUSED:
+                    quiet.setdefault(receipt[_RECEIPT_ID], place + _POSITIONS[position] + _code_bytes(receipt))
+                else:
+                    loud.append((receipt[_RECEIPT_ID], place + _POSITIONS[position] + _code_bytes(receipt)))
+        gone = height_key(block.height) + _EXPIRED + b"\x00\x00"
+        for transaction_id in expired:
+            quiet.setdefault(transaction_id, gone)
+        for transaction_id, value in quiet.items():
+            if self._get("index", transaction_id) is None:
+                put(transaction_id, value, index)
+        for transaction_id, value in loud:
+            put(transaction_id, value, index)
+
+
+def _results(outcome: BlockOutcome, proof: Proof, last_block: bytes) -> Results:
+    return Results(
+        outcome.app_hash, outcome.batches, outcome.trades, outcome.summary, last_block, proof.items, proof.path
+    )
+
+
+def _index_refused_batch(quiet: dict[bytes, bytes], wire: bytes, place: bytes, code: int) -> None:
+    """The transactions of a batch that executed as nothing, as far as its bytes can be read."""
+    try:
+        transactions = decode_batch_body(decode_batch(wire).body).transactions
+        for position, transaction in enumerate(transactions):
+            transaction_id = hash_bytes(decode_envelope(transaction).body)
+            quiet.setdefault(transaction_id, place + _POSITIONS[position] + code.to_bytes(2, "big"))
+    except Rejected:
+        return
+
+
+def _code_bytes(receipt: bytes) -> bytes:
+    """Two bytes of the code in an encoded receipt (MessagePack: up to 127 in itself, else behind its length)."""
+    first = receipt[_RECEIPT_CODE]
+    if first < 0x80:
+        return bytes((0, first))
+    if first == 0xCC:
+        return bytes((0, receipt[_RECEIPT_CODE + 1]))
+    return receipt[_RECEIPT_CODE + 1 : _RECEIPT_CODE + 3]
+
+
+def _decode_place(data: bytes) -> Place:
+    height, code = int.from_bytes(data[:8], "big"), int.from_bytes(data[12:14], "big")
+    if data[8:12] == _EXPIRED:
+        return Place(height, 0, 0, code, expired=True)
+    return Place(height, int.from_bytes(data[8:10], "big"), int.from_bytes(data[10:12], "big"), code)
+
+
+def _successor(prefix: bytes) -> bytes:
+    """The first key after all that begin with the prefix; nothing if there is none."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1]) if stem else b""

@@ -1,0 +1,43 @@
+"""Why the gateway itself says no. Codes 900 to 999, append only; those of the ledger pass through unchanged."""
+
+from enum import IntEnum
+
+
+class GatewayCode(IntEnum):
+    """Outcomes that never reach the chain."""
+
+    REQUEST_MALFORMED = 900
+    BODY_TOO_LARGE = 901
+    NOT_FOUND = 902
+    METHOD_NOT_ALLOWED = 903
+    SESSION_MISSING = 910
+    SESSION_ENDED = 911
+    NOT_YOUR_ACCOUNT = 912
+    CHALLENGE_INVALID = 913
+    CHALLENGE_NOT_SIGNED = 914
+    TOO_MANY = 920
+    NOT_READY = 921
+    NODE_UNREACHABLE = 922
+    STREAM_TOO_SLOW = 930
+    STREAM_TOPIC_UNKNOWN = 931
+    GATEWAY_FAULT = 999
+
+
+STATUS = {
+    GatewayCode.REQUEST_MALFORMED: 400,
+    GatewayCode.BODY_TOO_LARGE: 413,
+    GatewayCode.NOT_FOUND: 404,
+    GatewayCode.METHOD_NOT_ALLOWED: 405,
+    GatewayCode.SESSION_MISSING: 401,
+    GatewayCode.SESSION_ENDED: 401,
+    GatewayCode.NOT_YOUR_ACCOUNT: 403,
+    GatewayCode.CHALLENGE_INVALID: 401,
+    GatewayCode.CHALLENGE_NOT_SIGNED: 401,
+    GatewayCode.TOO_MANY: 429,
+    GatewayCode.NOT_READY: 503,
+    GatewayCode.NODE_UNREACHABLE: 503,
+    GatewayCode.STREAM_TOO_SLOW: 400,
+    GatewayCode.STREAM_TOPIC_UNKNOWN: 400,
+    GatewayCode.GATEWAY_FAULT: 500,
+}
+"""The status of HTTP that goes with each."""

@@ -1,0 +1,449 @@
+"""What travels: the JSON documents of the API, for the gateway that writes and the client that reads them.
+
+Bytes are lower-case hexadecimal text. Numbers are integers with their unit in the name: Wh, millionths of a WATT
+(`_micro`), prices in millionths of a WATT per kWh, milliseconds since the epoch in UTC. They may need 63 bits.
+Answers gain fields over time, so readers ignore what they do not know; requests are refused for unknown fields.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+import msgspec
+
+from gridtokenx.ledger.codec import Record
+
+
+class Document(msgspec.Struct):
+    """An answer."""
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of a request, or the parameters behind the question mark."""
+
+
+class Challenge(Record, frozen=True):
+    """What an account signs to be let in (under `CHALLENGE_DOMAIN`): names the chain, so that it serves on no other
+    one. `seal` is the gateway's own mark that it made it; only the gateway that made it can tell."""
+
+    chain: str
+    account: bytes
+    random: bytes
+    expires_ms: int
+    seal: bytes
+
+
+class Problem(Document):
+    """Why not. `code` and `name` are the ledger's, the engine's or the gateway's; `field` says what it is about."""
+
+    code: int
+    name: str
+    field: str
+    detail: str
+
+
+class Submission(Request):
+    """Signed transactions, in hexadecimal or base64."""
+
+    transactions: list[str]
+
+
+class Submitted(Document):
+    """What became of one submitted transaction: `pending` (it is on the node's disk), `refused` with a code, `busy` (not
+    taken, try again), `committed` if it was known already. `id` is empty for what is not even a transaction."""
+
+    id: str
+    state: str
+    code: int
+    name: str
+    field: str
+
+
+class SubmissionAnswer(Document):
+    """One answer for each transaction, in order."""
+
+    transactions: list[Submitted]
+
+
+class TransactionView(Document):
+    """State of a transaction: `pending`, `committed`, `expired`, or `unknown` here. When committed: the code, the
+    index of the message that failed (if the code is not 0), the numbers of each message, and where it stands."""
+
+    id: str
+    state: str
+    code: int | None = None
+    name: str | None = None
+    failed: int | None = None
+    results: list[list[int]] = []
+    height: int | None = None
+    time_ms: int | None = None
+    batch: int | None = None
+    position: int | None = None
+
+
+class PathStep(Document):
+    """A sibling on the way from a leaf to a root of a list."""
+
+    right: bool
+    hash: str
+
+
+class StateProof(Document):
+    """The bucket and the way from it to the app hash (`ledger/commitment.py`)."""
+
+    items: str
+    path: list[str]
+
+
+class StateClaim(Document):
+    """That the state with this root (the app hash of a block) holds `value` under `key`, or nothing (null), and the
+    proof: what `docs/check_proof.py` checks."""
+
+    root: str
+    key: str
+    value: str | None
+    proof: StateProof
+
+
+class ReceiptProof(Document):
+    """Everything that shows a stranger, who knows the app hash of the block, what became of a transaction: receipt →
+    root of its batch → receipts root, which stands in the block's own record (`claim`) → app hash."""
+
+    transaction: str
+    height: int
+    receipt: str
+    batch_path: list[PathStep]
+    block_path: list[PathStep]
+    claim: StateClaim
+
+
+class RecordProof(Document):
+    """What the state after block `height` says of one record."""
+
+    name: str
+    height: int
+    claim: StateClaim
+
+
+class IntervalView(Document):
+    """A delivery interval that is open, or was and is not final yet. Volumes are of the trades that this gateway has
+    seen. `stage` is that of settlement."""
+
+    interval: int
+    delivery_ms: int
+    gate_ms: int
+    phase: str
+    stage: str
+    tariff_micro: int
+    buy_back_micro: int
+    terms: int
+    open_orders: int
+    best_bid_micro: int | None
+    best_ask_micro: int | None
+    last_price_micro: int | None
+    traded_wh: int
+    traded_micro: int
+
+
+class Level(Document):
+    """Orders of one side, limit, feeder and source. A seller's source has one bit set in `sources`, a buyer's mask
+    has the bits of all sources it takes. In a stream update, quantity 0 means that the level is gone."""
+
+    price_micro: int
+    feeder: int
+    sources: int
+    quantity_wh: int
+    orders: int
+
+
+def checksum_of(bids: Iterable[Level], asks: Iterable[Level]) -> str:
+    """First 16 hexadecimal digits of SHA-256 over one line a level, lines sorted: `side price_micro feeder sources
+    quantity_wh orders`, each line ended by a line feed, side `buy` or `sell`."""
+    lines = [
+        f"{side} {level.price_micro} {level.feeder} {level.sources} {level.quantity_wh} {level.orders}\n"
+        for side, levels in (("buy", bids), ("sell", asks))
+        for level in levels
+    ]
+    return sha256("".join(sorted(lines)).encode()).hexdigest()[:16]
+
+
+class DeliveredLevel(Document):
+    """What a trader on the asked-for feeder meets: for a buyer the delivered price of offers, for a seller what it
+    would get from bids (their limit less wheeling). `nearness`: 0 same feeder, 1 same zone, then 1 + borders."""
+
+    delivered_micro: int
+    price_micro: int
+    nearness: int
+    feeder: int
+    sources: int
+    quantity_wh: int
+    orders: int
+
+
+class BookView(Document):
+    """Depth of one interval at a height, best first. `checksum` is over all levels (`checksum_of`), however many of
+    them are shown."""
+
+    interval: int
+    height: int
+    time_ms: int
+    checksum: str
+    levels: int
+    bids: list[Level]
+    asks: list[Level]
+    feeder: int | None = None
+    delivered_bids: list[DeliveredLevel] | None = None
+    delivered_asks: list[DeliveredLevel] | None = None
+
+
+class TradeView(Document):
+    """One trade, without names. `sequence` rises with every trade on the chain: height and place in the block."""
+
+    sequence: int
+    height: int
+    time_ms: int
+    interval: int
+    quantity_wh: int
+    price_micro: int
+    wheeling_micro: int
+    taker: str
+    source: str
+
+
+class Trades(Document):
+    """`next` is the `after` of the following page; `oldest` is the first sequence that this gateway still has."""
+
+    trades: list[TradeView]
+    next: int
+    oldest: int
+
+
+class SummaryView(Document):
+    """What a block did, in the world's own units."""
+
+    traded_wh: int
+    traded_micro: int
+    metered_import_wh: int
+    metered_export_wh: int
+    settled_wh: int
+    settled_micro: int
+
+
+class BlockLine(Document):
+    """One block in a list."""
+
+    height: int
+    time_ms: int
+    hash: str
+    app_hash: str
+    transactions: int
+    trades: int
+    summary: SummaryView
+
+
+class Blocks(Document):
+    """Newest first; `next` is the `before` of the following page, 0 when there is none."""
+
+    blocks: list[BlockLine]
+    next: int
+
+
+class BatchView(Document):
+    """One batch of a block: its code, its author, and each transaction's id with its code."""
+
+    code: int
+    name: str
+    author: str
+    transactions: list[str]
+    codes: list[int]
+
+
+class BlockView(Document):
+    """A block with its header. `hash` is the header's."""
+
+    height: int
+    time_ms: int
+    chain: str
+    hash: str
+    app_hash: str
+    proposer: str
+    previous: str
+    app_hash_before: str
+    batches_root: str
+    receipts_root: str
+    trades_root: str
+    summary: SummaryView
+    trades: int
+    batches: list[BatchView]
+
+
+class StatusView(Document):
+    """Where the chain is. `time_ms` is chain time: what expiries are counted from."""
+
+    chain: str
+    kind: str
+    protocol: int
+    height: int
+    time_ms: int
+    app_hash: str
+    interval: int
+    intervals_open: int
+    orders_open: int
+    version: str
+
+
+class HealthView(Document):
+    """`live`: the process answers. `ready`: it can do its work; else `reasons` says why not."""
+
+    live: bool
+    ready: bool
+    reasons: list[str]
+    height: int
+
+
+class CodeLine(Document):
+    """A code and its name."""
+
+    code: int
+    name: str
+
+
+class Codes(Document):
+    """All codes, rising."""
+
+    codes: list[CodeLine]
+
+
+class ChallengeRequest(Request):
+    """Who wants to be let in."""
+
+    account: str
+
+
+class ChallengeAnswer(Document):
+    """The bytes to sign, and for how long they are good."""
+
+    challenge: str
+    lifetime_ms: int
+
+
+class AuthDocument(Request):
+    """As in a transaction: the account's whole key list, and (index of the key, signature) of `threshold` of them."""
+
+    algorithm: int
+    threshold: int
+    keys: list[str]
+    signatures: list[tuple[int, str]]
+
+
+class SessionRequest(Request):
+    """A challenge, signed by the account's keys."""
+
+    challenge: str
+    auth: AuthDocument
+
+
+class SessionAnswer(Document):
+    """A token for the header `Authorization: Bearer ...`."""
+
+    token: str
+    account: str
+    lifetime_ms: int
+
+
+class AccountView(Document):
+    """One's own account. Free balance = balance - held."""
+
+    account: str
+    participant: str
+    height: int
+    time_ms: int
+    balance_micro: int
+    held_micro: int
+    free_micro: int
+    debt_micro: int
+    nonce_highest: int
+    nonce_gaps: str
+    keys_hash: str
+    portfolios: list[str]
+
+
+class OrderView(Document):
+    """An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or
+    the rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
+    `transaction` is the last one that named it, empty if this gateway no longer knows."""
+
+    client_id: str
+    state: str
+    height: int
+    transaction: str = ""
+    code: int = 0
+    name: str = ""
+    interval: int | None = None
+    side: str | None = None
+    portfolio: str | None = None
+    price_micro: int | None = None
+    quantity_wh: int | None = None
+    filled_wh: int | None = None
+    remaining_wh: int | None = None
+    value_micro: int | None = None
+    expires_ms: int | None = None
+    place: int | None = None
+
+
+class Orders(Document):
+    """`next` is the `after` of the following page, empty when there is none."""
+
+    height: int
+    orders: list[OrderView]
+    next: str
+
+
+class PositionView(Document):
+    """What a portfolio traded in one interval."""
+
+    interval: int
+    portfolio: str
+    sold_wh: int
+    bought_wh: int
+    open_sell_wh: int
+    open_buy_wh: int
+    sale_value_micro: int
+    purchase_cost_micro: int
+    collateral_micro: int
+
+
+class Positions(Document):
+    """Rising intervals."""
+
+    height: int
+    positions: list[PositionView]
+
+
+class StatementView(Document):
+    """The result of one interval for one portfolio."""
+
+    interval: int
+    portfolio: str
+    quality: str
+    import_wh: int
+    export_wh: int
+    sold_wh: int
+    bought_wh: int
+    undelivered_wh: int
+    unused_wh: int
+    other_import_wh: int
+    other_export_wh: int
+    purchase_cost_micro: int
+    sale_proceeds_micro: int
+    charge_micro: int
+    credit_micro: int
+
+
+class Statements(Document):
+    """Rising intervals; `oldest` is the first interval that this gateway can tell of, `next` the `after` of the
+    following page, 0 when there is none."""
+
+    height: int
+    oldest: int
+    statements: list[StatementView]
+    next: int

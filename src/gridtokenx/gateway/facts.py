@@ -1,0 +1,143 @@
+"""What a committed block says, decoded for the read model: pure functions of stored bytes."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.engine.storage import Change, Results, StoredBlock
+from gridtokenx.gateway.documents import TradeView
+from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.codec import Decoder
+from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.header import LastBlock
+from gridtokenx.ledger.quantities import value_micro as value_micro_of
+from gridtokenx.ledger.transaction import Receipt, decode_envelope
+from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side
+from gridtokenx.modules.market.state import Trade, order_key
+
+SEQUENCE_BITS = 24
+"""Of a trade's sequence: its place in its block. The rest is the height, so sequences rise and fit 53 bits."""
+
+decode_receipt: Decoder[Receipt] = Decoder(Receipt)
+decode_last_block: Decoder[LastBlock] = Decoder(LastBlock)
+_decode_trade: Decoder[Trade] = Decoder(Trade)
+
+
+class Placed(NamedTuple):
+    """A placement or an amendment that the ledger accepted."""
+
+    message: PlaceOrder | AmendOrder
+    transaction: bytes
+
+
+class Refusal(NamedTuple):
+    """A placement that the ledger refused."""
+
+    message: PlaceOrder
+    transaction: bytes
+    code: int
+
+
+class Fills(NamedTuple):
+    """What one order traded in one block: Wh, and energy value."""
+
+    energy_wh: int
+    value_micro: int
+
+
+class OwnTrade(NamedTuple):
+    """A trade with its two orders' keys."""
+
+    view: TradeView
+    buyer_order: bytes
+    seller_order: bytes
+
+
+class BlockFacts(msgspec.Struct):
+    """One block, as far as the read model cares. Orders are named by their keys (account ‖ client id)."""
+
+    height: int
+    time_ms: int
+    app_hash: bytes
+    changes: list[Change]
+    trades: list[OwnTrade]
+    fills: dict[bytes, Fills]
+    placed: dict[bytes, Placed]
+    amended: dict[bytes, Placed]
+    cancelled: dict[bytes, bytes]
+    """Order → transaction that cancelled it."""
+    refused: dict[bytes, Refusal]
+    transactions: list[bytes]
+    """Ids of all that are in the block."""
+
+
+def read_facts(stored: StoredBlock, results: Results, changes: list[Change]) -> BlockFacts:
+    """The facts of a block that the node stored."""
+    header = stored.header
+    facts = BlockFacts(header.height, header.time_ms, results.app_hash, changes, [], {}, {}, {}, {}, {}, [])
+    for wire, receipt in transactions_of(stored, results):
+        _read_transaction(facts, wire, decode_receipt.trusted(receipt))
+    for index, encoded in enumerate(results.trades):
+        _read_trade(facts, index, _decode_trade.trusted(encoded))
+    return facts
+
+
+def transactions_of(stored: StoredBlock, results: Results) -> Iterator[tuple[bytes, bytes]]:
+    """(transaction, receipt), encoded, of all batches that were not refused as a whole."""
+    for wire, outcome in zip(stored.block.batches, results.batches, strict=True):
+        if outcome.receipts:
+            body = decode_batch_body.trusted(decode_batch.trusted(wire).body)
+            yield from zip(body.transactions, outcome.receipts, strict=True)
+
+
+def _read_transaction(facts: BlockFacts, wire: bytes, receipt: Receipt) -> None:
+    raw = decode_envelope.trusted(wire).body
+    facts.transactions.append(receipt.transaction)
+    if receipt.transaction != hash_bytes(raw):
+        return  # not authenticated: nothing that the named sender did
+    body = CONSORTIUM.body.trusted(raw)
+    for message in body.messages:
+        if isinstance(message, (PlaceOrder, AmendOrder, CancelOrder)):
+            _read_order_message(facts, body.sender, message, receipt)
+
+
+def _read_order_message(
+    facts: BlockFacts, sender: bytes, message: PlaceOrder | AmendOrder | CancelOrder, receipt: Receipt
+) -> None:
+    key = order_key(sender, message.client_id)
+    if receipt.code != 0:
+        if isinstance(message, PlaceOrder):
+            facts.refused[key] = Refusal(message, receipt.transaction, receipt.code)
+    elif isinstance(message, PlaceOrder):
+        facts.placed[key] = Placed(message, receipt.transaction)
+    elif isinstance(message, AmendOrder):
+        facts.amended[key] = Placed(message, receipt.transaction)
+    else:
+        facts.cancelled[key] = receipt.transaction
+
+
+def _read_trade(facts: BlockFacts, index: int, trade: Trade) -> None:
+    view = TradeView(
+        facts.height << SEQUENCE_BITS | index,
+        facts.height,
+        facts.time_ms,
+        trade.interval,
+        trade.quantity_wh,
+        trade.price_micro,
+        trade.wheeling_micro,
+        Side(trade.taker_side).name.lower(),
+        Source(trade.source).name.lower(),
+    )
+    buyer_order = order_key(trade.buyer, trade.buyer_order)
+    seller_order = order_key(trade.seller, trade.seller_order)
+    facts.trades.append(OwnTrade(view, buyer_order, seller_order))
+    value_micro = value_micro_of(trade.price_micro, trade.quantity_wh)
+    for key in (buyer_order, seller_order):
+        before = facts.fills.get(key, _NOTHING)
+        facts.fills[key] = Fills(before.energy_wh + trade.quantity_wh, before.value_micro + value_micro)
+
+
+_NOTHING = Fills(0, 0)

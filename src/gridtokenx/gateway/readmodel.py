@@ -1,0 +1,284 @@
+"""The read model: what pages ask for, in memory, made of committed blocks and nothing else.
+
+It starts by reading the node's database: the newest blocks again for what state does not keep (recent trades, orders
+that are gone, older statements), then the present records. From there it follows block by block. It can be dropped and
+built anew at any moment, and a page never waits for a block in the making.
+
+Between two calls of `advance` everything here and everything read through `reader` is of one height.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from gridtokenx.engine.storage import Head, Reader
+from gridtokenx.gateway.depth import Depth
+from gridtokenx.gateway.facts import SEQUENCE_BITS, BlockFacts, OwnTrade, read_facts
+from gridtokenx.gateway.memory import OrderMemory
+from gridtokenx.gateway.statements import StatementMemory
+from gridtokenx.ledger.codec import Record
+from gridtokenx.ledger.quantities import value_micro
+from gridtokenx.ledger.state import State, Table
+from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Portfolio
+from gridtokenx.modules.market.messages import Terms
+from gridtokenx.modules.market.state import (
+    INTERVALS,
+    ORDERS,
+    POSITIONS,
+    TERMS,
+    Interval,
+    Order,
+)
+from gridtokenx.modules.market.topology import TOPOLOGY, Topology
+from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement
+
+FOLLOWED = frozenset(
+    table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)
+)
+"""Tables whose changes must be in the node's feed."""
+
+TRADES_MAX = 100_000
+STORED_BLOCKS_PER_PAGE = 1_000
+HISTORY_BLOCKS_MAX = 10_000
+HISTORY_TRANSACTIONS_MAX = 50_000
+"""How far back a start reads again: some seconds of work at most."""
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Volume(msgspec.Struct):
+    """Trades of one interval."""
+
+    traded_wh: int = 0
+    traded_micro: int = 0
+    last_price_micro: int | None = None
+
+
+class Advance(msgspec.Struct, frozen=True):
+    """What one block changed, for those who follow."""
+
+    facts: BlockFacts
+    books: list[int]
+    """Intervals whose depth changed."""
+    accounts: set[bytes]
+    """Whose orders or statements changed."""
+
+
+def _sequence_of(trade: OwnTrade) -> int:
+    return trade.view.sequence
+
+
+class FeedMissing(Exception):
+    """The node's feed does not reach back to where the model stands: build it anew."""
+
+
+class ReadModel:
+    """Open orders, intervals, trades and statements as of `head`."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Reads everything; FileNotFoundError when the database has no genesis yet."""
+        self.reader = reader
+        head = reader.head()
+        if head is None:
+            raise FileNotFoundError("the node has not written its genesis yet")
+        self.head: Head = head
+        self.orders: dict[bytes, Order] = {}
+        self.depths: dict[int, Depth] = {}
+        self.intervals: dict[int, Interval] = {}
+        self.terms: dict[int, Terms] = {}
+        self.settlements: dict[int, Settlement] = {}
+        self.volumes: dict[int, Volume] = {}
+        self.portfolios: dict[bytes, Portfolio] = {}
+        self.portfolios_of: dict[bytes, dict[bytes, None]] = {}
+        self.trades: deque[OwnTrade] = deque(maxlen=TRADES_MAX)
+        self.trades_since = 0
+        """All trades with at least this sequence are in `trades`."""
+        self.memory = OrderMemory()
+        self.statements = StatementMemory()
+        self.history: list[Advance] = []
+        """The blocks read again at the start, without their books: for buffers of streams."""
+        self._topology: Topology | None = None
+        self._grid = State()
+        self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS)
+        self._read_history()
+        self._read(INTERVALS, SETTLEMENTS, STATEMENTS, ORDERS)
+        self._read_volumes()
+
+    @property
+    def topology(self) -> Topology:
+        """How near feeders are to each other."""
+        if self._topology is None:
+            self._topology = TOPOLOGY.build(self._grid)
+        return self._topology
+
+    def advance(self) -> Iterator[Advance]:
+        """See the blocks that were committed since, one by one. Raises FeedMissing when they are too many."""
+        self.reader.refresh()
+        head = self.reader.head()
+        assert head is not None, "a database never loses its head"
+        for height in range(self.head.height + 1, head.height + 1):
+            facts = self._facts(height)
+            if facts is None:
+                raise FeedMissing(f"block {height} is no longer in the feed")
+            yield self._apply(facts)
+        self.head = head
+
+    def depth(self, interval: int) -> Depth:
+        """The book of an interval; empty for one without orders."""
+        return self.depths.get(interval) or Depth()
+
+    def trades_after(self, sequence: int, limit: int) -> tuple[list[OwnTrade], int]:
+        """(trades with a greater sequence, oldest first, at most `limit`; the `sequence` to go on from). Older ones
+        than the memory has are read from their blocks, at most 1,000 blocks a call: a page may be empty."""
+        if sequence + 1 < self.trades_since:
+            return self._stored_trades(sequence, limit)
+        start = bisect_right(self.trades, sequence, key=_sequence_of)
+        page = [self.trades[index] for index in range(start, min(start + limit, len(self.trades)))]
+        return page, page[-1].view.sequence if page else sequence
+
+    def _stored_trades(self, sequence: int, limit: int) -> tuple[list[OwnTrade], int]:
+        page: list[OwnTrade] = []
+        first = sequence >> SEQUENCE_BITS
+        last = min(first + STORED_BLOCKS_PER_PAGE, self.head.height)
+        for height in range(max(first, 1), last + 1):
+            facts = self._facts(height, need_feed=False)
+            if facts is None:
+                continue
+            for trade in facts.trades:
+                if trade.view.sequence > sequence:
+                    page.append(trade)
+                    if len(page) == limit:
+                        return page, trade.view.sequence
+        return page, (last + 1 << SEQUENCE_BITS) - 1
+
+    def _facts(self, height: int, need_feed: bool = True) -> BlockFacts | None:
+        stored, results = self.reader.block(height), self.reader.results(height)
+        changes = self.reader.feed(height) if need_feed else []
+        if stored is None or results is None or changes is None:
+            return None
+        return read_facts(stored, results, changes)
+
+    def _read_history(self) -> None:
+        """Follow the newest blocks from an empty model: what they say of orders and statements stays."""
+        start = self._history_start()
+        self.memory.complete_since = start
+        self.trades_since = start << SEQUENCE_BITS
+        for height in range(start, self.head.height + 1):
+            facts = self._facts(height)
+            assert facts is not None, "the start was chosen so that every block is there"
+            changed = self._apply(facts)
+            self.history.append(Advance(facts, [], changed.accounts))
+        for rows in (self.orders, self.depths, self.intervals, self.settlements):
+            rows.clear()
+
+    def _history_start(self) -> int:
+        """The first block to read again."""
+        transactions, height = 0, self.head.height
+        while height > max(0, self.head.height - HISTORY_BLOCKS_MAX) and transactions < HISTORY_TRANSACTIONS_MAX:
+            results = self.reader.results(height)
+            if results is None or self.reader.feed(height) is None:
+                break
+            transactions += sum(len(outcome.receipts) for outcome in results.batches)
+            height -= 1
+        return height + 1
+
+    def _read(self, *tables: Table[Any]) -> None:
+        for table in tables:
+            for key, value in self.reader.scan(bytes([table.prefix])):
+                self._write(table.prefix, key[1:], value)
+
+    def _read_volumes(self) -> None:
+        """Each trade stands in one seller's position; the blocks read again give last prices only."""
+        prices = {number: volume.last_price_micro for number, volume in self.volumes.items()}
+        self.volumes = {number: Volume(0, 0, prices.get(number)) for number in self.intervals}
+        for key, value in self.reader.scan(bytes([POSITIONS.prefix])):
+            position = POSITIONS.decode.trusted(value)
+            volume = self._volume(int.from_bytes(key[1:5], "big"))
+            volume.traded_wh += position.sold_wh
+            volume.traded_micro += position.sale_value_micro
+        for depth in self.depths.values():
+            depth.take_changed()
+
+    def _apply(self, facts: BlockFacts) -> Advance:
+        before: dict[bytes, Order] = {}
+        after: dict[bytes, Order | None] = {}
+        accounts: set[bytes] = set()
+        for prefixed, value in facts.changes:
+            prefix, key = prefixed[0], prefixed[1:]
+            if prefix == ORDERS.prefix:
+                order = after[key] = None if value is None else ORDERS.decode.trusted(value)
+                old = self._write_order(key, order)
+                if old is not None:
+                    before[key] = old
+                continue
+            if prefix == STATEMENTS.prefix and key[4:] in self.portfolios:
+                accounts.add(self.portfolios[key[4:]].account)
+            self._write(prefix, key, value)
+        for trade in facts.trades:
+            volume = self._volume(trade.view.interval)
+            volume.traded_wh += trade.view.quantity_wh
+            volume.traded_micro += value_micro(trade.view.price_micro, trade.view.quantity_wh)
+            volume.last_price_micro = trade.view.price_micro
+            self._remember(trade)
+        accounts |= self.memory.apply(facts, before, after)
+        touched = {order.interval for order in (*before.values(), *after.values()) if order is not None}
+        return Advance(facts, sorted(touched), accounts)
+
+    def _remember(self, trade: OwnTrade) -> None:
+        if len(self.trades) == TRADES_MAX:
+            self.trades_since = self.trades[0].view.sequence + 1
+        self.trades.append(trade)
+
+    def _volume(self, interval: int) -> Volume:
+        return self.volumes.setdefault(interval, Volume())
+
+    def _write(self, prefix: int, key: bytes, value: bytes | None) -> None:
+        """One record as it is now."""
+        if prefix == ORDERS.prefix:
+            self._write_order(key, None if value is None else ORDERS.decode.trusted(value))
+        elif prefix == INTERVALS.prefix:
+            number = int.from_bytes(key, "big")
+            _replace(self.intervals, number, INTERVALS, value)
+            if value is None:
+                self.volumes.pop(number, None)
+                self.depths.pop(number, None)
+        elif prefix == SETTLEMENTS.prefix:
+            _replace(self.settlements, int.from_bytes(key, "big"), SETTLEMENTS, value)
+        elif prefix == STATEMENTS.prefix:
+            if value is not None:
+                interval = int.from_bytes(key[:4], "big")
+                self.statements.put(interval, key[4:], STATEMENTS.decode.trusted(value))
+        elif prefix == TERMS.prefix:
+            _replace(self.terms, int.from_bytes(key, "big"), TERMS, value)
+        elif prefix == PORTFOLIOS.prefix and value is not None:
+            portfolio = PORTFOLIOS.decode.trusted(value)
+            self.portfolios[key] = portfolio
+            self.portfolios_of.setdefault(portfolio.account, {})[key] = None
+        elif prefix in {ZONES.prefix, FEEDERS.prefix} and value is not None:
+            table = ZONES if prefix == ZONES.prefix else FEEDERS
+            self._grid.rows[prefix][key] = table.decode.trusted(value)
+            self._topology = None
+
+    def _write_order(self, key: bytes, order: Order | None) -> Order | None:
+        """Replace an order in its book; returns what stood there."""
+        old = self.orders.pop(key, None)
+        if old is not None:
+            self.depths[old.interval].add(old, -1)
+        if order is not None:
+            self.orders[key] = order
+            depth = self.depths.get(order.interval)
+            if depth is None:
+                depth = self.depths[order.interval] = Depth()
+            depth.add(order, 1)
+        return old
+
+
+def _replace(rows: dict[int, R], number: int, table: Table[R], value: bytes | None) -> None:
+    if value is None:
+        rows.pop(number, None)
+    else:
+        rows[number] = table.decode.trusted(value)

@@ -1,0 +1,347 @@
+"""From records to documents: pure functions of the read model and of what its reader says at the same height."""
+
+from collections.abc import Iterator
+
+from gridtokenx import __version__
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.engine.receipts import ReceiptProof as StoredProof
+from gridtokenx.engine.receipts import prove_receipt
+from gridtokenx.engine.storage import Place, Results, StoredBlock
+from gridtokenx.gateway.documents import (
+    AccountView,
+    BatchView,
+    BlockLine,
+    BlockView,
+    BookView,
+    IntervalView,
+    OrderView,
+    PathStep,
+    PositionView,
+    ReceiptProof,
+    StatementView,
+    StateClaim,
+    StateProof,
+    StatusView,
+    SummaryView,
+    TransactionView,
+)
+from gridtokenx.gateway.facts import decode_last_block, decode_receipt
+from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
+from gridtokenx.gateway.readmodel import ReadModel
+from gridtokenx.ledger.account import ACCOUNTS, Account
+from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.context import Summary
+from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
+from gridtokenx.ledger.quantities import interval_of, interval_start_ms
+from gridtokenx.modules.market.messages import Side
+from gridtokenx.modules.market.state import POSITIONS, Order, Phase, client_id_of_order, position_key
+from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
+
+LEVELS_SHOWN = 50
+
+
+def code_name(code: int) -> str:
+    """The name of a code of the ledger."""
+    return CONSORTIUM.codes.get(code, "")
+
+
+def status_view(model: ReadModel) -> StatusView:
+    """Where the chain is."""
+    head = model.head
+    trading = sum(interval.phase == Phase.TRADING for interval in model.intervals.values())
+    return StatusView(
+        head.chain,
+        head.kind,
+        CONSORTIUM.protocol,
+        head.height,
+        head.time_ms,
+        head.app_hash.hex(),
+        interval_of(head.time_ms),
+        trading,
+        len(model.orders),
+        __version__,
+    )
+
+
+def interval_view(model: ReadModel, number: int) -> IntervalView:
+    """One interval; KeyError if it is not open and was not of late."""
+    interval = model.intervals[number]
+    volume, depth = model.volumes[number], model.depth(number)
+    return IntervalView(
+        number,
+        interval_start_ms(number),
+        interval.gate_ms,
+        Phase(interval.phase).name.lower(),
+        Stage(model.settlements.get(number, NEW_SETTLEMENT).stage).name.lower(),
+        interval.tariff_micro,
+        model.terms[interval.terms].buy_back_micro,
+        interval.terms,
+        depth.orders(),
+        depth.best(Side.BUY),
+        depth.best(Side.SELL),
+        volume.last_price_micro,
+        volume.traded_wh,
+        volume.traded_micro,
+    )
+
+
+def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: int = LEVELS_SHOWN) -> BookView:
+    """Depth of an interval. KeyError if there is no such interval, or no such feeder."""
+    terms, depth = model.terms[model.intervals[number].terms], model.depth(number)
+    view = BookView(
+        number,
+        model.head.height,
+        model.head.time_ms,
+        depth.checksum(),
+        len(depth.levels),
+        depth.side(Side.BUY)[:levels],
+        depth.side(Side.SELL)[:levels],
+        feeder,
+    )
+    if feeder is not None:
+        nearness = model.topology.nearness
+        nearness(feeder, feeder)
+        view.delivered_bids = depth.delivered(Side.BUY, feeder, terms, nearness)[:levels]
+        view.delivered_asks = depth.delivered(Side.SELL, feeder, terms, nearness)[:levels]
+    return view
+
+
+def summary_view(summary: Summary) -> SummaryView:
+    """The same numbers."""
+    return SummaryView(
+        summary.traded_wh,
+        summary.traded_micro,
+        summary.metered_import_wh,
+        summary.metered_export_wh,
+        summary.settled_wh,
+        summary.settled_micro,
+    )
+
+
+def block_line(stored: StoredBlock, results: Results) -> BlockLine:
+    """One block in a list."""
+    return BlockLine(
+        stored.header.height,
+        stored.header.time_ms,
+        header_hash(stored.header).hex(),
+        results.app_hash.hex(),
+        sum(len(outcome.receipts) for outcome in results.batches),
+        len(results.trades),
+        summary_view(results.summary),
+    )
+
+
+def block_view(stored: StoredBlock, results: Results) -> BlockView:
+    """A block with its batches."""
+    header, last = stored.header, decode_last_block.trusted(results.last_block)
+    return BlockView(
+        header.height,
+        header.time_ms,
+        header.chain,
+        header_hash(header).hex(),
+        results.app_hash.hex(),
+        header.proposer.hex(),
+        header.previous.hex(),
+        header.app_hash_before.hex(),
+        header.batches_root.hex(),
+        last.receipts_root.hex(),
+        last.trades_root.hex(),
+        summary_view(results.summary),
+        len(results.trades),
+        list(_batches(stored, results)),
+    )
+
+
+def _batches(stored: StoredBlock, results: Results) -> Iterator[BatchView]:
+    for wire, outcome in zip(stored.block.batches, results.batches, strict=True):
+        receipts = [decode_receipt.trusted(receipt) for receipt in outcome.receipts]
+        # Of a batch that was refused as a whole one cannot rely on anything, not even on its author.
+        author = decode_batch_body.trusted(decode_batch.trusted(wire).body).author.hex() if receipts else ""
+        yield BatchView(
+            outcome.code,
+            code_name(outcome.code),
+            author,
+            [receipt.transaction.hex() for receipt in receipts],
+            [receipt.code for receipt in receipts],
+        )
+
+
+def transaction_view(transaction_id: bytes, place: Place, stored: StoredBlock, results: Results) -> TransactionView:
+    """A transaction that is in a block, or whose whole batch was refused there."""
+    receipts = results.batches[place.batch].receipts
+    view = TransactionView(
+        transaction_id.hex(),
+        "committed",
+        place.code,
+        code_name(place.code),
+        height=place.height,
+        time_ms=stored.header.time_ms,
+        batch=place.batch,
+        position=place.position,
+    )
+    if receipts:
+        receipt = decode_receipt.trusted(receipts[place.position])
+        view.failed = receipt.failed if receipt.code else None
+        view.results = [list(numbers) for numbers in receipt.results]
+    return view
+
+
+def receipt_proof(transaction_id: bytes, place: Place, results: Results) -> ReceiptProof:
+    """For a stranger. LookupError if the batch was refused as a whole: then there is no receipt."""
+    proof: StoredProof = prove_receipt(results, place.batch, place.position)
+    claim = StateClaim(
+        results.app_hash.hex(),
+        (bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY).hex(),
+        proof.last_block.hex(),
+        StateProof(proof.proof_items.hex(), [siblings.hex() for siblings in proof.proof_path]),
+    )
+    return ReceiptProof(
+        transaction_id.hex(),
+        place.height,
+        proof.receipt.hex(),
+        [PathStep(right, sibling.hex()) for right, sibling in proof.path_in_batch],
+        [PathStep(right, sibling.hex()) for right, sibling in proof.path_in_block],
+        claim,
+    )
+
+
+def account_of(model: ReadModel, account_id: bytes) -> Account | None:
+    """The record, as of the model's height."""
+    record = model.reader.record(bytes([ACCOUNTS.prefix]) + account_id)
+    return None if record is None else ACCOUNTS.decode.trusted(record)
+
+
+def account_view(model: ReadModel, account_id: bytes, account: Account) -> AccountView:
+    """One's own account."""
+    return AccountView(
+        account_id.hex(),
+        account.participant.hex(),
+        model.head.height,
+        model.head.time_ms,
+        account.balance_micro,
+        account.held_micro,
+        account.balance_micro - account.held_micro,
+        account.debt_micro,
+        account.nonce_highest,
+        account.nonce_gaps.hex(),
+        account.keys_hash.hex(),
+        [portfolio.hex() for portfolio in model.portfolios_of.get(account_id, ())],
+    )
+
+
+def open_order_view(model: ReadModel, key: bytes, order: Order) -> OrderView:
+    """An order that is in the book; its value is None if some of its trades lie before what this gateway knows."""
+    trace = model.memory.find(key)
+    filled_wh = order.quantity_wh - order.remaining_wh
+    value_micro = 0 if filled_wh == 0 else None
+    return OrderView(
+        client_id_of_order(key).hex(),
+        OrderState.OPEN.value,
+        model.head.height if trace is None else trace.height,
+        b"".hex() if trace is None else trace.transaction.hex(),
+        interval=order.interval,
+        side=Side(order.side).name.lower(),
+        portfolio=order.portfolio.hex(),
+        price_micro=order.price_micro,
+        quantity_wh=order.quantity_wh,
+        filled_wh=filled_wh,
+        remaining_wh=order.remaining_wh,
+        value_micro=value_micro if trace is None else trace.value_micro,
+        expires_ms=order.expires_ms,
+        place=order.place,
+    )
+
+
+def traced_order_view(client_id: bytes, trace: Trace) -> OrderView:
+    """An order that this gateway remembers."""
+    return OrderView(
+        client_id.hex(),
+        trace.state.value,
+        trace.height,
+        trace.transaction.hex(),
+        trace.code,
+        code_name(trace.code) if trace.code else "",
+        trace.interval,
+        None if trace.side is None else _side_name(trace.side),
+        None if trace.portfolio is None else trace.portfolio.hex(),
+        trace.price_micro,
+        trace.quantity_wh,
+        trace.filled_wh,
+        trace.remaining_wh,
+        trace.value_micro,
+        trace.expires_ms,
+        trace.place,
+    )
+
+
+def pending_order_view(model: ReadModel, client_id: bytes, pending: PendingOrder) -> OrderView:
+    """An order that was accepted through this gateway and is in no block yet."""
+    message = pending.message
+    return OrderView(
+        client_id.hex(),
+        OrderState.PENDING.value,
+        model.head.height,
+        pending.transaction.hex(),
+        interval=message.interval,
+        side=_side_name(message.side),
+        portfolio=message.portfolio.hex(),
+        price_micro=None if message.market else message.price_micro,
+        quantity_wh=message.quantity_wh,
+    )
+
+
+def order_view(model: ReadModel, key: bytes) -> OrderView | None:
+    """The state of one order: open, else pending, else what is remembered."""
+    order, client_id = model.orders.get(key), client_id_of_order(key)
+    if order is not None:
+        return open_order_view(model, key, order)
+    pending = model.memory.pending(key, model.head.time_ms)
+    if pending is not None:
+        return pending_order_view(model, client_id, pending)
+    trace = model.memory.find(key)
+    return None if trace is None else traced_order_view(client_id, trace)
+
+
+def _side_name(side: int) -> str:
+    """A refused order may name a side that there is not."""
+    return Side(side).name.lower() if side in set(Side) else str(side)
+
+
+def position_view(model: ReadModel, interval: int, portfolio: bytes) -> PositionView | None:
+    """What a portfolio traded in an interval; None if nothing."""
+    record = model.reader.record(bytes([POSITIONS.prefix]) + position_key(interval, portfolio))
+    if record is None:
+        return None
+    position = POSITIONS.decode.trusted(record)
+    return PositionView(
+        interval,
+        portfolio.hex(),
+        position.sold_wh,
+        position.bought_wh,
+        position.open_sell_wh,
+        position.open_buy_wh,
+        position.sale_value_micro,
+        position.purchase_cost_micro,
+        position.collateral_micro,
+    )
+
+
+def statement_view(interval: int, portfolio: bytes, statement: Statement) -> StatementView:
+    """The result of one interval."""
+    return StatementView(
+        interval,
+        portfolio.hex(),
+        Quality(statement.quality).name.lower(),
+        statement.import_wh,
+        statement.export_wh,
+        statement.sold_wh,
+        statement.bought_wh,
+        statement.undelivered_wh,
+        statement.unused_wh,
+        statement.other_import_wh,
+        statement.other_export_wh,
+        statement.purchase_cost_micro,
+        statement.sale_proceeds_micro,
+        statement.charge_micro,
+        statement.credit_micro,
+    )

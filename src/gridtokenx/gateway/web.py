@@ -1,0 +1,167 @@
+"""Reading requests and writing answers: strict, bounded, and with one shape of error.
+
+Every route is a plain function of the request. FastAPI routes and documents them (`Route`), msgspec reads and writes
+JSON: a body or a parameter that is not exactly what the route takes is refused by name, and nothing that comes from
+outside can raise anything but `Refused`.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.gateway.documents import Document, Problem
+from gridtokenx.gateway.problems import Refused
+from gridtokenx.gateway.documents import Request as RequestDocument
+
+BODY_BYTES_MAX = 65_536
+SUBMISSION_BYTES_MAX = 4_194_304
+"""Some hundred transactions of full size, thousands of usual ones."""
+FIELD_CHARACTERS_MAX = 120
+"""A refusal repeats at most so much of what it refuses."""
+
+Q = TypeVar("Q", bound=RequestDocument)
+Handler = Callable[[Request], Awaitable[Response]]
+
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_encode = msgspec.json.Encoder().encode
+
+
+class Route(APIRoute):
+    """A route whose function takes the request and returns the response itself: no parameter is read, and no answer
+    checked, on the way; FastAPI's part is the path and the documentation."""
+
+    def get_route_handler(self) -> Handler:
+        """The function itself."""
+        handler: Handler = self.endpoint
+        return handler
+
+
+def answer(document: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """The document as JSON."""
+    return Response(_encode(document), status, headers, "application/json")
+
+
+def private(document: Document, status: int = 200) -> Response:
+    """An answer that nobody between may keep."""
+    return answer(document, status, {"Cache-Control": "no-store"})
+
+
+def refusal(refused: Refused) -> Response:
+    """The problem as JSON, with the headers that belong to its status."""
+    return problem_answer(refused.problem(), refused.status)
+
+
+def problem_answer(problem: Problem, status: int) -> Response:
+    """The problem as JSON, with the headers that belong to its status."""
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status in {429, 503}:
+        headers["Retry-After"] = "1"
+    return Response(_encode(problem), status, headers, "application/problem+json")
+
+
+async def read_body(request: Request, kind: type[Q], bytes_max: int = BODY_BYTES_MAX) -> Q:
+    """The body, of at most `bytes_max`. Refuses with `BODY_TOO_LARGE`, `REQUEST_MALFORMED` naming the place."""
+    length = request.headers.get("content-length", "0")
+    if _NUMBER.fullmatch(length) is None or int(length) > bytes_max:
+        raise _too_large(bytes_max)
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+    return read_json(bytes(body), kind)
+
+
+def read_json(data: bytes | str, kind: type[Q]) -> Q:
+    """The document in these bytes. Refuses with `REQUEST_MALFORMED` naming the place."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise _malformed(error) from None
+
+
+def read_query(request: Request, kind: type[Q]) -> Q:
+    """What stands behind the question mark. Refuses with `REQUEST_MALFORMED`: unknown names, and names given twice."""
+    items = request.query_params.multi_items()
+    parameters = dict(items)
+    if len(parameters) != len(items):
+        raise Refused(GatewayCode.REQUEST_MALFORMED, "query", "a parameter is given twice")
+    try:
+        return msgspec.convert(parameters, kind, strict=False)
+    except (msgspec.ValidationError, UnicodeError) as error:
+        raise _malformed(error) from None
+
+
+def read_number(request: Request, name: str) -> int:
+    """A whole number in the path. Refuses with `REQUEST_MALFORMED`."""
+    text: str = request.path_params[name]
+    if _NUMBER.fullmatch(text) is None:
+        raise Refused(GatewayCode.REQUEST_MALFORMED, name, "a whole number of at most 15 digits is expected")
+    return int(text)
+
+
+def read_hex(text: str, size: int, name: str) -> bytes:
+    """`size` bytes in hexadecimal. Refuses with `REQUEST_MALFORMED`."""
+    if len(text) != 2 * size or re.fullmatch("[0-9a-f]*", text) is None:
+        raise Refused(GatewayCode.REQUEST_MALFORMED, name, f"{2 * size} lower-case hexadecimal digits are expected")
+    return bytes.fromhex(text)
+
+
+def _malformed(error: Exception) -> Refused:
+    """The place is what msgspec names at the end of its message: ``... - at `$.transactions[3]` ``."""
+    text = str(error)
+    field = text.rsplit("`", 2)[1].removeprefix("$").removeprefix(".") if text.endswith("`") else ""
+    sentence = text.split(" - at `", maxsplit=1)[0]
+    return Refused(
+        GatewayCode.REQUEST_MALFORMED, field[:FIELD_CHARACTERS_MAX], sentence[: 2 * FIELD_CHARACTERS_MAX]
+    )
+
+
+def _too_large(bytes_max: int) -> Refused:
+    return Refused(GatewayCode.BODY_TOO_LARGE, "body", f"at most {bytes_max} bytes are taken")
+
+
+def describe(
+    answer_kind: type[Document],
+    *,
+    query: type[RequestDocument] | None = None,
+    body: type[RequestDocument] | None = None,
+    status: int = 200,
+    personal: bool = False,
+) -> dict[str, Any]:
+    """What FastAPI writes into the OpenAPI document about a route, as keyword arguments of its decorator."""
+    extra: dict[str, Any] = {}
+    if query is not None:
+        extra["parameters"] = _parameters(query)
+    if body is not None:
+        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(body)}}}
+    if personal:
+        extra["security"] = [{"session": []}]
+    content = {"application/json": {"schema": _reference(answer_kind)}}
+    failure = {"application/problem+json": {"schema": _reference(Problem)}}
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"description": (answer_kind.__doc__ or "").split("\n", maxsplit=1)[0], "content": content},
+        "4XX": {"description": "Refused: code, name, field and a sentence", "content": failure},
+    }
+    return {"openapi_extra": extra, "responses": responses, "status_code": status, "response_class": Response}
+
+
+def _reference(kind: type) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}
+
+
+def _parameters(query: type[RequestDocument]) -> list[dict[str, Any]]:
+    schema = msgspec.json.schema(query)
+    properties = schema["$defs"][query.__name__]["properties"]
+    required = schema["$defs"][query.__name__].get("required", ())
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": own} for name, own in properties.items()
+    ]

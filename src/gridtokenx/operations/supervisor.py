@@ -1,0 +1,137 @@
+"""Keeps child processes running: started in order, started again with back-off when one dies, stopped in reverse.
+
+Each child is a fresh interpreter in a session of its own, so that Ctrl-C reaches the supervisor alone and it ends
+its children in order. A child's standard input is a pipe that the supervisor holds: it closes when the
+supervisor dies, however that happens. What a child prints goes to a file of its own.
+"""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RESTART_DELAY_S_FIRST = 0.5
+RESTART_DELAY_S_MAX = 30.0
+STABLE_S = 60.0
+"""A child that ran this long is healthy: the next back-off starts from the first delay again."""
+
+STOP_S_MAX = 15.0
+"""How long a child may take to end by itself before it is killed."""
+
+LOG_BYTES_MAX = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run, under which name. `is_up` says whether it can do its work, so that the next may start."""
+
+    name: str
+    command: tuple[str, ...]
+    is_up: Callable[[], bool] = lambda: True
+
+
+@dataclass(slots=True)
+class Child:
+    """One program and what became of it."""
+
+    program: Program
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    started_s: float = 0.0
+    restarts: int = 0
+    delay_s: float = RESTART_DELAY_S_FIRST
+    next_start_s: float = 0.0
+    last_exit: int | None = None
+    is_up: bool = False
+
+    @property
+    def state(self) -> str:
+        """For people: running, waiting for its next start, or not started yet."""
+        if self.process is not None:
+            return "running"
+        return "restarting" if self.last_exit is not None else "starting"
+
+
+class Supervisor:
+    """Runs programs. `tend` is to be called a few times a second; nothing happens between calls."""
+
+    def __init__(self, programs: Sequence[Program], logs: Path) -> None:
+        logs.mkdir(parents=True, exist_ok=True)
+        self.children = [Child(program, logs / f"{program.name}.log") for program in programs]
+
+    def tend(self) -> list[str]:
+        """Notice who died, start who should run and may. Returns a sentence for each thing that happened.
+
+        A program starts for the first time once every one before it is up.
+        """
+        now_s = time.monotonic()
+        news = []
+        ready = True
+        for child in self.children:
+            if child.process is not None and child.process.poll() is not None:
+                news.append(self._buried(child, now_s))
+            if child.process is None and now_s >= child.next_start_s and (ready or child.last_exit is not None):
+                self._start(child, now_s)
+                news.append(f"{child.program.name} started")
+            if child.process is not None and not child.is_up:
+                child.is_up = child.program.is_up()
+            ready = ready and child.is_up
+        return news
+
+    @property
+    def all_up(self) -> bool:
+        """Whether every program runs and can do its work."""
+        return all(child.is_up for child in self.children)
+
+    def stop(self) -> None:
+        """End all, the last started first; kill what does not end in time."""
+        for child in reversed(self.children):
+            process = child.process
+            if process is None:
+                continue
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(STOP_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            self._forget(child)
+
+    def _start(self, child: Child, now_s: float) -> None:
+        if child.log.exists() and child.log.stat().st_size > LOG_BYTES_MAX:
+            child.log.replace(child.log.with_suffix(".log.old"))
+        with child.log.open("ab") as log:
+            child.process = subprocess.Popen(
+                child.program.command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child.started_s = now_s
+
+    def _buried(self, child: Child, now_s: float) -> str:
+        """Note the death of a child and when it may start again."""
+        assert child.process is not None
+        child.last_exit = child.process.returncode
+        if now_s - child.started_s >= STABLE_S:
+            child.delay_s = RESTART_DELAY_S_FIRST
+        child.next_start_s = now_s + child.delay_s
+        child.restarts += 1
+        sentence = f"{child.program.name} {_ending(child.last_exit)}, again in {child.delay_s:g} s: see {child.log}"
+        child.delay_s = min(child.delay_s * 2, RESTART_DELAY_S_MAX)
+        self._forget(child)
+        return sentence
+
+    def _forget(self, child: Child) -> None:
+        assert child.process is not None and child.process.stdin is not None
+        child.process.stdin.close()
+        child.process, child.is_up = None, False
+
+
+def _ending(status: int) -> str:
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"

@@ -1,0 +1,260 @@
+"""Trades against the orders that made them, and the sums that positions and dues keep of them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gridtokenx.ledger.codec import Decoder
+from gridtokenx.modules.identity.messages import RoleName, Source
+from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANTS, PORTFOLIOS, ROLES
+from gridtokenx.modules.market.messages import PlaceOrder, Side, Terms
+from gridtokenx.modules.market.state import (
+    DUES,
+    EMPTY_POSITION,
+    INTERVALS,
+    ORDERS,
+    POSITIONS,
+    SKY,
+    TERMS,
+    Interval,
+    Position,
+    Trade,
+)
+from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_told import Told
+
+_decode_trade: Decoder[Trade] = Decoder(Trade)
+
+
+class Offer(NamedTuple):
+    """What an order asked for, as far as a trade must respect it."""
+
+    interval: int
+    side: int
+    limit_micro: int
+    source: int
+    portfolio: bytes
+
+
+class TradeAudit:
+    """Follows the trades of all blocks. `copy` is the auditor's copy of the tables, by prefix."""
+
+    def __init__(self, copy: dict[int, dict[bytes, Any]], places: rules.Map) -> None:
+        self.copy = copy
+        self.map = places
+        self.findings: list[str] = []
+        self.traded_wh = self.traded_micro = 0
+        self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
+        """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
+        self._collateral: defaultdict[bytes, list[int]] = defaultdict(lambda: [0, 0])
+        """Least and most collateral, by interval ‖ portfolio."""
+        self._dues: defaultdict[bytes, int] = defaultdict(int)
+        for key, position in copy[POSITIONS.prefix].items():
+            self._sums[key] = _sums_of(position)
+            self._collateral[key] = [position.collateral_micro, position.collateral_micro]
+        for key, due in copy[DUES.prefix].items():
+            self._dues[key] = due.amount_micro
+
+    def check_block(self, told: Told, trades: tuple[bytes, ...]) -> None:
+        """Each trade within both limits, at the resting order's price, between unrelated parties, for the right
+        wheeling. The copy must still be that from before the block."""
+        self.findings = []
+        self.traded_wh = self.traded_micro = 0
+        for number, data in enumerate(trades):
+            self._check_trade(told, number, _decode_trade(data, f"trade {number}"))
+
+    def _check_trade(self, told: Told, number: int, trade: Trade) -> None:
+        self.traded_wh += trade.quantity_wh
+        self.traded_micro += rules.down(trade.price_micro * trade.quantity_wh, 1_000)
+        interval = self.copy[INTERVALS.prefix][trade.interval.to_bytes(4, "big")]
+        terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+        reasons = ["no such orders"]
+        for bid in self._offers(
+            told, trade.buyer + trade.buyer_order, trade.interval, Side.BUY, interval, terms
+        ):
+            for ask in self._offers(
+                told, trade.seller + trade.seller_order, trade.interval, Side.SELL, interval, terms
+            ):
+                reasons = list(self._objections(terms, trade, bid, ask))
+                if not reasons:
+                    self._add(terms, interval, trade, bid, ask)
+                    return
+        self.findings.append(
+            f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}"
+        )
+
+    def _offers(
+        self, told: Told, key: bytes, number: int, side: Side, interval: Interval, terms: Terms
+    ) -> Iterator[Offer]:
+        """What the order of this key may have asked for: as it stood before the block, or as a message of the
+        block placed or amended it. An amendment changes the limit alone."""
+        offers = [self._placed(message, interval, terms) for message in told.placed.get(key, ())]
+        resting = self.copy[ORDERS.prefix].get(key)
+        if resting is not None:
+            offers.append(
+                Offer(resting.interval, resting.side, resting.price_micro, resting.source, resting.portfolio)
+            )
+        for offer in offers:
+            if (offer.interval, offer.side) == (number, side):
+                yield offer
+                for price_micro in told.amended.get(key, ()):
+                    yield offer._replace(limit_micro=price_micro)
+
+    def _placed(self, message: PlaceOrder, interval: Interval, terms: Terms) -> Offer:
+        limit = message.price_micro
+        if message.market and message.side == Side.BUY:
+            limit = interval.tariff_micro - interval.tariff_micro % terms.tick_micro
+        elif message.market:
+            limit = rules.up(terms.buy_back_micro, terms.tick_micro) * terms.tick_micro
+        return Offer(message.interval, message.side, limit, message.source, message.portfolio)
+
+    def _objections(self, terms: Terms, trade: Trade, bid: Offer, ask: Offer) -> Iterator[str]:
+        buyer, seller = (
+            self.copy[PORTFOLIOS.prefix][bid.portfolio],
+            self.copy[PORTFOLIOS.prefix][ask.portfolio],
+        )
+        borders = self.map.borders(buyer.feeder, seller.feeder)
+        if borders is None:
+            yield "no way between the feeders"
+            return
+        same = buyer.feeder == seller.feeder
+        way = rules.wheeling_per_kwh(terms, same, borders)
+        money = rules.trade_money(terms, trade.price_micro, trade.quantity_wh, same, borders)
+        if trade.price_micro % terms.tick_micro:
+            yield "price off the tick"
+        if trade.price_micro < ask.limit_micro:
+            yield f"below the seller's limit {ask.limit_micro}"
+        if trade.price_micro + way > bid.limit_micro:
+            yield f"with {way} of wheeling above the buyer's limit {bid.limit_micro}"
+        resting = ask.limit_micro if trade.taker_side == Side.BUY else bid.limit_micro - way
+        if trade.price_micro != resting:
+            yield f"not at the resting order's price {resting}"
+        if trade.wheeling_micro != money.wheeling:
+            yield f"wheeling {trade.wheeling_micro} instead of {money.wheeling}"
+        if trade.source != ask.source or not bid.source >> ask.source & 1:
+            yield "a source that the buyer did not accept"
+        one, other = (
+            self.copy[PARTICIPANTS.prefix][buyer.participant],
+            self.copy[PARTICIPANTS.prefix][seller.participant],
+        )
+        if buyer.participant == seller.participant or (one.group and one.group == other.group):
+            yield "between related parties"
+        if trade.quantity_wh <= 0:
+            yield "of nothing"
+
+    def _add(self, terms: Terms, interval: Interval, trade: Trade, bid: Offer, ask: Offer) -> None:
+        buyer, seller = (
+            self.copy[PORTFOLIOS.prefix][bid.portfolio],
+            self.copy[PORTFOLIOS.prefix][ask.portfolio],
+        )
+        borders = self.map.borders(buyer.feeder, seller.feeder) or 0
+        money = rules.trade_money(
+            terms, trade.price_micro, trade.quantity_wh, buyer.feeder == seller.feeder, borders
+        )
+        head = trade.interval.to_bytes(4, "big")
+        bought, sold = self._sums[head + bid.portfolio], self._sums[head + ask.portfolio]
+        bought[1] += trade.quantity_wh
+        bought[4] += money.value
+        bought[5] += money.buyer_pays
+        sold[0] += trade.quantity_wh
+        sold[2] += money.value
+        sold[3] += money.trading_fee
+        self._add_collateral(terms, interval, trade, ask)
+        dues = self._dues
+        dues[head + self.map.distributor(buyer.feeder)] += money.to_buyers_distributor
+        dues[head + self._office(RoleName.FEE_POOL)] += 2 * money.trading_fee
+        if money.to_sellers_distributor:
+            dues[head + self.map.distributor(seller.feeder)] += money.to_sellers_distributor
+        if money.wheeling_borders:
+            dues[head + self._office(RoleName.TRANSMISSION)] += money.wheeling_borders
+
+    def _add_collateral(self, terms: Terms, interval: Interval, trade: Trade, ask: Offer) -> None:
+        """Kept for a trade: the collateral at the trade's price, but no more than the order held for this part of
+        it. Which part carries a rounding depends on the order's other fills, so there is a least and a most: at
+        worst two fractions of a fee at the limit and one of the risk are cut."""
+        most = rules.sellers_collateral(terms, interval.tariff_micro, trade.price_micro, trade.quantity_wh)
+        at_limit = rules.sellers_collateral(terms, interval.tariff_micro, ask.limit_micro, trade.quantity_wh)
+        bounds = self._collateral[trade.interval.to_bytes(4, "big") + ask.portfolio]
+        bounds[0] += max(min(most, at_limit - 2), 0)
+        bounds[1] += most
+
+    def check_positions(
+        self, positions: dict[bytes, tuple[Any, Any]], dues: dict[bytes, tuple[Any, Any]]
+    ) -> None:
+        """Positions and dues of this block, as (old, new), are the sums of the trades seen so far."""
+        for key, (_, position) in positions.items():
+            if position is None:
+                if any(self._sums.pop(key, ())) and key[:4] in self.copy[INTERVALS.prefix]:
+                    self.findings.append(f"position {key.hex()} vanished with trades in it")
+                self._collateral.pop(key, None)
+                continue
+            if _sums_of(position) != self._sums[key]:
+                self.findings.append(
+                    f"position {key.hex()} is {_sums_of(position)}, its trades give {self._sums[key]}"
+                )
+            least, most = self._collateral[key]
+            if not least <= position.collateral_micro <= most:
+                self.findings.append(
+                    f"position {key.hex()}: collateral {position.collateral_micro} not in {least} to {most}"
+                )
+        for key, (_, due) in dues.items():
+            if due is None:
+                self._dues.pop(key, None)
+            elif due.amount_micro != self._dues[key]:
+                self.findings.append(
+                    f"due {key.hex()} is {due.amount_micro}, the trades give {self._dues[key]}"
+                )
+
+    def check_limits(self, positions: dict[bytes, tuple[Any, Any]]) -> None:
+        """No position grew beyond what the connection, the sky and a licence allow. (A licence that shrank
+        afterwards stops further growth only.)"""
+        for key, (old, new) in positions.items():
+            if new is None:
+                continue
+            before = old or EMPTY_POSITION
+            portfolio = self.copy[PORTFOLIOS.prefix][key[4:]]
+            participant = self.copy[PARTICIPANTS.prefix][portfolio.participant]
+            sale, sale_before = _net_sale(new), _net_sale(before)
+            if sale > sale_before and sale > self._can_export(key[:4], portfolio) + participant.short_wh:
+                self.findings.append(f"position {key.hex()} sells {sale} Wh net, more than it may")
+            purchase, purchase_before = _net_purchase(new), _net_purchase(before)
+            if (
+                purchase > purchase_before
+                and purchase > rules.down(portfolio.import_w, 4) + participant.long_wh
+            ):
+                self.findings.append(f"position {key.hex()} buys {purchase} Wh net, more than it may")
+
+    def _can_export(self, interval: bytes, portfolio: Any) -> int:
+        number = int.from_bytes(interval, "big")
+        zone = self.copy[FEEDERS.prefix][portfolio.feeder.to_bytes(2, "big")].zone
+        sky = self.copy[SKY.prefix].get(bytes([zone, rules.bangkok(number).month]))
+        total = 0
+        for source, power_w in enumerate(portfolio.export_w):
+            energy_wh = rules.down(power_w, 4)
+            if source == Source.SOLAR and sky is not None:
+                energy_wh = rules.down(energy_wh * sky.per_mille[rules.quarter_hour(number)], 1_000)
+            total += energy_wh
+        return total
+
+    def _office(self, role: RoleName) -> bytes:
+        account: bytes = self.copy[ROLES.prefix][bytes([role])].account
+        return account
+
+
+def _sums_of(position: Position) -> list[int]:
+    return [
+        position.sold_wh,
+        position.bought_wh,
+        position.sale_value_micro,
+        position.sale_fee_micro,
+        position.purchase_value_micro,
+        position.purchase_cost_micro,
+    ]
+
+
+def _net_sale(position: Position) -> int:
+    return position.sold_wh + position.open_sell_wh - position.bought_wh
+
+
+def _net_purchase(position: Position) -> int:
+    return position.bought_wh + position.open_buy_wh - position.sold_wh

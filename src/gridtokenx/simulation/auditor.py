@@ -1,0 +1,443 @@
+"""An auditor that does not trust the ledger.
+
+It reads what everybody can read: the rows of the first state, then the bytes, trades and changed records of each
+block. With its own arithmetic (`audit_rules`) it says what does not hold. It never looks at the ledger's live
+state and uses none of its rules, so that an error would have to be made twice to go unseen.
+
+    auditor = Auditor(CONSORTIUM, rows)      # findings of the first state: auditor.check_state(rows)
+    findings = auditor.check_block(block, outcome)
+
+A block costs time by what it changed, never by the size of the state; `check_state` looks at everything.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.block import Block, BlockOutcome
+from gridtokenx.ledger.module import Chain
+from gridtokenx.ledger.schedule import SET_ASIDE
+from gridtokenx.ledger.state import Table
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import FEEDERS, METERS, PARTICIPANTS, PORTFOLIOS, ROLES, SITES, ZONES
+from gridtokenx.modules.market.messages import Side, Terms
+from gridtokenx.modules.market.state import (
+    DUES,
+    EMPTY_POSITION,
+    INTERVALS,
+    ORDERS,
+    POSITIONS,
+    SKY,
+    TERMS,
+    Order,
+    Position,
+)
+from gridtokenx.modules.settlement.state import (
+    PAYABLES,
+    REGISTERS,
+    SETTLEMENTS,
+    STATEMENTS,
+    Quality,
+    Settlement,
+    Stage,
+    Statement,
+)
+from gridtokenx.modules.tokens.state import MONEY, REDEMPTIONS
+from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_told import Told, read_block
+from gridtokenx.simulation.audit_trades import TradeAudit
+
+WATCHED: tuple[Table[Any], ...] = (
+    ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
+    TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SET_ASIDE,
+)  # fmt: skip
+"""The tables that the auditor keeps a copy of."""
+
+_UNTRADED = Settlement(Stage.METERING, 0, b"", 0, 0)
+
+Changed = dict[bytes, tuple[Any, Any]]
+"""Key to (old record, new record) of one table in one block; None for absent."""
+
+
+class Auditor:
+    """Running sums over all blocks it was shown."""
+
+    def __init__(self, chain: Chain, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Starts from the rows of a state, (prefixed key, encoded record), which it believes: `check_state`
+        says whether they add up."""
+        self.chain = chain
+        self.copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
+        self.balances = self.debts = self.payables = 0
+        self.held: defaultdict[bytes, int] = defaultdict(int)
+        """What orders, trades, collateral and redemptions need, by account."""
+        self.worth: defaultdict[bytes, int] = defaultdict(int)
+        """Balance - debt + payable, as the account's own doings and settlements explain it."""
+        self.open_wh: defaultdict[tuple[bytes, int], int] = defaultdict(int)
+        self._holds: dict[bytes, int] = {}
+        """What each order, position or redemption (by prefixed key) adds to its account's hold."""
+        self._settled: dict[bytes, dict[bytes, int]] = {}
+        """What each position, statement or due (by prefixed key) has added to whose worth so far."""
+        self._by_interval: defaultdict[bytes, dict[bytes, None]] = defaultdict(dict)
+        self._touched: dict[bytes, None] = {}
+        self.findings: list[str] = []
+        self._load(rows)
+        self.map = rules.Map(self.copy[ZONES.prefix], self.copy[FEEDERS.prefix])
+        self.trades = TradeAudit(self.copy, self.map)
+
+    # --- one block
+
+    def check_block(self, block: Block, outcome: BlockOutcome) -> list[str]:
+        """What does not hold after this block, in sentences; nothing when all is well."""
+        self.findings = []
+        self._touched = {}
+        told = read_block(self.chain, block, outcome)
+        self.findings += told.findings
+        self.trades.check_block(told, outcome.trades)
+        changes = self._take(outcome.changes)
+        self._follow_tokens(told, changes)
+        self._follow_accounts(changes)
+        self._follow_orders(changes)
+        metered, paid = self._follow_settlement(changes)
+        self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
+        self.trades.check_limits(changes[POSITIONS.prefix])
+        self.findings += self.trades.findings
+        self._check_accounts()
+        summary = outcome.summary
+        expected = (self.trades.traded_wh, self.trades.traded_micro, *metered, *paid)
+        told_summary = (
+            summary.traded_wh,
+            summary.traded_micro,
+            summary.metered_import_wh,
+            summary.metered_export_wh,
+            summary.settled_wh,
+            summary.settled_micro,
+        )
+        if expected != told_summary:
+            self._find(f"the summary says {told_summary}, the block's records {expected}")
+        return [f"block {block.height}: {finding}" for finding in self.findings]
+
+    def _take(self, changes: list[tuple[bytes, bytes | None]]) -> dict[int, Changed]:
+        """Bring the copy up to date; (old, new) of each changed record."""
+        changed: dict[int, Changed] = {table.prefix: {} for table in WATCHED}
+        for key, data in changes:
+            rows = self.copy.get(key[0])
+            if rows is None:
+                continue
+            own = key[1:]
+            old = rows.get(own)
+            new = None if data is None else self.chain.tables[key[0]].decode(data, f"record {key.hex()}")
+            changed[key[0]][own] = (old, new)
+            if new is None:
+                rows.pop(own, None)
+            else:
+                rows[own] = new
+        for key in changed[SET_ASIDE.prefix]:
+            self._find(f"work was set aside: {key.hex()}")
+        return changed
+
+    def _follow_tokens(self, told: Told, changes: dict[int, Changed]) -> None:
+        """Transfers, minting and burning move worth; supply follows minting and burning alone."""
+        for sender, recipient, amount in told.transfers:
+            self._move(sender, -amount)
+            self._move(recipient, amount)
+        minted = burnt = 0
+        money = self.copy[MONEY.prefix][b""]
+        for sender, recipient, amount in told.minted:
+            minted += amount
+            self._move(recipient, amount)
+            if sender != money.bank:
+                self._find(f"{sender.hex()} minted and is not the bank")
+        redemptions = changes[REDEMPTIONS.prefix]
+        for sender, account, key in told.confirmed:
+            before = redemptions.get(key, (None, None))[0]
+            amount = before.amount_micro if before else told.requested.get(key, 0)
+            burnt += amount
+            self._move(account, -amount)
+            if sender != money.bank:
+                self._find(f"{sender.hex()} burnt and is not the bank")
+        old, new = changes[MONEY.prefix].get(b"", (money, money))
+        if new.supply_micro != old.supply_micro + minted - burnt:
+            self._find(
+                f"supply went from {old.supply_micro} to {new.supply_micro}, minted {minted} burnt {burnt}"
+            )
+        if minted and new.supply_micro > max(old.reserves_micro, new.reserves_micro):
+            self._find(f"minted {minted} above the attested reserves")
+        for key, (_, redemption) in redemptions.items():
+            self._hold(REDEMPTIONS, key, key[:32], redemption.amount_micro if redemption else 0)
+
+    def _follow_accounts(self, changes: dict[int, Changed]) -> None:
+        for key, (old, new) in changes[ACCOUNTS.prefix].items():
+            self._touched[key] = None
+            if new is None:
+                self._find(f"account {key.hex()} vanished")
+                continue
+            self.balances += new.balance_micro - (old.balance_micro if old else 0)
+            self.debts += new.debt_micro - (old.debt_micro if old else 0)
+        for key, (old, new) in changes[PAYABLES.prefix].items():
+            self._touched[key] = None
+            self.payables += (new.amount_micro if new else 0) - (old.amount_micro if old else 0)
+
+    def _follow_orders(self, changes: dict[int, Changed]) -> None:
+        for key, (old, new) in changes[ORDERS.prefix].items():
+            for order, sign in ((old, -1), (new, 1)):
+                if order is not None:
+                    self._open(order, sign)
+            self._hold(ORDERS, key, key[:32], self._order_needs(new) if new else 0)
+            if new is not None:
+                position = order_position(new)
+                if self.open_wh[position, new.side] and position not in self.copy[POSITIONS.prefix]:
+                    self._find(f"order {key.hex()} has no position")
+        for key, (_, new) in changes[POSITIONS.prefix].items():
+            self._check_open(key, new)
+
+    def _follow_settlement(self, changes: dict[int, Changed]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Positions, statements and dues by the stage of their interval. Returns what was metered and what was
+        settled in this block."""
+        import_wh = export_wh = 0
+        for table in (POSITIONS, STATEMENTS, DUES):
+            for key, (_, new) in changes[table.prefix].items():
+                if new is None:
+                    self._forget(table, key)
+                else:
+                    self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
+        for key, (old, new) in changes[STATEMENTS.prefix].items():
+            if new is None:
+                continue
+            self._check_statement(key, new)
+            if old is None:
+                import_wh += new.import_wh
+                export_wh += new.export_wh
+        settled_wh = settled_micro = 0
+        touched = {key[:4]: None for table in (POSITIONS, STATEMENTS, DUES) for key in changes[table.prefix]}
+        touched |= dict.fromkeys(changes[SETTLEMENTS.prefix])
+        for interval in touched:
+            if interval not in self.copy[INTERVALS.prefix]:
+                continue
+            for statement in self._bring_up_to_date(interval):
+                settled_wh += statement.sold_wh
+                settled_micro += statement.purchase_cost_micro
+            old, new = changes[SETTLEMENTS.prefix].get(interval, (None, None))
+            if new and new.stage == Stage.SETTLED and (old is None or old.stage != Stage.SETTLED):
+                self._check_interval(interval)
+        return (import_wh, export_wh), (settled_wh, settled_micro)
+
+    def _bring_up_to_date(self, interval: bytes) -> list[Statement]:
+        """Holds and worth of everything in an interval, after its stage; returns statements newly paid."""
+        settlement = self.copy[SETTLEMENTS.prefix].get(interval, _UNTRADED)
+        clearing, supplier = self._holder(RoleName.CLEARING), self._holder(RoleName.RESIDUAL_SUPPLIER)
+        paid = []
+        for key in list(self._by_interval[interval]):
+            table, own = key[0], key[1:]
+            if table == POSITIONS.prefix:
+                position, account = self.copy[table][own], self._account_of(own[4:])
+                collected = is_past(settlement, Stage.COLLECTING, own[4:])
+                amount = position.purchase_cost_micro
+                self._hold(POSITIONS, own, account, 0 if collected else amount + position.collateral_micro)
+                if collected:
+                    self._explain(key, {account: -amount, clearing: amount})
+            elif table == STATEMENTS.prefix and is_past(settlement, Stage.PAYING, own[4:]):
+                statement, account = self.copy[table][own], self._account_of(own[4:])
+                residual = statement.credit_micro - statement.charge_micro
+                if key not in self._settled:
+                    paid.append(statement)
+                moves: defaultdict[bytes, int] = defaultdict(int)
+                moves[account] += statement.sale_proceeds_micro + residual
+                moves[clearing] -= statement.sale_proceeds_micro
+                moves[supplier] -= residual
+                self._explain(key, moves)
+            elif table == DUES.prefix and settlement.stage == Stage.SETTLED:
+                amount = self.copy[table][own].amount_micro
+                self._explain(key, {own[4:]: amount, clearing: -amount})
+        return paid
+
+    # --- what must hold
+
+    def _check_accounts(self) -> None:
+        """Conservation, and each account that was touched."""
+        supply = self.copy[MONEY.prefix][b""].supply_micro
+        if self.balances != supply:
+            self._find(f"balances sum to {self.balances}, the supply is {supply}")
+        supplier = self._holder(RoleName.RESIDUAL_SUPPLIER)
+        for key in self._touched:
+            account = self.copy[ACCOUNTS.prefix].get(key)
+            if account is None:
+                self._find(f"there is no account {key.hex()}")
+                continue
+            name = f"account {key.hex()[:16]}"
+            if not 0 <= account.held_micro <= account.balance_micro or account.debt_micro < 0:
+                self._find(f"{name}: balance {account.balance_micro} held {account.held_micro}")
+            if account.held_micro != self.held[key]:
+                self._find(f"{name} holds {account.held_micro}, its orders and trades need {self.held[key]}")
+            payable = self.copy[PAYABLES.prefix].get(key)
+            if account.debt_micro and payable:
+                self._find(f"{name} owes and is owed: the two should have been set off")
+            worth = account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
+            if key == supplier:
+                worth += self.debts - self.payables
+            if worth != self.worth[key]:
+                self._find(f"{name} is worth {worth}, its history explains {self.worth[key]}")
+
+    def _check_open(self, key: bytes, position: Position | None) -> None:
+        buying, selling = self.open_wh[key, Side.BUY], self.open_wh[key, Side.SELL]
+        told = position or EMPTY_POSITION
+        if (buying, selling) != (told.open_buy_wh, told.open_sell_wh):
+            self._find(f"position {key.hex()}: open orders sum to {buying} and {selling} Wh")
+
+    def _check_statement(self, key: bytes, told: Statement) -> None:
+        """The meter's two registers and the contract explain every number of it."""
+        portfolio = self.copy[PORTFOLIOS.prefix][key[4:]]
+        site = self.copy[SITES.prefix].get(portfolio.site)
+        number = int.from_bytes(key[:4], "big")
+        registers = self.copy[REGISTERS.prefix]
+        before = registers.get((number - 1).to_bytes(4, "big") + site.meter) if site else None
+        now = registers.get(key[:4] + site.meter) if site else None
+        position = self.copy[POSITIONS.prefix].get(key, EMPTY_POSITION)
+        interval = self.copy[INTERVALS.prefix][key[:4]]
+        expected = rules.expected_statement(
+            self._terms(interval.terms),
+            interval.tariff_micro,
+            position,
+            *rules.metered(before, now),
+            now.quality if before and now else Quality.MEASURED,
+        )
+        if told != expected:
+            self._find(f"statement {key.hex()} is {told}, contract and meter give {expected}")
+        contracted = told.sold_wh - told.bought_wh
+        imbalance = told.unused_wh - told.undelivered_wh
+        residual = told.other_export_wh - told.other_import_wh
+        if contracted + imbalance + residual != told.export_wh - told.import_wh:
+            self._find(f"statement {key.hex()}: contract, imbalance and residual do not add up to the meter")
+        if told.quality == Quality.ESTIMATED and (told.export_wh or told.import_wh < -contracted):
+            self._find(f"statement {key.hex()}: an estimate that no rule gives")
+
+    def _check_interval(self, interval: bytes) -> None:
+        """Sold is bought, and what buyers paid is what sellers and payees got."""
+        keys = self._by_interval[interval]
+        statements = [self.copy[key[0]][key[1:]] for key in keys if key[0] == STATEMENTS.prefix]
+        dues = sum(self.copy[key[0]][key[1:]].amount_micro for key in keys if key[0] == DUES.prefix)
+        number = int.from_bytes(interval, "big")
+        sold, bought = sum(s.sold_wh for s in statements), sum(s.bought_wh for s in statements)
+        if sold != bought:
+            self._find(f"interval {number}: {sold} Wh sold, {bought} bought")
+        paid = sum(s.purchase_cost_micro for s in statements)
+        got = sum(s.sale_proceeds_micro for s in statements) + dues
+        if paid != got:
+            self._find(f"interval {number}: buyers paid {paid}, sellers and payees got {got}")
+
+    def check_state(self, rows: Iterable[tuple[bytes, bytes]]) -> list[str]:
+        """Everything at once: the copy equals these rows, and all of them add up."""
+        fresh = Auditor(self.chain, rows)
+        findings = [
+            f"table {table.name}: {len(self.copy[table.prefix])} records followed, {len(own)} there or other ones"
+            for table in WATCHED
+            if (own := fresh.copy[table.prefix]) != self.copy[table.prefix]
+        ]
+        fresh._touched = dict.fromkeys(fresh.copy[ACCOUNTS.prefix])
+        fresh.worth = self.worth
+        fresh._check_accounts()
+        for key in {**fresh.copy[POSITIONS.prefix], **{key: None for key, _ in fresh.open_wh}}:
+            fresh._check_open(key, fresh.copy[POSITIONS.prefix].get(key))
+        for key, statement in fresh.copy[STATEMENTS.prefix].items():
+            if key[:4] in fresh.copy[INTERVALS.prefix]:
+                fresh._check_statement(key, statement)
+        for key in fresh.copy[SET_ASIDE.prefix]:
+            fresh._find(f"work was set aside: {key.hex()}")
+        return findings + fresh.findings
+
+    # --- sums
+
+    def _load(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        for key, data in rows:
+            if key[0] in self.copy:
+                self.copy[key[0]][key[1:]] = self.chain.tables[key[0]].decode(data, f"record {key.hex()}")
+        everything = {
+            prefix: {key: (None, new) for key, new in own.items()} for prefix, own in self.copy.items()
+        }
+        self._follow_accounts(everything)
+        for key, redemption in self.copy[REDEMPTIONS.prefix].items():
+            self._hold(REDEMPTIONS, key, key[:32], redemption.amount_micro)
+        for key, order in self.copy[ORDERS.prefix].items():
+            self._open(order, 1)
+            self._hold(ORDERS, key, key[:32], self._order_needs(order))
+        for table in (POSITIONS, STATEMENTS, DUES):
+            for key in self.copy[table.prefix]:
+                self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
+        for interval in list(self._by_interval):
+            self._bring_up_to_date(interval)
+        # What was settled before is in the balances already: the sums start from what there is.
+        self.worth.clear()
+        supplier = self._holder(RoleName.RESIDUAL_SUPPLIER)
+        for key, account in self.copy[ACCOUNTS.prefix].items():
+            payable = self.copy[PAYABLES.prefix].get(key)
+            self.worth[key] = (
+                account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
+            )
+        self.worth[supplier] += self.debts - self.payables
+
+    def _open(self, order: Order, sign: int) -> None:
+        self.open_wh[order_position(order), order.side] += sign * order.remaining_wh
+
+    def _order_needs(self, order: Order) -> int:
+        interval = self.copy[INTERVALS.prefix][order.interval.to_bytes(4, "big")]
+        terms = self._terms(interval.terms)
+        if order.side == Side.BUY:
+            return rules.buyers_escrow(terms, order.price_micro, order.remaining_wh)
+        return rules.sellers_collateral(terms, interval.tariff_micro, order.price_micro, order.remaining_wh)
+
+    def _hold(self, table: Table[Any], key: bytes, account: bytes, amount: int) -> None:
+        """The record now needs this much of its account held."""
+        name = bytes([table.prefix]) + key
+        self.held[account] += amount - self._holds.pop(name, 0)
+        if amount:
+            self._holds[name] = amount
+        self._touched[account] = None
+
+    def _explain(self, key: bytes, moves: dict[bytes, int]) -> None:
+        """The record has by now moved this much worth, in all."""
+        before = self._settled.get(key, {})
+        for account in {**before, **moves}:
+            self._move(account, moves.get(account, 0) - before.get(account, 0))
+        self._settled[key] = dict(moves)
+
+    def _forget(self, table: Table[Any], key: bytes) -> None:
+        """The record is gone: what it moved stays moved."""
+        name = bytes([table.prefix]) + key
+        self._settled.pop(name, None)
+        own = self._by_interval[key[:4]]
+        own.pop(name, None)
+        if not own:
+            del self._by_interval[key[:4]]
+        if table is POSITIONS and name in self._holds:
+            self._hold(POSITIONS, key, self._account_of(key[4:]), 0)
+
+    def _move(self, account: bytes, amount: int) -> None:
+        self.worth[account] += amount
+        self._touched[account] = None
+
+    def _terms(self, version: int) -> Terms:
+        terms: Terms = self.copy[TERMS.prefix][version.to_bytes(4, "big")]
+        return terms
+
+    def _holder(self, role: RoleName) -> bytes:
+        record = self.copy[ROLES.prefix].get(bytes([role]))
+        return record.account if record else b""
+
+    def _account_of(self, portfolio: bytes) -> bytes:
+        account: bytes = self.copy[PORTFOLIOS.prefix][portfolio].account
+        return account
+
+    def _find(self, sentence: str) -> None:
+        self.findings.append(sentence)
+
+
+def order_position(order: Order) -> bytes:
+    """The key of the position that an order belongs to."""
+    return order.interval.to_bytes(4, "big") + order.portfolio
+
+
+def is_past(settlement: Settlement, stage: Stage, portfolio: bytes) -> bool:
+    """Whether the portfolio's part of a stage is done."""
+    if settlement.stage == stage:
+        return portfolio <= settlement.cursor
+    return settlement.stage > stage

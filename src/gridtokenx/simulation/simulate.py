@@ -1,0 +1,127 @@
+"""Runs a scenario without waiting, and reports."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from gridtokenx.engine.folder import create_data_folder
+from gridtokenx.engine.storage import Storage
+from gridtokenx.ledger.block import BlockOutcome
+from gridtokenx.ledger.quantities import INTERVAL_MS, INTERVALS_PER_DAY
+from gridtokenx.ledger.state import State
+from gridtokenx.simulation.driver import STEP_MS, Driver
+from gridtokenx.simulation.engine_market import EngineMarket
+from gridtokenx.simulation.genesis import ScenarioGenesis, make_genesis
+from gridtokenx.simulation.report import Recorder, Report, balances_micro, invariant_breaches, make_report
+from gridtokenx.simulation.scenario import Scenario, ScenarioError
+
+BREACHES_MAX = 20
+"""More of the same help nobody."""
+
+GIVE_UP_MS = 3_600_000
+"""After the last delivery: readings that are not in a block by then never will be."""
+
+PROGRESS_MS = 3_600_000
+
+Progress = Callable[[int, int, int], None]
+"""Told from time to time: chain time done, chain time in all, chain time now."""
+
+
+class Result(NamedTuple):
+    """The report, which the same scenario and seed always give, and how long it took, which they do not."""
+
+    report: Report
+    chain_ms: int
+    real_ms: int
+
+    @property
+    def speed(self) -> int:
+        """Chain time per real time."""
+        return self.chain_ms // max(self.real_ms, 1)
+
+    def to_json(self) -> bytes:
+        """Both as one document."""
+        document = msgspec.to_builtins(self.report) | {
+            "chain_ms": self.chain_ms,
+            "real_ms": self.real_ms,
+            "times_real_time": self.speed,
+        }
+        return msgspec.json.format(msgspec.json.encode(document)) + b"\n"
+
+
+def run_simulation(
+    scenario: Scenario,
+    days: int | None = None,
+    data: Path | None = None,
+    seed: int = 1,
+    check: bool = False,
+    progress: Progress = lambda done_ms, total_ms, time_ms: None,
+) -> Result:
+    """Run `days` of delivery (all by default) and the lead-in before them, until the last reading is settled.
+
+    With `data` the chain is kept in that new folder. With `check` every invariant is checked after every block.
+    Raises `ScenarioError` for days that the scenario does not have, `FolderUnusable` for a folder that exists.
+    """
+    end_interval = scenario.end_interval
+    if days is not None:
+        end_interval = scenario.first_interval + days * INTERVALS_PER_DAY
+        if not scenario.first_interval < end_interval <= scenario.end_interval:
+            whole = (scenario.end_interval - scenario.first_interval) // INTERVALS_PER_DAY
+            raise ScenarioError(f"{scenario.name}: has {whole} days of delivery, not {days}; give 1 to {whole}")
+    genesis = make_genesis(scenario)
+    storage = None
+    if data is not None:
+        folder = create_data_folder(data, genesis.data, genesis.node_key.secret())
+        storage = Storage(folder.database, sync=False)
+    try:
+        return _run(scenario, genesis, end_interval, storage, seed, check, progress)
+    finally:
+        if storage is not None:
+            storage.close()
+
+
+def _run(
+    scenario: Scenario,
+    genesis: ScenarioGenesis,
+    end_interval: int,
+    storage: Storage | None,
+    seed: int,
+    check: bool,
+    progress: Progress,
+) -> Result:
+    recorder = Recorder()
+    breaches: list[str] = []
+
+    def note(state: State, outcome: BlockOutcome) -> None:
+        recorder.record(outcome)
+        if check and len(breaches) < BREACHES_MAX:
+            height = outcome.header.height
+            breaches.extend(f"block {height}: {breach}" for breach in invariant_breaches(state))
+
+    begun_s = time.monotonic()
+    market = EngineMarket(genesis, storage, note)
+    before_micro = balances_micro(market.state)
+    driver = Driver(scenario, genesis, market, seed, end_interval)
+    time_ms, end_ms = genesis.time_ms, end_interval * INTERVAL_MS
+    while not driver.is_over and time_ms < end_ms + GIVE_UP_MS:
+        time_ms += STEP_MS
+        market.advance(time_ms)
+        driver.step()
+        if time_ms % PROGRESS_MS == 0:
+            progress(time_ms - genesis.time_ms, end_ms - genesis.time_ms, time_ms)
+    real_ms = int((time.monotonic() - begun_s) * 1_000)
+    report = make_report(
+        scenario,
+        genesis,
+        recorder,
+        before_micro,
+        market.state,
+        market.application.info().app_hash,
+        seed,
+        end_interval,
+        (breaches + invariant_breaches(market.state))[:BREACHES_MAX],
+    )
+    return Result(report, time_ms - genesis.time_ms, real_ms)
