@@ -19,6 +19,7 @@ from gridtokenx.bench.workload import NODE_SEED, Signer, make_genesis, make_sign
 from gridtokenx.engine.folder import DataFolder, create_data_folder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Standing
+from gridtokenx.engine.storage import Reader
 from gridtokenx.ledger.quantities import bangkok_day_start_ms
 
 CHAIN_PATH = "gridtokenx.chains.consortium:CONSORTIUM"
@@ -96,7 +97,7 @@ def _with_node(data: Path, signers: list[Signer], count: int) -> Run:
 
 async def _load(folder: DataFolder, node: "subprocess.Popen[bytes]", transactions: list[bytes]) -> Run:
     """Submit all, wait until the last is committed; CPU from the first to the last."""
-    link = await _connect(folder, node)
+    link = await connect(folder, node)
     pids = [node.pid, *_children(node.pid)]
     before, unit = sum(map(cpu_seconds, pids)), signature_us()
     chunks = [transactions[start : start + CHUNK] for start in range(0, len(transactions), CHUNK)]
@@ -123,10 +124,10 @@ async def _load(folder: DataFolder, node: "subprocess.Popen[bytes]", transaction
     unit = min(unit, signature_us())
     committed = await _count_committed(link, ids)
     memory = memory_peak_bytes(node.pid)
-    trades = 0.0
     await link.close()
+    traded = _count_trades(folder)
     each_us = cpu / len(transactions) * 1e6
-    return Run(committed / seconds, each_us, each_us / unit, memory, committed, trades, unit)
+    return Run(committed / seconds, each_us, each_us / unit, memory, committed, traded / len(transactions), unit)
 
 
 async def _count_committed(link: NodeLink, ids: list[bytes]) -> int:
@@ -137,7 +138,19 @@ async def _count_committed(link: NodeLink, ids: list[bytes]) -> int:
     return committed
 
 
-async def _connect(folder: DataFolder, node: "subprocess.Popen[bytes]") -> NodeLink:
+def _count_trades(folder: DataFolder) -> int:
+    own_files = folder.run / "bench"
+    reader = Reader(folder.database, own_files)
+    reader.refresh()
+    head = reader.head()
+    heights = range(1, head.height + 1) if head else range(0)
+    count = sum(len(results.trades) for results in map(reader.results, heights) if results)
+    reader.close()
+    return count
+
+
+async def connect(folder: DataFolder, node: "subprocess.Popen[bytes]") -> NodeLink:
+    """A link to a node that is starting; RuntimeError if it ends, or takes more than two minutes."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while time.monotonic() < deadline and node.poll() is None:
         try:

@@ -1,7 +1,7 @@
 """The common workload of the benchmarks: a genesis with many accounts and resting orders, and signed orders.
 
-One order a transaction and signature. Of ten transactions nine place an order, about half of them at a price that
-crosses, and one cancels an order placed before. Everything follows from the seed.
+One order a transaction and signature. Of ten transactions nine place an order, four of them at a price that crosses,
+and one cancels an order placed before. Everything follows from the seed.
 """
 
 import random
@@ -44,6 +44,11 @@ TICK = 1_000
 MIDDLE_MICRO = 3_500_000
 GAP = 200
 """Ticks between the middle and the best resting price on each side: more than any wheeling."""
+
+CROSSING = 0.44
+"""Share of placed orders at a crossing price; with cancels, four of ten transactions."""
+
+RESTING_WH = 5_000
 
 NODE_ID = b"bench-01"
 NODE_SEED = sha256(b"bench node").digest()
@@ -133,19 +138,19 @@ def _finish_with_orders(builder: GenesisBuilder, accounts: int, resting: int) ->
             int.from_bytes(key, "big"),
             Side.SELL if selling else Side.BUY,
             MIDDLE_MICRO + (ticks if selling else -ticks) * TICK,
-            5_000,
+            RESTING_WH,
             (Source.SOLAR, Source.STORAGE)[number % 2] if selling else ANY_SOURCE_MASK,
             owner % FEEDERS,
             number + 1,
             interval.gate_ms,
-            5_000,
+            RESTING_WH,
         )
         account = state.rows[ACCOUNTS.prefix][ids[owner]]
         held_micro = account.held_micro + order_hold_micro(terms, interval, order, order.remaining_wh)
         state.put(ACCOUNTS, ids[owner], _with_held(account, held_micro))
         position = position_key(order.interval, order.portfolio)
         old = state.get(POSITIONS, position) or EMPTY_POSITION
-        opened = (old.open_sell_wh + 5_000 * selling, old.open_buy_wh + 5_000 * (not selling))
+        opened = (old.open_sell_wh + RESTING_WH * selling, old.open_buy_wh + RESTING_WH * (not selling))
         state.put(POSITIONS, position, type(old)(0, 0, *opened, 0, 0, 0, 0, 0))
         state.put(ORDERS, order_key(ids[owner], (round_ + 2**60).to_bytes(8, "big")), order)
         if number % 65_536 == 0:
@@ -173,9 +178,9 @@ def signed_orders(signers: list[Signer], count: int, now_ms: int, seed: int = 1)
 
 
 def _draw_order(draw: random.Random, signer: Signer, first: int) -> PlaceOrder:
-    """Half cross what rests (wheeling included), half rest behind the gap."""
+    """Some cross what rests (wheeling included), the others rest behind the gap."""
     selling = draw.random() < 0.5
-    crossing = draw.random() < 0.5
+    crossing = draw.random() < CROSSING
     ticks = GAP + draw.randrange(LEVELS)
     if crossing:
         ticks = -(GAP + LEVELS // 3 + draw.randrange(LEVELS)) - 450
@@ -189,7 +194,7 @@ def _draw_order(draw: random.Random, signer: Signer, first: int) -> PlaceOrder:
         first + draw.randrange(96),
         Side.SELL if selling else Side.BUY,
         MIDDLE_MICRO + (ticks if selling else -ticks) * TICK,
-        draw.randrange(1_000, 9_000),
+        draw.randrange(1_000, RESTING_WH),
         draw.choice((Source.SOLAR, Source.STORAGE)) if selling else ANY_SOURCE_MASK,
         TimeInForce.GOOD_TILL_GATE,
         0,

@@ -11,8 +11,8 @@ from gridtokenx.ledger.genesis import export_state, new_state
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import ALGORITHM_ED25519
-from gridtokenx.modules.identity.handlers import add_portfolio, allowed_keys_hash
-from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.handlers import NO_CAPACITY, add_portfolio, allowed_keys_hash
+from gridtokenx.modules.identity.messages import PowersBySource, RoleName
 from gridtokenx.modules.identity.state import (
     FEEDERS,
     METERS,
@@ -143,7 +143,7 @@ class GenesisBuilder:
         account_id: bytes,
         feeder: int,
         import_w: int,
-        export_w: tuple[int, ...],
+        export_w: PowersBySource,
         meter_key: bytes,
         registers_wh: tuple[int, int] = (0, 0),
     ) -> None:
@@ -160,7 +160,7 @@ class GenesisBuilder:
 
     def add_portfolio(self, portfolio_id: bytes, account_id: bytes, feeder: int) -> None:
         """A portfolio without a site."""
-        add_portfolio(self.state, portfolio_id, account_id, feeder, 0, (0,) * 7, b"")
+        add_portfolio(self.state, portfolio_id, account_id, feeder, 0, NO_CAPACITY, b"")
 
     def set_sky(self, zone: int, per_mille_by_month: Mapping[int, tuple[int, ...]]) -> None:
         """What PV can do at most, for each month (1 to 12) and quarter-hour."""

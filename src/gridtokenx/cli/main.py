@@ -6,6 +6,7 @@ import typer
 
 import gridtokenx
 from gridtokenx.cli import up
+from gridtokenx.cli.bench import bench
 from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
 from gridtokenx.cli.simulate import simulate
 from gridtokenx.cli.top import top
@@ -48,3 +49,4 @@ app.command()(up.down)
 app.command()(up.reset)
 app.command()(top)
 app.command()(simulate)
+app.command()(bench)

@@ -209,8 +209,7 @@ class Journal:
             self._file = os.open(self._segments[-1].path, os.O_WRONLY | os.O_APPEND)
             self._size = os.fstat(self._file).st_size
         else:
-            # Either there was none, or a kill came before its head was written: then its number is used again.
-            self._start_segment(int(paths[-1].stem) if paths else 1)
+            self._start_segment(1)
 
     def append(self, wires: Sequence[bytes]) -> list[int]:
         """Write the batches and wait until they are on the disk; returns their numbers. One fsync for all."""
@@ -264,7 +263,9 @@ class Journal:
             self._recover_entry(segment, entry)
         if path.stat().st_size:
             self._segments.append(segment)
-        elif not last:
+        elif last:
+            path.unlink()  # the kill came before its head was written: its number is used again
+        else:
             raise JournalDamaged(path, 0, "the segment is empty")
 
     def _recover_entry(self, segment: _Segment, entry: Entry) -> None:

@@ -10,8 +10,8 @@ RocksDB with a column family for each kind of thing:
     meta      "head" → `Head`: which block all of this is the state after
 
 `Storage` is the node's own. `Reader` is for other processes: it follows the node's files and never asks the
-node. Heights are 8 bytes, big-endian. When RocksDB cannot open or write its files that is `DatabaseFailed`;
-what it says while reading damaged ones leaves these classes as it comes. A node that meets either stops.
+node. Heights are 8 bytes, big-endian. Every call raises `DatabaseFailed` when RocksDB cannot open, read or write its
+files; a node that meets that stops.
 """
 
 import shutil
@@ -50,7 +50,7 @@ _LAST_BLOCK: Final = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
 
 
 class DatabaseFailed(Exception):
-    """RocksDB could not open or write its files: they are damaged, or the disk is full, or gone."""
+    """RocksDB cannot open, read or write its files: they are damaged, or the disk is full, or gone."""
 
 
 class StoredBlock(Record, frozen=True):
@@ -228,7 +228,7 @@ class Reader:
     def scan(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """All records whose prefixed keys begin so, in key order: of a table, or of all tables.
 
-        Raises what RocksDB says if a part of it is damaged: it never just ends earlier.
+        If a part of it is damaged this raises `DatabaseFailed`: it never just ends earlier.
         """
         reading = rocksdict.ReadOptions()
         beyond = _successor(prefix)
@@ -240,7 +240,10 @@ class Reader:
         while valid():
             yield key(), value()
             forward()
-        rows.status()
+        try:
+            rows.status()
+        except Exception as error:  # the library raises nothing narrower
+            raise DatabaseFailed(f"cannot read the state from the database: {error}") from error
 
     def feed(self, height: int) -> list[Change] | None:
         """Records of the followed tables that the block changed; None if it is not known, or too long ago."""
@@ -262,7 +265,10 @@ class Reader:
         return receipts[place.position] if receipts else None
 
     def _get(self, column: str, key: bytes) -> bytes | None:
-        found: bytes | None = self._columns[column].get(key)
+        try:
+            found: bytes | None = self._columns[column].get(key)
+        except Exception as error:  # the library raises nothing narrower
+            raise DatabaseFailed(f"cannot read {column} from the database: {error}") from error
         return found
 
 

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import IO, Final
 
 import msgspec
@@ -48,6 +49,13 @@ class _Job:
         self.future: Future[list[Verdict]] = Future()
 
 
+@dataclass(slots=True)
+class _Worker:
+    """A place in the pool. Without a process its thread checks by itself."""
+
+    process: "subprocess.Popen[bytes] | None"
+
+
 _UNCHECKED: Final = Refused(int(KernelCode.INTERNAL), "not checked")
 
 _Piece = tuple[_Job, int, int]
@@ -67,13 +75,13 @@ class Verifier:
         self._pieces: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self.deaths = 0
-        """Workers that ended without being asked to."""
-        processes = [self._spawn() for _ in range(workers)]
-        alive = [process if _is_ready(process) else None for process in processes]
+        processes = [_spawn(chain_import_path) for _ in range(workers)]
+        self.workers = [_Worker(process if _is_ready(process) else None) for process in processes]
+        self.deaths = sum(worker.process is None for worker in self.workers)
+        """Worker processes that ended, or did not start, without being asked to."""
         self._threads = [
-            threading.Thread(target=self._serve, args=(process,), name=f"verify-{number}", daemon=True)
-            for number, process in enumerate(alive or [None])
+            threading.Thread(target=self._serve, args=(worker,), name=f"verify-{number}", daemon=True)
+            for number, worker in enumerate(self.workers or [_Worker(None)])
         ]
         for thread in self._threads:
             thread.start()
@@ -111,22 +119,17 @@ class Verifier:
         for thread in self._threads:
             thread.join()
 
-    def _spawn(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "gridtokenx.engine.worker", self._import_path]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def _serve(self, process: "subprocess.Popen[bytes] | None") -> None:
+    def _serve(self, worker: "_Worker") -> None:
         """Hand pieces to one worker until the pool closes."""
         while pieces := self._take():
             transactions = [wire for job, start, end in pieces for wire in job.transactions[start:end]]
-            verdicts = None if process is None else _ask(process, transactions)
+            verdicts = None if worker.process is None else _ask(worker.process, transactions)
             if verdicts is None or len(verdicts) != len(transactions):
                 verdicts = [check(wire, self._decode_body) for wire in transactions]
-                if process is not None:
-                    process = self._replace(process)
+                self._replace(worker)
             self._deliver(pieces, verdicts)
-        if process is not None:
-            _end(process)
+        if worker.process is not None:
+            _end(worker.process)
 
     def _take(self) -> list[_Piece]:
         """The next pieces, together one chunk; nothing when the pool closes."""
@@ -155,13 +158,20 @@ class Verifier:
             if complete:
                 job.future.set_result(job.verdicts)
 
-    def _replace(self, process: "subprocess.Popen[bytes]") -> "subprocess.Popen[bytes] | None":
-        """Another worker for a dead one; None if that does not start either: this thread then checks itself."""
+    def _replace(self, worker: "_Worker") -> None:
+        """Another process for a dead one. If that does not even start, this thread checks by itself from now on."""
+        if worker.process is None:
+            return
+        _end(worker.process)
+        successor = _spawn(self._import_path)
+        worker.process = successor if _is_ready(successor) else None
         with self._changed:
             self.deaths += 1
-        _end(process)
-        successor = self._spawn()
-        return successor if _is_ready(successor) else None
+
+
+def _spawn(import_path: str) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "gridtokenx.engine.worker", import_path]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def _is_ready(process: "subprocess.Popen[bytes]") -> bool:

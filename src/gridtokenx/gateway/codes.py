@@ -20,6 +20,8 @@ class GatewayCode(IntEnum):
     NODE_UNREACHABLE = 922
     STREAM_TOO_SLOW = 930
     STREAM_TOPIC_UNKNOWN = 931
+    STREAM_RESTARTED = 932
+    STREAM_SILENT = 933
     GATEWAY_FAULT = 999
 
 
@@ -38,6 +40,8 @@ STATUS = {
     GatewayCode.NODE_UNREACHABLE: 503,
     GatewayCode.STREAM_TOO_SLOW: 400,
     GatewayCode.STREAM_TOPIC_UNKNOWN: 400,
+    GatewayCode.STREAM_RESTARTED: 503,
+    GatewayCode.STREAM_SILENT: 400,
     GatewayCode.GATEWAY_FAULT: 500,
 }
 """The status of HTTP that goes with each."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Document, StreamMessage
 
 QUEUE_MESSAGES_MAX = 1_024
@@ -38,18 +39,23 @@ class Buffered:
 class Listener:
     """One connection: what is still to be sent to it."""
 
-    __slots__ = ("queue", "too_slow")
+    __slots__ = ("dropped", "queue")
 
     def __init__(self, messages_max: int = QUEUE_MESSAGES_MAX) -> None:
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(messages_max)
-        self.too_slow = asyncio.Event()
+        self.dropped: asyncio.Future[GatewayCode] = asyncio.get_running_loop().create_future()
 
     def put(self, data: bytes) -> None:
-        """Send in order; a queue that is full means that the listener is to be dropped."""
+        """Send in order; one whose queue is full is dropped as too slow."""
         try:
             self.queue.put_nowait(data)
         except asyncio.QueueFull:
-            self.too_slow.set()
+            self.drop(GatewayCode.STREAM_TOO_SLOW)
+
+    def drop(self, code: GatewayCode) -> None:
+        """Its connection is to be closed with this code; nothing more is sent."""
+        if not self.dropped.done():
+            self.dropped.set_result(code)
 
 
 @dataclass(slots=True)
@@ -102,11 +108,11 @@ class Hub:
     def __init__(self) -> None:
         self.topics: dict[str, Topic] = {}
 
-    def topic(self, name: str, begins: int) -> Topic:
-        """The topic, begun at this sequence if it is new."""
+    def topic(self, name: str, begins: int, shown_as: str | None = None) -> Topic:
+        """The topic, begun at this sequence if it is new; listeners know it by another name if one is given."""
         found = self.topics.get(name)
         if found is None:
-            found = self.topics[name] = Topic(name, begins)
+            found = self.topics[name] = Topic(shown_as or name, begins)
         return found
 
     def drop(self, name: str) -> None:
@@ -118,10 +124,9 @@ class Hub:
         for topic in self.topics.values():
             topic.leave(listener)
 
-    def forget_all(self) -> None:
-        """The sequences start anew (another chain, or a model that had to be built again): everybody is dropped and
-        comes back for a snapshot."""
+    def drop_all(self, code: GatewayCode) -> None:
+        """Everybody is dropped, and may come back: the gateway stops, or had to build its model again."""
         for topic in self.topics.values():
             for listener in topic.listeners:
-                listener.too_slow.set()
+                listener.drop(code)
         self.topics.clear()

@@ -153,7 +153,9 @@ class OrderMemory:
     def _end(self, facts: BlockFacts, key: bytes, trace: Trace, fills: Fills | None) -> None:
         """Gone: filled, cancelled by its owner, cancelled because it does not rest, or ended by time or rule."""
         trace.remaining_wh = 0
-        if (trace.quantity_wh is None and fills is not None) or (trace.quantity_wh is not None and trace.filled_wh == trace.quantity_wh):
+        if (trace.quantity_wh is None and fills is not None) or (
+            trace.quantity_wh is not None and trace.filled_wh == trace.quantity_wh
+        ):
             trace.state = OrderState.FILLED
         elif key in facts.cancelled:
             trace.state = OrderState.CANCELLED

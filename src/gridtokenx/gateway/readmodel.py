@@ -63,7 +63,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     facts: BlockFacts
     books: list[int]
-    """Intervals whose depth changed."""
+    """Intervals that changed, or their depth."""
     accounts: set[bytes]
     """Whose orders or statements changed."""
 
@@ -124,8 +124,8 @@ class ReadModel:
             facts = self._facts(height)
             if facts is None:
                 raise FeedMissing(f"block {height} is no longer in the feed")
+            self.head = msgspec.structs.replace(head, height=height, time_ms=facts.time_ms, app_hash=facts.app_hash)
             yield self._apply(facts)
-        self.head = head
 
     def depth(self, interval: int) -> Depth:
         """The book of an interval; empty for one without orders."""
@@ -207,6 +207,7 @@ class ReadModel:
         before: dict[bytes, Order] = {}
         after: dict[bytes, Order | None] = {}
         accounts: set[bytes] = set()
+        books: set[int] = set()
         for prefixed, value in facts.changes:
             prefix, key = prefixed[0], prefixed[1:]
             if prefix == ORDERS.prefix:
@@ -215,6 +216,8 @@ class ReadModel:
                 if old is not None:
                     before[key] = old
                 continue
+            if prefix == INTERVALS.prefix:
+                books.add(int.from_bytes(key, "big"))
             if prefix == STATEMENTS.prefix and key[4:] in self.portfolios:
                 accounts.add(self.portfolios[key[4:]].account)
             self._write(prefix, key, value)
@@ -225,8 +228,8 @@ class ReadModel:
             volume.last_price_micro = trade.view.price_micro
             self._remember(trade)
         accounts |= self.memory.apply(facts, before, after)
-        touched = {order.interval for order in (*before.values(), *after.values()) if order is not None}
-        return Advance(facts, sorted(touched), accounts)
+        books |= {order.interval for order in (*before.values(), *after.values()) if order is not None}
+        return Advance(facts, sorted(books), accounts)
 
     def _remember(self, trade: OwnTrade) -> None:
         if len(self.trades) == TRADES_MAX:

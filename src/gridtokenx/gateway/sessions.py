@@ -47,7 +47,7 @@ class Sessions:
     """All that this process has let in."""
 
     def __init__(self, chain: str, keys_of: KeysOf, clock: Clock) -> None:
-        self._chain = chain
+        self.chain = chain
         self._keys_of = keys_of
         self._clock = clock
         self._secret = secrets.token_bytes(32)
@@ -61,7 +61,7 @@ class Sessions:
     def challenge(self, account: bytes) -> bytes:
         """New bytes for the account to sign, good for two minutes and once."""
         expires_ms = self._clock() + CHALLENGE_LIFETIME_MS
-        unsealed = Challenge(self._chain, account, secrets.token_bytes(16), expires_ms, b"")
+        unsealed = Challenge(self.chain, account, secrets.token_bytes(16), expires_ms, b"")
         return encode(self._sealed(unsealed))
 
     def open(self, wire: bytes, auth: Auth) -> tuple[str, Session]:

@@ -6,7 +6,7 @@ outside can raise anything but `Refused`.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,8 +16,8 @@ from fastapi.routing import APIRoute
 
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Document, Problem
-from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.documents import Request as RequestDocument
+from gridtokenx.gateway.problems import Refused
 
 BODY_BYTES_MAX = 65_536
 SUBMISSION_BYTES_MAX = 4_194_304
@@ -26,7 +26,7 @@ FIELD_CHARACTERS_MAX = 120
 """A refusal repeats at most so much of what it refuses."""
 
 Q = TypeVar("Q", bound=RequestDocument)
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _encode = msgspec.json.Encoder().encode
@@ -120,9 +120,7 @@ def _malformed(error: Exception) -> Refused:
     text = str(error)
     field = text.rsplit("`", 2)[1].removeprefix("$").removeprefix(".") if text.endswith("`") else ""
     sentence = text.split(" - at `", maxsplit=1)[0]
-    return Refused(
-        GatewayCode.REQUEST_MALFORMED, field[:FIELD_CHARACTERS_MAX], sentence[: 2 * FIELD_CHARACTERS_MAX]
-    )
+    return Refused(GatewayCode.REQUEST_MALFORMED, field[:FIELD_CHARACTERS_MAX], sentence[: 2 * FIELD_CHARACTERS_MAX])
 
 
 def _too_large(bytes_max: int) -> Refused:

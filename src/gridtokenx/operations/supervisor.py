@@ -57,7 +57,11 @@ class Child:
 class Supervisor:
     """Runs programs. `tend` is to be called a few times a second; nothing happens between calls."""
 
-    def __init__(self, programs: Sequence[Program], logs: Path) -> None:
+    def __init__(
+        self, programs: Sequence[Program], logs: Path, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` gives seconds."""
+        self._clock = clock
         logs.mkdir(parents=True, exist_ok=True)
         self.children = [Child(program, logs / f"{program.name}.log") for program in programs]
 
@@ -66,7 +70,7 @@ class Supervisor:
 
         A program starts for the first time once every one before it is up.
         """
-        now_s = time.monotonic()
+        now_s = self._clock()
         news = []
         ready = True
         for child in self.children:

@@ -258,7 +258,6 @@ class Driver:
         ]
 
     def _sign_order(self, connection: Connection, time_ms: int, intent: Intent) -> SignedTransaction:
-        """An order is known by the nonce of its placement, so no client id comes twice."""
         nonce = self._nonces[connection.owner.account].take()
         message: CancelOrder | AmendOrder | PlaceOrder
         match intent:
@@ -288,17 +287,29 @@ def _client_id(order_id: OrderId) -> bytes:
 
 def _placement(portfolio: bytes, nonce: int, intent: PlaceIntent) -> PlaceOrder:
     buying = intent.side is Side.BUY
+    source = ANY_SOURCE_MASK if buying else _SOURCES[intent.source]
     return PlaceOrder(
         portfolio,
-        nonce.to_bytes(CLIENT_ID_BYTES, "big"),
+        client_id_of(nonce, source),
         intent.interval,
         LedgerSide.BUY if buying else LedgerSide.SELL,
         intent.price_micro,
         intent.quantity_wh,
-        ANY_SOURCE_MASK if buying else _SOURCES[intent.source],
+        source,
         TimeInForce.GOOD_TILL_GATE,
         0,
         0,
         post_only=False,
         market=False,
     )
+
+
+def client_id_of(nonce: int, source: int) -> bytes:
+    """An order is known by the nonce of its placement, so no client id comes twice, and by its source (of a buyer:
+    the mask), so that whoever lists an account's orders knows what they are about."""
+    return nonce.to_bytes(CLIENT_ID_BYTES - 1, "big") + bytes([source])
+
+
+def source_of(client_id: bytes) -> Source:
+    """What `client_id_of` put there."""
+    return next((ours for ours, theirs in _SOURCES.items() if theirs == client_id[-1]), Source.ANY)

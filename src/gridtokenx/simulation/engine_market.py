@@ -22,7 +22,6 @@ from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.limits import TRANSACTION_LIFETIME_MS_MAX
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import Receipt
-from gridtokenx.modules.identity.messages import Source as LedgerSource
 from gridtokenx.modules.market.messages import Side as LedgerSide
 from gridtokenx.modules.market.state import (
     ORDERS,
@@ -33,11 +32,10 @@ from gridtokenx.modules.market.state import (
     position_key,
 )
 from gridtokenx.modules.tokens.state import account_of, free_micro
-from gridtokenx.simulation.driver import AccountView, Outcome
+from gridtokenx.simulation.driver import AccountView, Outcome, source_of
 from gridtokenx.simulation.genesis import Connection, OwnedAccount, ScenarioGenesis
-from gridtokenx.simulation.observation import BookView, OpenOrder, Side, Source
+from gridtokenx.simulation.observation import BookView, OpenOrder, Side
 
-_SOURCES = {LedgerSource.SOLAR: Source.SOLAR, LedgerSource.STORAGE: Source.STORAGE}
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
 
 
@@ -61,9 +59,8 @@ class EngineMarket:
         self._older_codes: dict[bytes, int] = {}
         self._generation = 0
         self._mempool = mempool
-        self._engine = SoloEngine(
-            self.application, mempool, VirtualClock(), genesis.node_id, on_block=self._note_block
-        )
+        self._engine = SoloEngine(self.application, mempool, VirtualClock(), genesis.node_id)
+        self._engine.on_block = self._note_block
         self._engine.start()
 
     @property
@@ -137,12 +134,12 @@ class EngineMarket:
 
 
 def _open_order(key: bytes, order: Order) -> OpenOrder:
-    buying = order.side == LedgerSide.BUY
+    client_id = client_id_of_order(key)
     return OpenOrder(
-        client_id_of_order(key),
+        client_id,
         order.interval,
-        Side.BUY if buying else Side.SELL,
-        Source.ANY if buying else _SOURCES[LedgerSource(order.source)],
+        Side.BUY if order.side == LedgerSide.BUY else Side.SELL,
+        source_of(client_id),
         order.price_micro,
         order.remaining_wh,
     )

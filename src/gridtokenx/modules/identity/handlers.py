@@ -11,10 +11,10 @@ from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import check_keys, keys_hash
 from gridtokenx.ledger.transaction import rotate_keys as rotate_account_keys
 from gridtokenx.modules.identity.messages import (
-    SOURCES,
     IdentityCode,
     Kyc,
     Licence,
+    PowersBySource,
     RegisterAccount,
     RegisterParticipant,
     RegisterPortfolio,
@@ -45,7 +45,7 @@ from gridtokenx.modules.identity.state import (
 from gridtokenx.modules.tokens.messages import TokensCode
 from gridtokenx.modules.tokens.state import account_of
 
-NO_CAPACITY = (0,) * SOURCES
+NO_CAPACITY: PowersBySource = (0, 0, 0, 0, 0, 0, 0)
 
 
 def register_participant(state: State, context: Context, message: RegisterParticipant) -> tuple[int, ...]:
@@ -140,7 +140,7 @@ def add_portfolio(
     account_id: bytes,
     feeder: int,
     import_w: int,
-    export_w: tuple[int, ...],
+    export_w: PowersBySource,
     site: bytes,
 ) -> None:
     """`PORTFOLIO_EXISTS`, `RECIPIENT_UNKNOWN` (no such account), `FEEDER_UNKNOWN`."""

@@ -5,19 +5,17 @@ level is first come, first served. An incoming order meets the orders of all que
 price (seller's limit + wheeling; for an incoming seller the buyer's limit - wheeling, highest first), then nearness,
 then place.
 
-The book is derived: the ORDERS table alone says what is open, and how much of it; a queue holds (place, key) only.
-Every change is on the journal of the state, as one step for the record and its place in the queue together. So after
-any roll-back the book holds what one built anew from the table holds.
+The book is derived: the ORDERS table alone says what is open and how much of it, a queue holds (place, key) only. A
+change of the book puts one step on the journal, for the records and their places in the queues together, so after any
+roll-back the book holds what one built anew from the table holds.
 
-An order that leaves from the middle of its level stays there as a tombstone, listed in `Queue.tombstones`, until it
-gets to the head or until tombstones outnumber live orders: a level never holds more than twice its live orders, and
-a few. Clearing them away is not journaled, because it changes nothing that can be seen: should the roll-back bring an
-order back whose tombstone is gone, it is put in again by its place.
-
-Matching costs O(queues of the other side) to look at each best price, then O(log queues) for each order it meets.
+Costs: an incoming order looks at the best price of each queue of the other side once, then each order it meets costs
+O(log queues). Levels and the prices of a queue are sorted lists: to take from their middle moves eight bytes for each
+entry behind, which a search of 100,000 entries outweighs.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from enum import IntEnum
 from heapq import heapify, heappop, heappushpop
 
@@ -26,62 +24,54 @@ import msgspec
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.identity.state import PARTICIPANTS, are_related
+from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
-from gridtokenx.modules.market.topology import TOPOLOGY, Topology
+from gridtokenx.modules.market.topology import SAME_FEEDER, TOPOLOGY
 
 Entry = tuple[int, bytes]
 """(place, key of the order). Places are unique on the chain, so entries sort by time."""
 
 Level = list[Entry]
-"""Entries of one price, rising by place. Its head is live; there is no level without a live order."""
+"""The entries of one price, rising by place."""
 
-PLACE_END = 2**63
-"""Later than every place."""
+Fill = tuple[bytes, Order, int, int, int]
+"""One trade: key of the resting order, that order as it was before, Wh, price of the energy and wheeling (millionths
+of a WATT per kWh). The seller gets the price, the buyer pays both."""
 
-TOMBSTONES_ALLOWED = 8
-"""A level with no more of them than this is not worth sweeping."""
+# Bound once: matching is the ledger's hot path.
+_ORDERS = ORDERS.prefix
+_PARTICIPANTS = PARTICIPANTS.prefix
+_replace = msgspec.structs.replace
 
 
 class Stopped(IntEnum):
-    """Why matching ended before nothing was left to meet; then the rest of the order must not rest."""
+    """Why matching ended although there was more to meet: then the rest of the order must not rest."""
 
     NO = 0
     RELATED = 1
     STEP_LIMIT = 2
 
 
-class Fill(msgspec.Struct, frozen=True, gc=False):
-    """One trade. `maker` is the resting order as it was before. The buyer pays `price_micro + wheeling_micro` per
-    kWh, the seller gets `price_micro`."""
-
-    key: bytes
-    maker: Order
-    quantity_wh: int
-    price_micro: int
-    wheeling_micro: int
+_NO, _RELATED, _STEP_LIMIT = Stopped
 
 
 class Matched(msgspec.Struct, frozen=True, gc=False):
-    """What an incoming order met, in the order in which it met it."""
+    """What an incoming order met, in the order in which it met it; `expired` are orders that did not trade."""
 
-    fills: list[Fill]
-    expired: list[tuple[bytes, Order]]
+    fills: Sequence[Fill]
+    expired: Sequence[tuple[bytes, Order]]
     filled_wh: int
-    stopped: int
+    stopped: Stopped
 
 
-NOTHING = Matched([],[],0,0)
-replace=msgspec.structs.replace
-ORDERS_PREFIX=ORDERS.prefix
-PARTICIPANTS_PREFIX=PARTICIPANTS.prefix
+_NOTHING = Matched((), (), 0, _NO)
 
 
 class Queue:
     """Open orders of one side, feeder and source (buyers: mask of sources).
 
-    A `rank` is a limit seen from the other side, higher is better: a buyer's limit, or minus a seller's. So all of
-    matching is written once: an order meets a rank while wheeling - rank <= bound, where its bound is its own limit
-    (buyer) or minus it (seller).
+    A `rank` is a limit as the other side ranks it, higher is better: a buyer's limit, or minus a seller's. So matching
+    is written once: an order meets a rank while wheeling - rank <= bound, its own limit (buyer) or minus it (seller).
     """
 
     __slots__ = ("feeder", "levels", "number", "ranks", "side", "sources", "zone")
@@ -96,6 +86,11 @@ class Queue:
         self.ranks: list[int] = []
         """Rising: the best is the last."""
         self.levels: dict[int, Level] = {}
+        """By rank; no empty ones."""
+
+
+Head = tuple[int, int, int, Queue]
+"""Priority of a queue for an incoming order, lowest first: wheeling - rank, nearness, place; and the queue."""
 
 
 class Book:
@@ -106,14 +101,15 @@ class Book:
     def __init__(self, state: State, books: "dict[int, Book]", interval: int) -> None:
         self.books = books
         self.interval = interval
-        self.orders: dict[bytes, Order] = state.rows[ORDERS.prefix]
-        self.topology: Topology = state.index(TOPOLOGY)
+        self.orders: dict[bytes, Order] = state.rows[_ORDERS]
+        self.topology = state.index(TOPOLOGY)
         self.buyers: dict[int, Queue] = {}
+        """By `feeder << 8 | mask`; no empty ones."""
         self.sellers: dict[int, Queue] = {}
-        """Of buyers and of sellers, by `feeder << 8 | source`; no empty ones."""
+        """By `feeder << 8 | source`; no empty ones."""
 
     def open_queue(self, order: Order) -> Queue:
-        """The level on which an order stands, made when there is none."""
+        """The queue in which an order stands, made when there is none."""
         queues = self.sellers if order.side else self.buyers
         number = order.feeder << 8 | order.source
         queue = queues.get(number)
@@ -125,49 +121,58 @@ class Book:
     def open_level(self, order: Order) -> Level:
         """The level on which an order stands, made when there is none."""
         queue = self.open_queue(order)
-        rank = -order.price_micro if order.side else order.price_micro
+        rank = rank_of(order)
         level = queue.levels.get(rank)
         if level is None:
             level = queue.levels[rank] = []
             insort(queue.ranks, rank)
         return level
 
-    def close_queue(self, queue: Queue) -> None:
-        """Forget a level that is used up, its queue if it was the last one, and the book with its last queue."""
-        del (self.sellers if queue.side else self.buyers)[queue.number]
-        if not self.buyers and not self.sellers:
-            del self.books[self.interval]
+    def close_level(self, queue: Queue, rank: int) -> None:
+        """Forget a level that is used up; its queue, if it was the last one; and the book with its last queue."""
+        del queue.levels[rank]
+        del queue.ranks[bisect_left(queue.ranks, rank)]
+        if not queue.ranks:
+            del (self.sellers if queue.side else self.buyers)[queue.number]
+            if not self.buyers and not self.sellers:
+                del self.books[self.interval]
 
-    def dequeue(self, entry: Entry, order: Order) -> None:
-        queue = (self.sellers if order.side else self.buyers)[order.feeder << 8 | order.source]
-        rank = -order.price_micro if order.side else order.price_micro
+    def take_out(self, entry: Entry, order: Order) -> None:
+        """Take an order out of ORDERS and its queue. The journal calls it to undo an arrival."""
+        del self.orders[entry[1]]
+        queue = self.open_queue(order)
+        rank = rank_of(order)
         level = queue.levels[rank]
         del level[bisect_left(level, entry)]
         if not level:
-            del queue.levels[rank]
-            ranks = queue.ranks
-            del ranks[bisect_left(ranks, rank)]
-            if not ranks: self.close_queue(queue)
+            self.close_level(queue, rank)
 
-    # The journal calls these: one step takes back records and their places in the queue.
+    def put_back(self, entry: Entry, order: Order) -> None:
+        """Undo a removal."""
+        self.orders[entry[1]] = order
+        insort(self.open_level(order), entry)
 
-    def take_back(self, entries: list[Entry], makers: list[Order]) -> None:
-        """Undo a removal of neighbours from one level."""
-        for entry, maker in zip(entries, makers, strict=True):
-            self.orders[entry[1]] = maker
-        level = self.open_level(makers[0])
-        index = bisect_left(level, entries[0])
-        level[index:index] = entries
+    def unmatch(self, fills: list[Fill], expired: list[tuple[bytes, Order]]) -> None:
+        """Undo a match: every order that it met stands as before at the head of its level, also after a match that a
+        bug broke off. Level by level, so that it costs no more than the match did."""
+        heads: dict[tuple[int, int, int], list[tuple[int, bytes, Order]]] = {}
+        for key, maker in expired:
+            self.orders[key] = maker
+        
+        for key, maker, quantity_wh, _, _ in reversed(fills):
+            self.orders[key] = maker
+            if quantity_wh == maker.remaining_wh:
+                insort(self.open_level(maker), (maker.place, key))
 
-    def take_out(self, entry: Entry, order: Order) -> None:
-        """Undo an arrival."""
-        del self.orders[entry[1]]
-        self.dequeue(entry, order)
+
+def rank_of(order: Order) -> int:
+    """A limit as the other side ranks it: higher is better."""
+    return -order.price_micro if order.side else order.price_micro
 
 
 def _build_books(state: State) -> dict[int, Book]:
     books: dict[int, Book] = {}
-    for key, order in sorted(state.rows[ORDERS.prefix].items(), key=lambda item: item[1].place):
+    for key, order in sorted(state.rows[_ORDERS].items(), key=lambda item: item[1].place):
         book = books.get(order.interval) or Book(state, books, order.interval)
         book.open_level(order).append((order.place, key))
     return books
@@ -183,11 +188,108 @@ def book_of(state: State, interval: int) -> Book:
     return books.get(interval) or Book(state, books, interval)
 
 
+def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, time_ms: int) -> Matched:
+    """Let an incoming order, which is not in the book, meet what rests there.
+
+    `wheeling`: per kWh, by nearness. Each order met is one step: it trades at its own limit (a buyer's less wheeling),
+    or, expired, is taken out without trading, or, a related party's, stops the matching; so does the limit of steps.
+    Orders that trade in full or have expired leave ORDERS and the book, one that trades in part stays with less. What
+    is left of the taker is the caller's, to rest or to drop.
+    """
+    feeder = taker.feeder
+    if selling := taker.side:
+        bound = -taker.price_micro
+        sources = 1 << taker.source
+        queues = book.buyers
+    else:
+        bound = taker.price_micro
+        sources = taker.source
+        queues = book.sellers
+    rank_min = wheeling[SAME_FEEDER] - bound
+    heads: list[Head] = []
+    for queue in queues.values():
+        rank = queue.ranks[-1]
+        if rank >= rank_min and queue.sources & sources:
+            nearness = SAME_FEEDER if queue.feeder == feeder else book.topology.near(feeder).get(queue.zone)
+            if nearness is not None and (cost := wheeling[nearness] - rank) <= bound:
+                heads.append((cost, nearness, queue.levels[rank][0][0], queue))
+    if not heads:
+        return _NOTHING
+
+    own = taker.participant
+    has_group = own in state.rows[_PARTICIPANTS] 
+    remaining_wh = taker.remaining_wh
+    orders, dirty = book.orders, state.dirty[_ORDERS]
+    fills: list[Fill] = []
+    expired: list[tuple[bytes, Order]] = []
+    state.undo.append((book.unmatch, fills, expired))
+    steps = MATCH_STEPS_PER_ORDER_MAX
+    stopped = _NO
+    heapify(heads)
+    cost, nearness, _, queue = heappop(heads)
+    while True:
+        charge = wheeling[nearness]
+        rank = charge - cost
+        price_micro = rank - charge if selling else -rank
+        portion = level = queue.levels[rank]
+        if heads and heads[0][0] == cost and heads[0][1] == nearness:
+            portion = level[: bisect_left(level, (heads[0][2],))]
+        if len(portion) > steps:
+            portion = portion[:steps]
+        for place, key in portion:
+            if not remaining_wh:
+                break
+            maker = orders[key]
+            if maker.expires_ms <= time_ms:
+                expired.append((key, maker))
+            elif maker.participant == own or has_group and are_related(state, own, maker.participant):
+                stopped = _RELATED
+                break
+            elif (open_wh := maker.remaining_wh) <= remaining_wh:
+                fills.append((key, maker, open_wh, price_micro, charge))
+                remaining_wh -= open_wh
+            else:
+                fills.append((key, maker, remaining_wh, price_micro, charge))
+                orders[key] = _replace(maker, remaining_wh=open_wh - remaining_wh)
+                dirty[key] = None
+                remaining_wh = 0
+                break
+            del orders[key]
+            dirty[key] = None
+        else:
+            if portion is not level:
+                del level[: len(portion)]
+            else:
+                ranks = queue.ranks
+                if len(ranks)>1:
+                    ranks.pop()
+                    del queue.levels[rank]
+                else: 
+                    book.close_level(queue, rank)
+            if not remaining_wh: break
+            if queue.ranks and charge - queue.ranks[-1] <= bound:
+                rank = queue.ranks[-1]
+                head = (charge - rank, nearness, queue.levels[rank][0][0], queue)
+                cost, nearness, _, queue = heappushpop(heads, head)
+            elif heads:
+                cost, nearness, _, queue = heappop(heads)
+            else: break
+            steps -= len(portion)
+            if not steps: 
+                stopped=_STEP_LIMIT
+                break
+            continue
+        if level[0][0] != place:
+            del level[:bisect_left(level, (place,))]
+        break
+    return Matched(fills, expired, taker.remaining_wh - remaining_wh, stopped)
+
+
 def rest(state: State, book: Book, key: bytes, order: Order) -> None:
     """Let an order, new in ORDERS, wait in the book. Its place is later than every other's."""
     entry = (order.place, key)
     state.undo.append((book.take_out, entry, order))
-    state.dirty[ORDERS_PREFIX][key] = None
+    state.dirty[_ORDERS][key] = None
     book.orders[key] = order
     if order.side:
         rank = -order.price_micro
@@ -203,118 +305,4 @@ def rest(state: State, book: Book, key: bytes, order: Order) -> None:
         insort(queue.ranks, rank)
     else:
         level.append(entry)
-
-
-def remove(state: State, book: Book, key: bytes, order: Order) -> None:
-    """Take an open order, as it stands in ORDERS, out of the table and the book. O(1), but for a level's end."""
-    entry = (order.place, key)
-    state.undo.append((book.take_back, [entry], [order]))
-    state.dirty[ORDERS_PREFIX][key] = None
-    del book.orders[key]
-    book.dequeue(entry, order)
-
-
-def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, time_ms: int) -> Matched:
-    """Let an incoming order, which is not in the book, meet what rests there.
-
-    `wheeling`: per kWh, by nearness. Every order met is one step: it trades at its own limit (a buyer's less
-    wheeling), or, expired, is taken out without trading, or, a related party's, stops the matching; so does the limit
-    of steps. Orders that trade in full or have expired leave ORDERS and the book, one that trades in part stays with
-    less. What is left of the taker is the caller's to rest or to drop.
-    """
-    selling = taker.side
-    feeder = taker.feeder
-    if selling:
-        bound = -taker.price_micro
-        sources = 1 << taker.source
-        queues = book.buyers
-    else:
-        bound = taker.price_micro
-        sources = taker.source
-        queues = book.sellers
-    least = wheeling[0] - bound
-    found = []
-    for queue in queues.values():
-        rank = queue.ranks[-1]
-        if rank >= least and queue.sources & sources:
-            nearness = 0 if queue.feeder == feeder else book.topology.nearness(feeder, queue.feeder)
-            if nearness is not None:
-                cost = wheeling[nearness] - rank
-                if cost <= bound:
-                    found.append((cost, nearness, queue.levels[rank][0][0], queue))
-    if not found:
-        return NOTHING
-    if len(found) > 1:
-        heapify(found)
-        best = heappop(found)
-    else:
-        best = found.pop()
-    own = taker.participant
-    remaining_wh = taker.remaining_wh
-    participant = state.rows[PARTICIPANTS_PREFIX].get(own)
-    has_group = participant is not None and participant.group != 0
-    orders, dirty, undo = book.orders, state.dirty[ORDERS_PREFIX], state.undo
-    fills: list[Fill] = []
-    expired: list[tuple[bytes, Order]] = []
-    steps = MATCH_STEPS_PER_ORDER_MAX
-    stopped = 0
-    while True:
-        cost, nearness, _, queue = best
-        charge = wheeling[nearness]
-        rank = charge - cost
-        price_micro = rank - charge if selling else -rank
-        portion = level = queue.levels[rank]
-        if found and found[0][0] == cost and found[0][1] == nearness:
-            portion = level[:bisect_left(level, (found[0][2], b''))]
-        if len(portion) > steps:
-            if not steps:
-                stopped = 2
-                break
-            portion = portion[:steps]
-        gone: list[Order] = []
-        for _, key in portion:
-            maker = orders[key]
-            if maker.expires_ms <= time_ms:
-                expired.append((key, maker))
-            elif maker.participant == own or (has_group and are_related(state, own, maker.participant)):
-                stopped = 1
-                break
-            else:
-                open_wh = maker.remaining_wh
-                if open_wh > remaining_wh:
-                    fills.append(Fill(key, maker, remaining_wh, price_micro, charge))
-                    undo.append((orders, key, maker))
-                    dirty[key] = None
-                    orders[key] = replace(maker, remaining_wh=open_wh - remaining_wh)
-                    remaining_wh = 0
-                    break
-                fills.append(Fill(key, maker, open_wh, price_micro, charge))
-                remaining_wh -= open_wh
-            gone.append(maker)
-            dirty[key] = None
-            del orders[key]
-            if not remaining_wh:
-                break
-        n = len(gone)
-        ranks = queue.ranks
-        if n == len(level):
-            undo.append((book.take_back, level, gone))
-            ranks.pop()
-            del queue.levels[rank]
-            if not ranks: book.close_queue(queue)
-        elif n:
-            undo.append((book.take_back, level[:n], gone))
-            del level[:n]
-        if not remaining_wh or stopped:
-            break
-        steps -= n
-        if ranks and charge - ranks[-1] <= bound:
-            rank = ranks[-1]
-            best = (charge - rank, nearness, queue.levels[rank][0][0], queue)
-            if found:
-                best = heappushpop(found, best)
-        elif found:
-            best = heappop(found)
-        else:
-            break
-    return Matched(fills, expired, taker.remaining_wh - remaining_wh, stopped)
+replace=_replace

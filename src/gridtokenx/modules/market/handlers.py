@@ -17,8 +17,8 @@ from gridtokenx.modules.identity.state import (
     Portfolio,
     require_role,
 )
-from gridtokenx.modules.market import book, calendar, checks, fills
-from gridtokenx.modules.market.book import BOOKS
+from gridtokenx.modules.market import plain_book as book, calendar, checks, fills
+from gridtokenx.modules.market.plain_book import BOOKS
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.messages import (
     SELL,
@@ -303,7 +303,7 @@ def open_interval(state: State, context: Context, number: int) -> None:
 def close_gate(state: State, context: Context, key: bytes) -> int:
     """Scheduled at the gate: cancel what is left of the book, some hundred orders a step."""
     number = int.from_bytes(key, "big")
-    keys = book.keys_of(book.book_of(state, number))
+    keys = sorted(name for name, order in state.rows[ORDERS.prefix].items() if order.interval == number)
     for order_name in keys[:CANCELS_PER_STEP]:
         take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
     interval = state.rows[INTERVALS.prefix][key]

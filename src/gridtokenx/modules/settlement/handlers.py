@@ -12,7 +12,6 @@ import msgspec
 
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.context import Context
-from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
@@ -72,13 +71,15 @@ def settle(state: State, context: Context, key: bytes) -> int:
     stage = settlement_of(state, interval).stage
     if stage == Stage.METERING:
         _advance(state, interval, Stage.COMPUTING)
-    elif stage == Stage.SETTLED:
+    elif stage >= Stage.SETTLED:
         return 1
-    stage = settlement_of(state, interval).stage
+    stage = Stage(settlement_of(state, interval).stage)
     work, queue = _WORK[stage], _queue(state, interval, stage)
     cursor = settlement_of(state, interval).cursor
     start = bisect_right(queue, cursor)
     todo = queue[start : start + ITEMS_PER_STEP]
+    if stage == Stage.COMPUTING:
+        _add_to_sums(state, interval, todo)
     for item in todo:
         schedule.guard(state, context, SETTLE, key + item, work)
     if len(todo) == ITEMS_PER_STEP:
@@ -104,23 +105,30 @@ def _queue(state: State, interval: int, stage: int) -> list[bytes]:
     return state.index(STATEMENTS_BY_INTERVAL).of(interval)
 
 
-def _compute(state: State, context: Context, item: bytes) -> None:
-    """Freeze the registers, write the statement, add to the sums."""
-    interval, portfolio = _split(item)
-    freeze_registers(state, interval, portfolio)
-    statement = make_statement(state, interval, portfolio)
-    if statement is None:
-        return
-    state.index(STATEMENTS_BY_INTERVAL).put(state, interval, portfolio, statement)
+def _add_to_sums(state: State, interval: int, portfolios: list[bytes]) -> None:
+    """What the portfolios' trades pay in and get out, from their positions: it counts also for one whose statement
+    fails, so that one failure does not make the sum wrong for all."""
+    key = interval_key(interval)
+    rows = state.rows[POSITIONS.prefix]
+    positions = [rows[key + portfolio] for portfolio in portfolios if key + portfolio in rows]
     current = settlement_of(state, interval)
     changed = msgspec.structs.replace(
         current,
-        paid_in_micro=current.paid_in_micro + statement.purchase_cost_micro,
-        paid_out_micro=current.paid_out_micro + statement.sale_proceeds_micro,
+        paid_in_micro=current.paid_in_micro + sum(one.purchase_cost_micro for one in positions),
+        paid_out_micro=current.paid_out_micro + sum(one.sale_value_micro - one.sale_fee_micro for one in positions),
     )
-    state.put(SETTLEMENTS, interval_key(interval), changed)
-    context.metered_import_wh += statement.import_wh
-    context.metered_export_wh += statement.export_wh
+    state.put(SETTLEMENTS, key, changed)
+
+
+def _compute(state: State, context: Context, item: bytes) -> None:
+    """Freeze the registers, write the statement."""
+    interval, portfolio = _split(item)
+    freeze_registers(state, interval, portfolio)
+    statement = make_statement(state, interval, portfolio)
+    if statement is not None:
+        state.index(STATEMENTS_BY_INTERVAL).put(state, interval, portfolio, statement)
+        context.metered_import_wh += statement.import_wh
+        context.metered_export_wh += statement.export_wh
 
 
 def _collect(state: State, context: Context, item: bytes) -> None:
@@ -154,8 +162,9 @@ _WORK = {Stage.COMPUTING: _compute, Stage.COLLECTING: _collect, Stage.PAYING: _p
 
 def _finish_stage(state: State, context: Context, interval: int, stage: int) -> None:
     if stage == Stage.COMPUTING:
-        check_sum_zero(state, interval)
-        _advance(state, interval, Stage.COLLECTING)
+        _advance(state, interval, Stage.COLLECTING if is_sum_zero(state, interval) else Stage.HELD)
+        if settlement_of(state, interval).stage == Stage.HELD:
+            context.alarms.append(f"interval {interval} is held: payments in and out differ")
         following = settlement_of(state, interval + 1).stage
         if following == Stage.METERING and is_complete(state, interval + 1):
             schedule.add(state, context.time_ms, SETTLE, interval_key(interval + 1))
@@ -168,15 +177,15 @@ def _finish_stage(state: State, context: Context, interval: int, stage: int) -> 
         _advance(state, interval, Stage.SETTLED)
 
 
-def check_sum_zero(state: State, interval: int) -> None:
-    """What buyers pay in is what sellers and payees get out, to the last unit; else `SUM_NOT_ZERO`, and the
-    interval waits for people with all its holds in place."""
+def is_sum_zero(state: State, interval: int) -> bool:
+    """Whether what buyers pay in is what sellers and payees get out, to the last unit. If not, the interval is held
+    for people to look at, with all its holds in place; later intervals go on."""
     settlement = settlement_of(state, interval)
     dues = state.rows[DUES.prefix]
     key = interval_key(interval)
-    owed_micro = sum(dues[key + payee].amount_micro for payee in state.index(DUES_BY_INTERVAL).of(interval))
-    if settlement.paid_in_micro != settlement.paid_out_micro + owed_micro:
-        raise Rejected(SettlementCode.SUM_NOT_ZERO, f"interval {interval}")
+    owed_micro: int = sum(dues[key + payee].amount_micro for payee in state.index(DUES_BY_INTERVAL).of(interval))
+    paid_micro: int = settlement.paid_in_micro - settlement.paid_out_micro
+    return paid_micro == owed_micro
 
 
 def _split(item: bytes) -> tuple[int, bytes]:

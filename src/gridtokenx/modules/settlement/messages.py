@@ -30,7 +30,6 @@ class SettlementCode(IntEnum):
     NOT_THE_DISTRIBUTOR = 409
     NOTHING_TO_CORRECT = 410
     CAUSE_UNKNOWN = 411
-    SUM_NOT_ZERO = 412
 
 
 class Cause(IntEnum):

@@ -31,13 +31,14 @@ class Quality(IntEnum):
 
 
 class Stage(IntEnum):
-    """How far an interval's settlement is. Each stage is a queue over blocks."""
+    """How far an interval's settlement is. Each stage is a queue over blocks; `HELD` waits for people."""
 
     METERING = 0
     COMPUTING = 1
     COLLECTING = 2
     PAYING = 3
     SETTLED = 4
+    HELD = 5
 
 
 class Registers(Record, frozen=True):
@@ -173,6 +174,6 @@ def invariants(state: State) -> Iterator[str]:
 def is_collected(state: State, position: bytes) -> bool:
     """Whether the holds of a position (interval ‖ portfolio) have become payments."""
     settlement = state.get(SETTLEMENTS, position[:4])
-    if settlement is None or settlement.stage < Stage.COLLECTING:
+    if settlement is None or settlement.stage in (Stage.METERING, Stage.COMPUTING, Stage.HELD):
         return False
-    return settlement.stage > Stage.COLLECTING or position[4:] <= settlement.cursor
+    return settlement.stage != Stage.COLLECTING or position[4:] <= settlement.cursor

@@ -1,0 +1,106 @@
+"""The ASGI application: routes, errors in one shape, metrics of every request."""
+
+import logging
+import time
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gridtokenx import __version__
+from gridtokenx.gateway import documents, personal, public, stream, transactions
+from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.gateway.core import Gateway
+from gridtokenx.gateway.metrics import Metrics
+from gridtokenx.gateway.problems import Refused
+from gridtokenx.gateway.web import problem_answer, refusal
+
+log = logging.getLogger("gridtokenx.gateway")
+
+
+def make_app(gateway: Gateway) -> FastAPI:
+    """The application around a gateway; whoever makes it runs the gateway."""
+    app = FastAPI(
+        title="GridTokenX gateway",
+        version=__version__,
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/openapi.json",
+    )
+    app.state.gateway = gateway
+    for router in (public.router, transactions.router, personal.router, stream.router):
+        app.include_router(router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HTTPException, _not_routed)
+    app.add_exception_handler(Exception, _fault)
+    app.add_middleware(Measured, metrics=gateway.metrics)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return refusal(error)
+
+
+async def _not_routed(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return refusal(Refused(GatewayCode.METHOD_NOT_ALLOWED, "method", "this path knows other methods"))
+    if error.status_code == 404:
+        return refusal(Refused(GatewayCode.NOT_FOUND, "path", "there is no such path"))
+    return refusal(Refused(GatewayCode.REQUEST_MALFORMED, "", str(error.detail)))
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    """A mistake of ours: told without details, logged with them."""
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    fault = Refused(GatewayCode.GATEWAY_FAULT, "", "a mistake of the gateway; its log says more")
+    return problem_answer(fault.problem(), fault.status)
+
+
+class Measured:
+    """Counts and times every request by the pattern of its route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def note_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note_status)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self._metrics.answered(route, scope["method"], status, time.perf_counter() - started)
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document: paths by FastAPI, schemas by msgspec."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        kinds = [
+            kind
+            for kind in vars(documents).values()
+            if isinstance(kind, type) and issubclass(kind, (documents.Document, documents.Request))
+        ]
+        _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+        components = document.setdefault("components", {})
+        components["schemas"] = schemas
+        components["securitySchemes"] = {"session": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,141 @@
+"""What a block means for each topic of the stream."""
+
+from collections.abc import Mapping, Sequence
+
+from gridtokenx.gateway import views
+from gridtokenx.gateway.documents import (
+    AccountEvent,
+    BlockLine,
+    BookEvent,
+    Document,
+    OrderView,
+    OwnTradeView,
+    TradesEvent,
+)
+from gridtokenx.gateway.facts import OwnTrade
+from gridtokenx.gateway.hub import Hub
+from gridtokenx.gateway.readmodel import Advance, ReadModel
+from gridtokenx.modules.market.messages import Side
+from gridtokenx.modules.market.state import ORDERS, Phase, account_of_order, client_id_of_order, order_key
+
+BLOCKS, TRADES, ACCOUNT, BOOK_PREFIX = "blocks", "trades", "account", "book:"
+_ACCOUNT_PREFIX = "account:"
+TRADES_IN_SNAPSHOT = 100
+ORDERS_IN_SNAPSHOT = 1_000
+GONE_ORDERS_IN_SNAPSHOT = 100
+
+
+def begin(hub: Hub, model: ReadModel, lines: Mapping[int, BlockLine]) -> None:
+    """The two topics that go back into history: from the blocks that the model has read again."""
+    first = model.head.height if not model.history else model.history[0].facts.height - 1
+    blocks, trades = hub.topic(BLOCKS, first), hub.topic(TRADES, first)
+    for advance in model.history:
+        height = advance.facts.height
+        if height in lines:
+            blocks.publish(height, lines[height])
+        else:
+            blocks.complete_since = height
+        if advance.facts.trades:
+            trades.publish(height, TradesEvent([trade.view for trade in advance.facts.trades]))
+
+
+def publish(hub: Hub, model: ReadModel, advance: Advance, line: BlockLine) -> None:
+    """Tell everybody who listens what a block did. To be called while the model stands at that block."""
+    facts = advance.facts
+    hub.topic(BLOCKS, facts.height - 1).publish(facts.height, line)
+    if facts.trades:
+        event = TradesEvent([trade.view for trade in facts.trades])
+        hub.topic(TRADES, facts.height - 1).publish(facts.height, event)
+    for interval in advance.books:
+        _publish_book(hub, model, interval, facts.height)
+
+
+def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) -> None:
+    """Tell the owners who listen what these blocks did to their orders, statements and trades. To be called when the
+    model stands at the last of them: an account is shown as it is there."""
+    touched = {account for advance in advances for account in advance.accounts}
+    trades = _trades_by_account([trade for advance in advances for trade in advance.facts.trades])
+    for name, topic in list(hub.topics.items()):
+        if not name.startswith(_ACCOUNT_PREFIX):
+            continue
+        account = bytes.fromhex(name.removeprefix(_ACCOUNT_PREFIX))
+        if not topic.listeners:
+            hub.drop(name)
+        elif account in touched:
+            changed = model.memory.of_account(account, advances[0].facts.height - 1)
+            orders = [_remembered_order(model, account, client_id) for client_id, _ in changed]
+            topic.publish(model.head.height, _account_event(model, account, orders, trades.get(account, [])))
+
+
+def snapshot(model: ReadModel, topic: str, lines: Mapping[int, BlockLine]) -> Document:
+    """All there is to know of a public topic now."""
+    if topic == BLOCKS:
+        return lines[model.head.height] if model.head.height in lines else views.status_view(model)
+    if topic == TRADES:
+        newest = list(model.trades)[-TRADES_IN_SNAPSHOT:]
+        return TradesEvent([trade.view for trade in newest])
+    interval = int(topic.removeprefix(BOOK_PREFIX))
+    depth = model.depth(interval)
+    return BookEvent(
+        interval, depth.checksum(), depth.side(Side.BUY), depth.side(Side.SELL), not is_trading(model, interval)
+    )
+
+
+def account_topic(account: bytes) -> str:
+    """Where an account's messages are kept in the hub; its owner knows it as `account`."""
+    return _ACCOUNT_PREFIX + account.hex()
+
+
+def account_snapshot(model: ReadModel, account: bytes) -> Document:
+    """How the account stands, its open orders, and the last of those that are gone."""
+    orders: list[OrderView] = []
+    for key, _ in model.reader.scan(bytes([ORDERS.prefix]) + account):
+        if len(orders) == ORDERS_IN_SNAPSHOT:
+            break
+        orders.append(views.open_order_view(model, key[1:], model.orders[key[1:]]))
+    traces = model.memory.of_account(account)
+    gone = [item for item in traces if order_key(account, item[0]) not in model.orders]
+    orders += [views.traced_order_view(*item) for item in gone[-GONE_ORDERS_IN_SNAPSHOT:]]
+    return _account_event(model, account, orders, [])
+
+
+def is_trading(model: ReadModel, interval: int) -> bool:
+    """Whether the interval's gate has not closed."""
+    record = model.intervals.get(interval)
+    return record is not None and record.phase == Phase.TRADING
+
+
+def _publish_book(hub: Hub, model: ReadModel, interval: int, height: int) -> None:
+    depth = model.depth(interval)
+    bids, asks = depth.take_changed()
+    name = f"{BOOK_PREFIX}{interval}"
+    topic = hub.topics.get(name)
+    if topic is None:
+        return
+    closed = not is_trading(model, interval)
+    topic.publish(height, BookEvent(interval, depth.checksum(), bids, asks, closed))
+    if closed:
+        hub.drop(name)
+
+
+def _remembered_order(model: ReadModel, account: bytes, client_id: bytes) -> OrderView:
+    view = views.order_view(model, order_key(account, client_id))
+    assert view is not None, "an order that changed is known"
+    return view
+
+
+def _trades_by_account(trades: list[OwnTrade]) -> dict[bytes, list[OwnTradeView]]:
+    own: dict[bytes, list[OwnTradeView]] = {}
+    for trade in trades:
+        for key, side in ((trade.buyer_order, "buy"), (trade.seller_order, "sell")):
+            view = OwnTradeView(client_id_of_order(key).hex(), side, trade.view)
+            own.setdefault(account_of_order(key), []).append(view)
+    return own
+
+
+def _account_event(
+    model: ReadModel, account: bytes, orders: list[OrderView], trades: list[OwnTradeView]
+) -> AccountEvent:
+    record = views.account_of(model, account)
+    assert record is not None, "a session is of an account that exists"
+    return AccountEvent(views.account_view(model, account, record), orders, trades)

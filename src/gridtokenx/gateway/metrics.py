@@ -1,0 +1,60 @@
+"""What operators watch of a gateway; names stand in `docs/metrics.md`. The node's own come behind it."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from gridtokenx.gateway.readmodel import ReadModel
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """Of one gateway."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "gridtokenx_gateway_requests",
+            "Answered requests",
+            ["route", "method", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "gridtokenx_gateway_request_seconds",
+            "Time from the head of a request to the end of its answer",
+            ["route"],
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self._follow_seconds = Histogram(
+            "gridtokenx_gateway_follow_seconds",
+            "Time to take a block into the read model and tell those who listen",
+            registry=self.registry,
+            buckets=_SECONDS,
+        )
+        self._height = Gauge("gridtokenx_gateway_height", "Block of the read model", registry=self.registry)
+        self._orders = Gauge("gridtokenx_gateway_orders", "Open orders in the read model", registry=self.registry)
+        self.listeners = Gauge("gridtokenx_gateway_listeners", "Open streams", registry=self.registry)
+        self.dropped = Counter(
+            "gridtokenx_gateway_listeners_dropped", "Streams ended by the gateway", ["name"], registry=self.registry
+        )
+        self.transactions = Counter(
+            "gridtokenx_gateway_transactions", "Submitted transactions", ["state"], registry=self.registry
+        )
+        self.sessions = Counter("gridtokenx_gateway_sessions", "Sessions opened", registry=self.registry)
+        self.node_up = Gauge("gridtokenx_gateway_node_up", "Whether the node answers (0 or 1)", registry=self.registry)
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request is done. `route` is the pattern, never the path: paths are without number."""
+        self._requests.labels(route, method, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def followed(self, model: ReadModel, blocks: int, seconds: float) -> None:
+        """The model has taken in some blocks."""
+        for _ in range(blocks):
+            self._follow_seconds.observe(seconds / blocks)
+        self._height.set(model.head.height)
+        self._orders.set(len(model.orders))
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,157 @@
+"""Running a gateway: one process, one event loop.
+
+    python -m gridtokenx.gateway --data DIR --port N
+
+It listens on loopback unless told otherwise; with a certificate it speaks TLS 1.3 only. Its process id stands in
+`run/gateway.pid` while it runs. SIGTERM and SIGINT end it cleanly. It exits with 2 if it cannot start and with 3 if it
+had to stop: the last line on standard error says why.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from gridtokenx.engine.folder import DataFolder, FolderUnusable
+from gridtokenx.gateway.app import make_app
+from gridtokenx.gateway.core import Gateway
+
+LOOPBACK: Final = "127.0.0.1"
+DEFAULT_PORT: Final = 8_545
+EXIT_CANNOT_START: Final = 2
+EXIT_STOPPED: Final = 3
+CONNECTIONS_WAITING_MAX: Final = 1_024
+
+log = logging.getLogger("gridtokenx.gateway")
+
+
+class CannotStart(Exception):
+    """The port is taken, or a certificate cannot be used. Says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewaySettings:
+    """What a gateway is started with. With `certificate` and `key` (PEM files) it speaks TLS 1.3. With
+    `end_with_input` it ends when its standard input does: for a supervisor that may die."""
+
+    data: Path
+    host: str = LOOPBACK
+    port: int = DEFAULT_PORT
+    certificate: Path | None = None
+    key: Path | None = None
+    end_with_input: bool = False
+
+
+def pid_file(data: Path) -> Path:
+    """Where the process id of the running gateway stands."""
+    return DataFolder(data).run / "gateway.pid"
+
+
+async def serve(settings: GatewaySettings) -> None:
+    """Serve until a signal says stop. Raises CannotStart, FolderUnusable, and whatever must stop the gateway."""
+    folder = DataFolder(settings.data)
+    folder.require()
+    _require_certificate(settings)
+    _require_free(settings.host, settings.port)
+    gateway = Gateway(settings.data)
+    server = Server(
+        make_app(gateway),
+        settings.host,
+        settings.port,
+        interface=Interfaces.ASGINL,
+        backlog=CONNECTIONS_WAITING_MAX,
+        ssl_cert=settings.certificate,
+        ssl_key=settings.key,
+        log_enabled=False,
+    )
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    if settings.end_with_input:
+        loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
+    folder.run.mkdir(mode=0o700, exist_ok=True)
+    pid = pid_file(settings.data)
+    pid.write_text(f"{os.getpid()}\n")
+    following, serving = asyncio.create_task(gateway.run()), asyncio.create_task(server.serve())
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((following, serving, stopped), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        # First whoever follows and listens, then the server: it waits for open streams.
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        server.stop()  # type: ignore[no-untyped-call]
+        await asyncio.gather(serving, return_exceptions=True)
+        stopped.cancel()
+        pid.unlink(missing_ok=True)
+    for task in (following, serving):
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+
+def run_gateway(settings: GatewaySettings) -> int:
+    """Run a gateway until it is told to stop; returns its exit status."""
+    try:
+        asyncio.run(serve(settings))
+    except (CannotStart, FolderUnusable) as error:
+        print(f"gateway cannot start: {error}", file=sys.stderr)
+        return EXIT_CANNOT_START
+    except Exception as error:
+        log.exception("stopped")
+        print(f"gateway stopped: {error!r}", file=sys.stderr)
+        return EXIT_STOPPED
+    return 0
+
+
+def _require_free(host: str, port: int) -> None:
+    """The server itself would share a port that is taken, and answers would come from either."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise CannotStart(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _require_certificate(settings: GatewaySettings) -> None:
+    if settings.certificate is None and settings.key is None:
+        return
+    if settings.certificate is None or settings.key is None:
+        raise CannotStart("TLS needs both a certificate and its key")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
+    except (OSError, ssl.SSLError) as error:
+        raise CannotStart(f"certificate {settings.certificate} and key cannot be used: {error}") from error
+
+
+def _read_until_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4_096):
+        loop.remove_reader(sys.stdin.fileno())
+        stopping.set()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of the gateway process."""
+    parser = argparse.ArgumentParser(prog="gridtokenx.gateway", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--host", default=LOOPBACK)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT)
+    parser.add_argument("--certificate", type=Path)
+    parser.add_argument("--key", type=Path)
+    parser.add_argument("--end-with-input", action="store_true")
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    return run_gateway(GatewaySettings(**vars(given)))

@@ -1,0 +1,89 @@
+"""What must hold after every block, whatever happened: hung into a `World`, it raises AssertionError.
+
+The auditor's findings, the modules' own invariants, and derived structures equal to those built anew.
+"""
+
+from typing import Any
+
+from tests.world import World
+
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.ledger import schedule
+from gridtokenx.ledger.block import Block, BlockOutcome
+from gridtokenx.ledger.genesis import decode_genesis
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.market.book import BOOKS
+from gridtokenx.modules.market.state import DUES_BY_INTERVAL, POSITIONS_BY_INTERVAL
+from gridtokenx.modules.market.topology import TOPOLOGY
+from gridtokenx.modules.settlement.state import PORTFOLIO_LIST, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL
+from gridtokenx.simulation.auditor import Auditor
+
+
+class Watch:
+    """Looks at every block of a world. The full state is audited by `finish`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        rows = decode_genesis(world.genesis).rows
+        self.auditor = Auditor(CONSORTIUM, rows)
+        findings = self.auditor.check_state(rows)
+        assert not findings, findings
+        world.watchers.append(self.look)
+
+    def look(self, block: Block, outcome: BlockOutcome) -> None:
+        """After one block."""
+        findings = self.auditor.check_block(block, outcome)
+        assert not findings, "\n".join(findings)
+        check_modules(self.world.state)
+        check_indexes(self.world.state)
+
+    def finish(self) -> None:
+        """The auditor's copy is the state, and all of it adds up."""
+        findings = self.auditor.check_state(decode_genesis(self.world.export()).rows)
+        assert not findings, "\n".join(findings)
+
+
+def check_modules(state: State) -> None:
+    """What the modules say of themselves."""
+    broken = [sentence for module in CONSORTIUM.modules for sentence in module.invariants(state)]
+    assert not broken, "\n".join(broken)
+
+
+def check_indexes(state: State) -> None:
+    """Every derived structure is what one built from the tables would be."""
+    lived = picture(state)
+    anew = State()
+    anew.rows = state.rows
+    anew.rebuild_indexes(CONSORTIUM.indexes)
+    assert lived == picture(anew)
+
+
+def picture(state: State) -> dict[str, Any]:
+    """All derived structures as plain values, without what may differ: stale heap entries and tombstones."""
+    scheduled = state.rows[schedule.SCHEDULE.prefix]
+    topology = state.index(TOPOLOGY)
+    by_interval = (POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL)
+    return {
+        "due": sorted({key for key in state.index(schedule.DUE) if key in scheduled}),
+        "books": book_picture(state),
+        "topology": (topology.zone_of, topology.nearness_from),
+        "portfolios": state.index(PORTFOLIO_LIST).current(state),
+        **{
+            index.name: {number: sorted(keys) for number, keys in state.index(index).by_interval.items()}
+            for index in by_interval
+        },
+    }
+
+
+def book_picture(state: State) -> dict[Any, Any]:
+    """Interval → side → queue → limit → live entries in order."""
+    return {
+        interval: [
+            {
+                number: [(rank, list(queue.live(rank))) for rank in queue.ranks]
+                for number, queue in side.items()
+            }
+            for side in book.queues
+        ]
+        for interval, book in state.index(BOOKS).items()
+    }

@@ -1,0 +1,196 @@
+"""What a party does, as the message that it signs."""
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from tests.scenarios.founding import day_number
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of, time_of
+from tests.world import order, pseudonym, signer
+
+from gridtokenx.chains.genesis import FOREVER_MS
+from gridtokenx.ledger.codec import Message
+from gridtokenx.modules.identity.messages import (
+    Kyc,
+    Licence,
+    ReplaceMeterKey,
+    RotateKeys,
+    Source,
+    SuspendParticipant,
+    UpdateParticipant,
+)
+from gridtokenx.modules.identity.state import PARTICIPANTS
+from gridtokenx.modules.market.handlers import current_terms
+from gridtokenx.modules.market.messages import (
+    AmendOrder,
+    CancelOrder,
+    SetHoliday,
+    SetTerms,
+    Side,
+    TimeInForce,
+)
+from gridtokenx.modules.market.state import TERMS, terms_key
+from gridtokenx.modules.settlement.messages import Cause, CorrectReading
+from gridtokenx.modules.tokens.messages import (
+    AttestReserves,
+    ConfirmRedemption,
+    Mint,
+    RefuseRedemption,
+    RequestRedemption,
+    Transfer,
+)
+
+if TYPE_CHECKING:
+    from tests.scenarios.table import Player
+
+ORDER = re.compile(r"(sells|buys) (\S+) (\w+) of (.*?\d\d:\d\d) at (\S+)(.*)")
+OPTION = re.compile(
+    r" (?:as (?P<name>[\w-]+)|from (?P<site>[\w-]+)|at least (?P<least>\S+ \w+)|until (?P<until>(?:\w{3} )?[\d:.]+)"
+    r"|(?P<word>ioc|fok|post-only)|(?P<source>[a-z+]+))"
+)
+
+
+def message_of(player: "Player", who: str, action: str) -> Message:
+    """The message; ScenarioError if the action is none that is known."""
+    if found := ORDER.fullmatch(action):
+        return _order(player, who, *found.groups())
+    for pattern, make in ACTIONS:
+        if found := re.fullmatch(pattern, action):
+            return make(player, who, *found.groups())
+    raise ScenarioError(f"nobody can do this: {action!r}")
+
+
+def _order(player: "Player", who: str, verb: str, number: str, unit: str, when: str, price: str, rest: str) -> Message:
+    selling = verb == "sells"
+    player.placed += 1
+    options: dict[str, Any] = {"name": f"order {player.placed}"}
+    portfolio = who
+    at = 0
+    while at < len(rest):
+        found = OPTION.match(rest, at)
+        if found is None:
+            raise ScenarioError(f"{rest[at:]!r} is no option of an order")
+        at = found.end()
+        part = found.groupdict()
+        if part["name"]:
+            options["name"] = part["name"]
+        elif part["site"]:
+            portfolio = part["site"]
+        elif part["least"]:
+            options["minimum_wh"] = energy(*part["least"].split())
+        elif part["until"]:
+            options["force"] = TimeInForce.GOOD_TILL_TIME
+            options["good_till_ms"] = time_of(part["until"], player.clock)
+        elif part["word"] == "post-only":
+            options["post_only"] = True
+        elif part["word"]:
+            options["force"] = {"ioc": TimeInForce.IMMEDIATE_OR_CANCEL, "fok": TimeInForce.FILL_OR_KILL}[part["word"]]
+        else:
+            options["source"] = _source(part["source"], selling)
+    if price == "market":
+        options["market"] = True
+        options.setdefault("force", TimeInForce.IMMEDIATE_OR_CANCEL)
+    limit = 0 if price == "market" else amount(price)
+    side = Side.SELL if selling else Side.BUY
+    return order(portfolio, side, energy(number, unit), interval_of(when, player.clock), limit, **options)
+
+
+def _source(text: str, selling: bool) -> int:
+    if text == "any":
+        return 127
+    sources = [Source[name.upper()] for name in text.split("+")]
+    return int(sources[0]) if selling else sum(1 << source for source in sources)
+
+
+def _reference(text: str) -> bytes:
+    return sha256(text.encode()).digest()[:16]
+
+
+def _set_terms(player: "Player", who: str, changes: str) -> Message:
+    terms = player.world.state.rows[TERMS.prefix][terms_key(current_terms(player.world.state))]
+    names = changes.split()
+    pairs = {name: int(number.replace(",", "")) for name, number in zip(names[::2], names[1::2], strict=True)}
+    return SetTerms(msgspec.structs.replace(terms, **pairs))
+
+
+def _update(player: "Player", who: str, name: str, licence: str, kyc: str, until: str | None) -> Message:
+    current = player.world.state.rows[PARTICIPANTS.prefix][pseudonym(name)]
+    until_ms = time_of(until, player.clock) if until else FOREVER_MS
+    return UpdateParticipant(
+        pseudonym(name),
+        Licence[licence.upper()],
+        FOREVER_MS,
+        Kyc[kyc.upper()],
+        until_ms,
+        current.group,
+        current.short_wh,
+        current.long_wh,
+    )
+
+
+def _reading(player: "Player", name: str, when: str, taken: str, given: str) -> Any:
+    import_wh, export_wh = energy(*taken.split()), energy(*given.split())
+    return player.world.reading(name, interval_of(when, player.clock), import_wh, export_wh)
+
+
+def _submit(player: "Player", who: str, name: str, when: str, taken: str, given: str) -> Message:
+    return player.world.submit(_reading(player, name, when, taken, given))
+
+
+def _correct(player: "Player", who: str, name: str, when: str, taken: str, given: str, cause: str) -> Message:
+    reading = _reading(player, name, when, taken, given)
+    return CorrectReading(player.world.chain, reading, Cause[cause.upper().replace("-", "_")])
+
+
+def _rotate(player: "Player", who: str, name: str) -> Message:
+    keys = signer(name)
+    return RotateKeys(0, keys.threshold, keys.keys)
+
+
+ACTIONS: list[tuple[str, Callable[..., Message]]] = [
+    (r"cancels ([\w-]+)", lambda player, who, name: CancelOrder(pseudonym(name))),
+    (
+        r"amends ([\w-]+) to (\S+) (\w+) at (\S+)",
+        lambda player, who, name, number, unit, price: AmendOrder(pseudonym(name), amount(price), energy(number, unit)),
+    ),
+    (r"pays ([\w-]+) (\S+)", lambda player, who, to, sum_: Transfer(player.world.accounts[to], amount(sum_))),
+    (
+        r"mints (\S+) for ([\w-]+) ref (\w+)",
+        lambda player, who, sum_, to, ref: Mint(player.world.accounts[to], amount(sum_), _reference(ref)),
+    ),
+    (
+        r"redeems (\S+) ref (\w+)",
+        lambda player, who, sum_, ref: RequestRedemption(amount(sum_), _reference(ref)),
+    ),
+    (
+        r"confirms ([\w-]+) ref (\w+)",
+        lambda player, who, name, ref: ConfirmRedemption(player.world.accounts[name], _reference(ref)),
+    ),
+    (
+        r"refuses ([\w-]+) ref (\w+)",
+        lambda player, who, name, ref: RefuseRedemption(player.world.accounts[name], _reference(ref)),
+    ),
+    (
+        r"attests (\S+) as of (.*)",
+        lambda player, who, sum_, when: AttestReserves(amount(sum_), time_of(when, player.clock)),
+    ),
+    (r"suspends ([\w-]+)", lambda player, who, name: SuspendParticipant(pseudonym(name), suspended=True)),
+    (r"readmits ([\w-]+)", lambda player, who, name: SuspendParticipant(pseudonym(name), suspended=False)),
+    (r"registers ([\w-]+) as (\w+), (\w+)(?: until (.*))?", _update),
+    (r"rotates to ([\w-]+)", _rotate),
+    (
+        r"gives the meter of ([\w-]+) the key of ([\w-]+)",
+        lambda player, who, name, key: ReplaceMeterKey(pseudonym(name), signer(key).keys[0]),
+    ),
+    (r"sets terms (.*)", _set_terms),
+    (r"declares (\w+) a holiday", lambda player, who, day: SetHoliday(day_number(day), holiday=True)),
+    (r"declares (\w+) a working day", lambda player, who, day: SetHoliday(day_number(day), holiday=False)),
+    (r"carries ([\w-]+)'s registers after (.*?\d\d:\d\d): import (\S+ \w+), export (\S+ \w+)", _submit),
+    (
+        r"corrects ([\w-]+)'s registers after (.*?\d\d:\d\d): import (\S+ \w+), export (\S+ \w+), ([\w-]+)",
+        _correct,
+    ),
+]
+"""Patterns in full, and what they mean."""

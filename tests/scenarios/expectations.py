@@ -1,0 +1,227 @@
+"""What a scenario expects: receipts, accounts, books, trades, statements."""
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of
+from tests.world import pseudonym
+
+from gridtokenx.ledger.header import last_block
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.transaction import Receipt
+from gridtokenx.modules.market.messages import Side
+from gridtokenx.modules.market.state import INTERVALS, ORDERS, POSITIONS
+from gridtokenx.modules.settlement.state import PAYABLES, STATEMENTS, Quality, Stage, settlement_of
+from gridtokenx.modules.tokens.state import money
+
+if TYPE_CHECKING:
+    from tests.scenarios.table import Player
+
+
+def check_receipt(expected: str, name: str, receipt: Receipt) -> None:
+    """`OK`, `OK fills 1 kWh rests 0.5 kWh`, `OK left 1 kWh`, or a code."""
+    code, _, rest = expected.partition(" ")
+    assert name == code, f"got {name} {receipt.results}"
+    if not rest:
+        return
+    (result,) = receipt.results
+    if found := re.fullmatch(r"fills (\S+ \w+) rests (\S+ \w+)", rest):
+        wanted = tuple(energy(*part.split()) for part in found.groups())
+        assert result[1:] == wanted, f"filled and rests {result[1:]} Wh"
+    elif found := re.fullmatch(r"left (\S+ \w+)", rest):
+        assert result == (energy(*found[1].split()),), f"left {result} Wh"
+    else:
+        raise ScenarioError(f"{rest!r} is no outcome")
+
+
+def check(player: "Player", what: str, expected: str) -> None:
+    """One `expect` line."""
+    subject, _, rest = what.partition(" ")
+    checks = {
+        "book": _book,
+        "trades": _trades,
+        "statement": _statement,
+        "position": _position,
+        "money": _money,
+        "tariff": _tariff,
+        "interval": _interval,
+        "summary": _summary,
+    }
+    if subject in checks:
+        checks[subject](player, rest, expected)
+    else:
+        _account(player, what, expected)
+
+
+def _shown(micro: int) -> str:
+    return f"{Decimal(micro) / 10**6:,.6f}"
+
+
+def _name_of(player: "Player", account: bytes) -> str:
+    return next(name for name, own in player.world.accounts.items() if own == account)
+
+
+def _account(player: "Player", name: str, expected: str) -> None:
+    account = player.world.account(name)
+    payable = player.world.state.get(PAYABLES, player.world.accounts[name])
+    real = {
+        "balance": account.balance_micro,
+        "held": account.held_micro,
+        "free": account.balance_micro - account.held_micro,
+        "debt": account.debt_micro,
+        "owed": payable.amount_micro if payable else 0,
+    }
+    _compare({key: _shown(value) for key, value in real.items()}, expected, _amount_shown)
+
+
+def _amount_shown(text: str) -> str:
+    return _shown(amount(text))
+
+
+def _compare(real: dict[str, str], expected: str, show: object) -> None:
+    """`name value name value`: each as told."""
+    assert callable(show)
+    told = expected.split()
+    for key, value in zip(told[::2], told[1::2], strict=True):
+        assert key in real, f"there is no {key}, only {', '.join(real)}"
+        assert real[key] == show(value), f"{key} is {real[key]}"
+
+
+def _items(text: str) -> list[str]:
+    return [] if text in ("empty", "none") else [part.strip() for part in text.split(";")]
+
+
+def _book(player: "Player", when: str, expected: str) -> None:
+    """Open orders, sellers first, best first, then in order of place."""
+    interval = interval_of(when, player.clock)
+    orders = [
+        (
+            order.side != Side.SELL,
+            order.price_micro * (1 if order.side == Side.SELL else -1),
+            order.place,
+            key,
+            order,
+        )
+        for key, order in player.world.state.rows[ORDERS.prefix].items()
+        if order.interval == interval
+    ]
+    real = []
+    for *_, key, order in sorted(orders, key=lambda item: item[:3]):
+        verb = "sells" if order.side == Side.SELL else "buys"
+        name = _name_of(player, key[:32])
+        real.append(f"{name} {verb} {order.remaining_wh} Wh at {_shown(order.price_micro)}")
+    wanted = []
+    for part in _items(expected):
+        who, verb, number, unit, _, price = part.split()
+        wanted.append(f"{who} {verb} {energy(number, unit)} Wh at {_amount_shown(price)}")
+    assert real == wanted, f"the book is {'; '.join(real) or 'empty'}"
+
+
+def _trades(player: "Player", _: str, expected: str) -> None:
+    """All trades since the last such line, in order: `bob from alice 1 kWh at 4.500`."""
+    real = [
+        f"{_name_of(player, trade.buyer)} from {_name_of(player, trade.seller)} {trade.quantity_wh} Wh"
+        f" at {_shown(trade.price_micro)}"
+        for trade in player.trades
+    ]
+    wanted = []
+    for part in _items(expected):
+        buyer, _, seller, number, unit, _, price = part.split()
+        wanted.append(f"{buyer} from {seller} {energy(number, unit)} Wh at {_amount_shown(price)}")
+    player.trades.clear()
+    assert real == wanted, f"the trades are {'; '.join(real) or 'none'}"
+
+
+ENERGIES = {
+    "import": "import_wh",
+    "export": "export_wh",
+    "sold": "sold_wh",
+    "bought": "bought_wh",
+    "undelivered": "undelivered_wh",
+    "unused": "unused_wh",
+    "other-import": "other_import_wh",
+    "other-export": "other_export_wh",
+}
+AMOUNTS = {
+    "cost": "purchase_cost_micro",
+    "proceeds": "sale_proceeds_micro",
+    "charge": "charge_micro",
+    "credit": "credit_micro",
+}
+
+
+def _statement(player: "Player", rest: str, expected: str) -> None:
+    """`undelivered 0.5 kWh; charge 1.20; estimated`: of one party and interval."""
+    name, _, when = rest.partition(" ")
+    key = interval_key(interval_of(when, player.clock)) + pseudonym(name)
+    statement = player.world.state.get(STATEMENTS, key)
+    if expected == "none":
+        assert statement is None, f"it is {statement}"
+        return
+    assert statement is not None, "there is none"
+    for part in _items(expected):
+        word, _, value = part.partition(" ")
+        if word in ENERGIES:
+            real, wanted = getattr(statement, ENERGIES[word]), energy(*value.split())
+        elif word in AMOUNTS:
+            real, wanted = getattr(statement, AMOUNTS[word]), amount(value)
+        else:
+            real, wanted = statement.quality, Quality[word.upper()]
+        assert real == wanted, f"{word} is {real}, not {wanted}"
+
+
+def _position(player: "Player", rest: str, expected: str) -> None:
+    """`sold 1 kWh; bought 0 kWh; collateral 2.05`."""
+    name, _, when = rest.partition(" ")
+    key = interval_key(interval_of(when, player.clock)) + pseudonym(name)
+    position = player.world.state.get(POSITIONS, key)
+    if expected == "none":
+        assert position is None, f"it is {position}"
+        return
+    assert position is not None, "there is none"
+    energies = {"sold": "sold_wh", "bought": "bought_wh", "selling": "open_sell_wh", "buying": "open_buy_wh"}
+    amounts = {"collateral": "collateral_micro", "cost": "purchase_cost_micro", "value": "sale_value_micro"}
+    for part in _items(expected):
+        word, _, value = part.partition(" ")
+        if word in energies:
+            real, wanted = getattr(position, energies[word]), energy(*value.split())
+        else:
+            real, wanted = getattr(position, amounts[word]), amount(value)
+        assert real == wanted, f"{word} is {real}, not {wanted}"
+
+
+def _money(player: "Player", _: str, expected: str) -> None:
+    current = money(player.world.state)
+    real = {"supply": _shown(current.supply_micro), "reserves": _shown(current.reserves_micro)}
+    _compare(real, expected, _amount_shown)
+
+
+def _tariff(player: "Player", when: str, expected: str) -> None:
+    interval = player.world.state.get(INTERVALS, interval_key(interval_of(when, player.clock)))
+    assert interval is not None, "that interval is not open"
+    assert interval.tariff_micro == amount(expected), f"it is {_shown(interval.tariff_micro)}"
+
+
+def _interval(player: "Player", when: str, expected: str) -> None:
+    number = interval_of(when, player.clock)
+    known = player.world.state.get(INTERVALS, interval_key(number)) is not None
+    real = Stage(settlement_of(player.world.state, number).stage).name.lower() if known else "gone"
+    assert real == expected, f"it is {real}"
+
+
+def _summary(player: "Player", _: str, expected: str) -> None:
+    """Of the last block: `traded 2 kWh; for 9.00; taken 1 kWh; given 2 kWh; settled 2 kWh; paid 9.49`."""
+    summary = last_block(player.world.state).summary
+    energies = {
+        "traded": summary.traded_wh,
+        "taken": summary.metered_import_wh,
+        "given": summary.metered_export_wh,
+        "settled": summary.settled_wh,
+    }
+    amounts = {"for": summary.traded_micro, "paid": summary.settled_micro}
+    for part in _items(expected):
+        word, _, value = part.partition(" ")
+        real = energies[word] if word in energies else amounts[word]
+        wanted = energy(*value.split()) if word in energies else amount(value)
+        assert real == wanted, f"{word} is {real}, not {wanted}"

@@ -1,0 +1,117 @@
+"""Lines that found a community, before its story begins."""
+
+import re
+from typing import Any
+
+import msgspec
+from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of
+from tests.world import GENESIS_MS, MONDAY_MS, Founding, World, signer
+
+from gridtokenx.chains.genesis import DEFAULT_TERMS, TPA_DRAFT_2026
+from gridtokenx.ledger.quantities import BANGKOK_OFFSET_MS, DAY_MS
+from gridtokenx.modules.identity.messages import Licence, Source
+
+MONDAY = (MONDAY_MS + BANGKOK_OFFSET_MS) // DAY_MS
+
+
+def day_number(weekday: str) -> int:
+    """Days since the epoch."""
+    return MONDAY + WEEKDAYS.index(weekday)
+
+
+class Community:
+    """Collects the lines; `start` makes the chain."""
+
+    def __init__(self) -> None:
+        self.terms = DEFAULT_TERMS
+        self.lines: list[str] = []
+        self.genesis_ms = GENESIS_MS
+
+    def add(self, line: str) -> None:
+        """Terms count at once, everything else at the start."""
+        verb, _, rest = line.partition(" ")
+        if verb == "terms":
+            self._change_terms(rest)
+        elif verb in ("home", "dealer", "account", "sky", "holiday"):
+            self.lines.append(line)
+        else:
+            raise ScenarioError(f"a community has home, dealer, account, terms, sky and holiday, not {verb!r}")
+
+    def _change_terms(self, text: str) -> None:
+        if text == "tpa-draft-2026":
+            self.terms = msgspec.structs.replace(self.terms, **TPA_DRAFT_2026)
+            return
+        name, number = text.split()
+        if name not in self.terms.__struct_fields__:
+            raise ScenarioError(f"there is no term {name}")
+        self.terms = msgspec.structs.replace(self.terms, **{name: int(number.replace(",", ""))})
+
+    def start(self) -> World:
+        """The chain after its genesis."""
+        self.founding = Founding(self.terms, self.genesis_ms)
+        for line in self.lines:
+            verb, _, rest = line.partition(" ")
+            getattr(self, f"_{verb}")(rest)
+        return self.founding.start()
+
+    def _home(self, text: str) -> None:
+        """`alice on 11 sells 4 kW solar and 2 kW storage, buys 15 kW, has 1,000.00, group 7, sandbox, until Tue 10:00`"""
+        head, *parts = re.split(r", ", text)
+        found = re.fullmatch(r"([\w-]+) on (\d+)(?: sells (.*))?", head)
+        if found is None:
+            raise ScenarioError(f"{head!r} is no home")
+        name, feeder, sells = found.groups()
+        export_w = {}
+        for part in sells.split(" and ") if sells else ():
+            number, unit, source = part.split()
+            export_w[Source[source.upper()]] = power(number, unit)
+        more: dict[str, Any] = {}
+        for part in parts:
+            self._home_part(more, part)
+        self.founding.add_home(name, int(feeder), export_w, **more)
+
+    def _home_part(self, more: dict[str, Any], part: str) -> None:
+        word, _, rest = part.partition(" ")
+        if word == "buys":
+            more["import_w"] = power(*rest.split())
+        elif word == "has":
+            more["balance_micro"] = amount(rest)
+        elif word == "group":
+            more["group"] = int(rest)
+        elif word == "until":
+            more["until_ms"] = time_of(rest, Clock())
+        else:
+            more["licence"] = Licence[word.upper()]
+
+    def _dealer(self, text: str) -> None:
+        """`dora on 11 short 500 kWh long 500 kWh has 10,000.00`"""
+        found = re.fullmatch(r"([\w-]+) on (\d+) short (\S+ \w+) long (\S+ \w+) has (\S+)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no dealer")
+        name, feeder, short, long, has = found.groups()
+        self.founding.add_dealer(name, int(feeder), energy(*short.split()), energy(*long.split()), amount(has))
+
+    def _account(self, text: str) -> None:
+        """`board of alice has 10.00 by 2 of 3`: a further account of a participant, or a new one's."""
+        found = re.fullmatch(r"([\w-]+)(?: of ([\w-]+))? has (\S+)(?: by (\d) of (\d))?", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no account")
+        name, owner, has, threshold, count = found.groups()
+        keys = signer(name, int(threshold or 1), int(count or 1))
+        self.founding.add_account(name, keys, amount(has), participant=owner)
+
+    def _sky(self, text: str) -> None:
+        """`zone 1 month 6: 12:00 800, 12:15 750`; every other quarter-hour is dark."""
+        found = re.fullmatch(r"zone (\d+) month (\d+): (.*)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no sky")
+        zone, month, quarters = found.groups()
+        per_mille = [0] * 96
+        for part in quarters.split(", "):
+            clock, number = part.split()
+            hour, minute = clock.split(":")
+            per_mille[int(hour) * 4 + int(minute) // 15] = int(number)
+        self.founding.builder.set_sky(int(zone), {int(month): tuple(per_mille)})
+
+    def _holiday(self, text: str) -> None:
+        self.founding.builder.add_holiday(day_number(text))

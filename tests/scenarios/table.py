@@ -1,0 +1,179 @@
+"""Scenarios as text tables: how they are read and played. `README.md` beside this file says what a line may say.
+
+After every block of every scenario the auditor and the ledger's own invariants must have nothing to say, and every
+derived structure must equal the one built anew.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.invariants import Watch
+from tests.scenarios import expectations, founding, words
+from tests.scenarios.actions import message_of
+from tests.scenarios.words import Clock, ScenarioError, time_of
+from tests.world import World
+
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.ledger import schedule
+from gridtokenx.ledger.codec import Decoder
+from gridtokenx.ledger.quantities import INTERVAL_MS, interval_end_ms, interval_key
+from gridtokenx.modules.market.state import INTERVALS, Trade
+
+READING_DELAY_MS = 1_000
+"""How long after an interval its readings come."""
+
+decode_trade: Decoder[Trade] = Decoder(Trade)
+
+
+@dataclass
+class Line:
+    """One line: its number in the file, its first word and its columns."""
+
+    number: int
+    columns: list[str]
+
+
+@dataclass
+class Scenario:
+    """One scenario of a file. `ids` are the requirements it shows."""
+
+    ids: list[str]
+    title: str
+    founding: list[Line] = field(default_factory=list)
+    story: list[Line] = field(default_factory=list)
+
+
+def read_scenarios(path: Path) -> Iterator[Scenario]:
+    """All scenarios of a file; its lines before the first one found the community of each."""
+    common: list[Line] = []
+    scenario: Scenario | None = None
+    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        text = raw.partition("#")[0].strip() if not raw.startswith("##") else raw
+        if text.startswith("## "):
+            if scenario is not None:
+                yield scenario
+            ids, _, title = text[3:].partition(":")
+            scenario = Scenario([name.strip() for name in ids.split(",")], title.strip(), list(common))
+        elif text:
+            line = Line(number, [column.strip() for column in text.split("|")])
+            if len(line.columns) > 1:
+                if scenario is None:
+                    raise ScenarioError(f"line {number}: a story before the first scenario")
+                scenario.story.append(line)
+            else:
+                (common if scenario is None else scenario.founding).append(line)
+    if scenario is not None:
+        yield scenario
+
+
+class Player:
+    """Plays one scenario; raises AssertionError or ScenarioError naming the line."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.clock = Clock()
+        self.plans: dict[tuple[str, int], tuple[int, int]] = {}
+        self.silent: set[tuple[str, int]] = set()
+        self.trades: list[Trade] = []
+        self.placed = 0
+        self.world: World
+        self.codes: set[int] = set()
+
+    def play(self) -> None:
+        self._found()
+        story = self.scenario.story
+        position = 0
+        while position < len(story):
+            count = 1
+            while position + count < len(story) and story[position + count].columns[0] == "and":
+                count += 1
+            lines = story[position : position + count]
+            try:
+                self._step(lines)
+            except (AssertionError, ScenarioError, KeyError, ValueError) as error:
+                numbers = f"line {lines[0].number}" + (f" to {lines[-1].number}" if count > 1 else "")
+                raise AssertionError(f"{numbers}: {' | '.join(lines[0].columns)}\n{error}") from error
+            position += count
+
+    def _found(self) -> None:
+        community = founding.Community()
+        for line in self.scenario.founding:
+            try:
+                community.add(line.columns[0])
+            except (ScenarioError, KeyError, ValueError) as error:
+                raise AssertionError(f"line {line.number}: {line.columns[0]}\n{error}") from error
+        self.world = community.start()
+        self.world.watchers.append(lambda block, outcome: self.trades.extend(map(decode_trade, outcome.trades)))
+        Watch(self.world)
+
+    def _step(self, lines: list[Line]) -> None:
+        first, *columns = lines[0].columns
+        verb, _, rest = first.partition(" ")
+        if verb == "at":
+            time_ms = time_of(rest, self.clock)
+            self._advance(time_ms)
+            if columns != [""]:
+                self._block(lines, max(time_ms, self.world.time_ms + 1))
+        elif verb == "meters":
+            who, said = columns
+            interval, energies = words.metered(said, self.clock)
+            self.plans[who, interval] = energies
+        elif verb == "silent":
+            self.silent.update((columns[0], number) for number in words.intervals(columns[1], self.clock))
+        elif verb == "expect":
+            expectations.check(self, columns[0], columns[1])
+        else:
+            raise ScenarioError(f"a line begins with at, and, meters, silent or expect, not with {verb!r}")
+
+    def _block(self, lines: list[Line], time_ms: int) -> None:
+        """All transactions of the lines in one block; their receipts against the last column."""
+        signed = []
+        for line in lines:
+            _, who, action, _ = line.columns
+            name, using, signer = words.party(who)
+            message = message_of(self, name, action)
+            body = self.world.body(name, message, expires_ms=time_ms + 60_000)
+            signed.append(words.sign(self.world, name, body, using, signer))
+        receipts = self.world.run(*signed, time_ms=time_ms)
+        self.clock.now_ms = time_ms
+        for line, receipt in zip(lines, receipts, strict=True):
+            self.codes.add(receipt.code)
+            expectations.check_receipt(line.columns[3], CONSORTIUM.codes[receipt.code], receipt)
+
+    def _advance(self, until_ms: int) -> None:
+        """Let time pass: a block whenever something falls due, and when readings come."""
+        world = self.world
+        while True:
+            reading_ms = world.time_ms // INTERVAL_MS * INTERVAL_MS + READING_DELAY_MS
+            if reading_ms <= world.time_ms:
+                reading_ms += INTERVAL_MS
+            due_ms = max(schedule.next_due_ms(world.state) or until_ms, world.time_ms + 1)
+            next_ms = min(reading_ms, due_ms)
+            if next_ms > until_ms:
+                break
+            transactions = []
+            if next_ms == reading_ms:
+                transactions = self._readings(next_ms // INTERVAL_MS - 1)
+            for receipt in (
+                world.run(*transactions, time_ms=next_ms) if transactions else world.block(time_ms=next_ms).batches
+            ):
+                assert receipt.code == 0, f"readings were refused: {CONSORTIUM.codes[receipt.code]}"
+        self.clock.now_ms = until_ms
+
+    def _readings(self, interval: int) -> list[bytes]:
+        world = self.world
+        if interval_key(interval) not in world.state.rows[INTERVALS.prefix]:
+            return []
+        assert interval_end_ms(interval) <= world.time_ms + INTERVAL_MS
+        readings = []
+        for name in sorted(world.sites):
+            energies = self.plans.get((name, interval), (0, 0))
+            reading = world.meter(name, interval, *energies)
+            if (name, interval) not in self.silent:
+                readings.append(reading)
+        return (
+            [world.sign("operator", world.submit(*readings), expires_ms=world.time_ms + INTERVAL_MS // 2)]
+            if readings
+            else []
+        )
