@@ -117,7 +117,7 @@ async def _load(folder: DataFolder, node: "subprocess.Popen[bytes]", transaction
     print("submitting", flush=True)
     started = time.monotonic()
     ids = [name for part in await asyncio.gather(*map(submit, chunks)) for name in part]
-    while (await link.info()).pending:
+    while (await link.info()).pending:  # noqa: ASYNC110 - another process empties its pool
         await asyncio.sleep(0.01)
     seconds = time.monotonic() - started
     cpu = sum(map(cpu_seconds, pids)) - before

@@ -10,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+from tests.unit.ledger.forged_proofs import FORGED, HONEST, ITEM, KEY, SIBLINGS, VALUE, Shown, shown
+
 from gridtokenx.ledger.commitment import Commitment, Proof, verify
 
 CHECKER = Path(__file__).parents[3] / "docs" / "check_proof.py"
@@ -85,35 +88,59 @@ def verdict_of_the_ledger(document: dict[str, Any]) -> str:
     return "invalid" if not holds else "absent" if value is None else "present"
 
 
+def verdict(document: dict[str, Any]) -> str:
+    """What the checker makes of a claim, without a process of its own."""
+    try:
+        return str(runpy.run_path(str(CHECKER))["check"](document, document["root"]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return "invalid"
+
+
 def test_the_checker_agrees_with_verify() -> None:
-    check = runpy.run_path(str(CHECKER))["check"]
-
-    def verdict(document: dict[str, Any]) -> str:
-        try:
-            return str(check(document, document["root"]))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return "invalid"
-
     commitment = Commitment.build(records(900).items())
     present, absent = claim(commitment, b"key-7", b"value-7"), claim(commitment, b"absent", None)
     assert verdict(present) == verdict_of_the_ledger(present) == "present"
     assert verdict(absent) == verdict_of_the_ledger(absent) == "absent"
     for name, document in bad_claims(present).items():
         assert verdict(document) == verdict_of_the_ledger(document) == "invalid", name
+
+
+@pytest.mark.parametrize(("key", "value"), [(b"key-7", b"value-7"), (b"absent", None)])
+def test_the_checker_refuses_every_flipped_digit(key: bytes, value: bytes | None) -> None:
     chance = random.Random(1)
-    for good in (present, absent):
-        for _ in range(500):
-            document = copy.deepcopy(good)
-            place = chance.randrange(1 + len(good["proof"]["path"]))
-            text = good["proof"]["items"] if place == 0 else good["proof"]["path"][place - 1]
-            at = chance.randrange(len(text))
-            text = text[:at] + chance.choice("0123456789abcdefA ") + text[at + 1 :]
-            if place == 0:
-                document["proof"]["items"] = text
-            else:
-                document["proof"]["path"][place - 1] = text
-            assert verdict(document) == verdict_of_the_ledger(document)
-            assert (verdict(document) != "invalid") == (document == good)
+    good = claim(Commitment.build(records(900).items()), key, value)
+    for _ in range(300):
+        document = copy.deepcopy(good)
+        texts = [good["proof"]["items"], *good["proof"]["path"]]
+        place = chance.randrange(len(texts))
+        at = chance.randrange(len(texts[place]))
+        texts[place] = texts[place][:at] + chance.choice("0123456789abcdefA ") + texts[place][at + 1 :]
+        document["proof"] = {"items": texts[0], "path": texts[1:]}
+        assert verdict(document) == verdict_of_the_ledger(document)
+        assert (verdict(document) == "invalid") == (document != good)
+
+
+def claim_of(shown: Shown, value: bytes | None) -> dict[str, Any]:
+    text = None if value is None else value.hex()
+    return {"root": shown.root.hex(), "key": KEY.hex(), "value": text, "proof": shown.proof.to_json()}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_the_checker_takes_the_honest_counterparts_of_the_forged_proofs(name: str) -> None:
+    assert verdict(claim_of(HONEST[name], VALUE)) == "present"
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_the_checker_refuses_malformed_proofs_although_their_hashes_agree(name: str) -> None:
+    for value in (VALUE, None, b""):
+        assert verdict(claim_of(FORGED[name], value)) == "invalid"
+
+
+def test_the_checker_refuses_a_path_that_is_no_list() -> None:
+    document = claim_of(shown(ITEM, (SIBLINGS,)), VALUE)
+    assert verdict(document) == "present"
+    document["proof"]["path"] = dict.fromkeys(document["proof"]["path"])
+    assert verdict(document) == verdict_of_the_ledger(document) == "invalid"
 
 
 def test_the_checker_as_a_stranger_runs_it(tmp_path: Path) -> None:

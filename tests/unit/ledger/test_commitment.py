@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.ledger.forged_proofs import FORGED, HONEST, KEY, VALUE
 from tests.vectors import make_commitment
 
 from gridtokenx.ledger.commitment import EMPTY_HASH, Commitment, Proof, verify, verify_hashed
@@ -291,53 +292,15 @@ def test_a_proof_says_nothing_false_about_another_key(key: bytes) -> None:
         assert verify(root, other, None, proof) == (commitment.prove(other) == proof)
 
 
-def proof_over(items: bytes, path: tuple[bytes, ...], key_hash: bytes) -> tuple[bytes, Proof]:
-    """A proof of whatever shape and the root that its hashes lead to: only its form can be wrong."""
-    digest = sha256(b"\x00" + items).digest()
-    for depth, siblings in zip(reversed(range(len(path))), path, strict=True):
-        place = 32 * int(key_hash.hex()[depth], 16)
-        digest = sha256(b"\x01" + siblings[:place] + digest + siblings[place:]).digest()
-    return digest, Proof(items, path)
+@pytest.mark.parametrize("name", HONEST)
+def test_the_honest_counterparts_of_the_forged_proofs_hold(name: str) -> None:
+    assert verify(HONEST[name].root, KEY, VALUE, HONEST[name].proof)
 
 
-def packed(items: Items) -> bytes:
-    return b"".join(key + value for key, value in items.items())
-
-
-KEY_HASH = bytes(32)
-HONEST = {KEY_HASH: sha256(b"value").digest(), **dict(sorted(crowd(4, 10).items()))}
-SIBLINGS = bytes(480)
-
-
-def test_the_honest_original_of_the_malformed_proofs_holds() -> None:
-    for path in ((), (SIBLINGS,), (SIBLINGS,) * 8):
-        root, proof = proof_over(packed(HONEST), path, KEY_HASH)
-        assert verify_hashed(root, KEY_HASH, HONEST[KEY_HASH], proof)
-    root, proof = proof_over(KEY_HASH + HONEST[KEY_HASH], (SIBLINGS,) * 63, KEY_HASH)
-    assert verify_hashed(root, KEY_HASH, HONEST[KEY_HASH], proof)
-
-
-@pytest.mark.parametrize(
-    ("items", "path"),
-    [
-        pytest.param(packed(dict(reversed(HONEST.items()))), (), id="out of order"),
-        pytest.param(packed(HONEST)[:64] * 2, (), id="an item twice"),
-        pytest.param(KEY_HASH + HONEST[KEY_HASH] + KEY_HASH + bytes(32), (), id="a key with two values"),
-        pytest.param(packed({KEY_HASH: HONEST[KEY_HASH], **dict(sorted(crowd(1, 32).items()))}), (), id="33 items"),
-        pytest.param(packed(HONEST)[:-1], (), id="an item cut short"),
-        pytest.param(packed(HONEST) + bytes(32), (), id="half an item more"),
-        pytest.param(packed(HONEST), (SIBLINGS,) * 9, id="items of another prefix"),
-        pytest.param(KEY_HASH + HONEST[KEY_HASH], (SIBLINGS,) * 64, id="path too long"),
-        pytest.param(packed(HONEST), (SIBLINGS + bytes(32),), id="seventeen children"),
-        pytest.param(packed(HONEST), (SIBLINGS[:-32],), id="fifteen children"),
-        pytest.param(packed(HONEST), (SIBLINGS, b""), id="empty siblings"),
-    ],
-)
-def test_malformed_proofs_are_refused_although_their_hashes_agree(items: bytes, path: tuple[bytes, ...]) -> None:
-    root, proof = proof_over(items, path, KEY_HASH)
-    assert not verify_hashed(root, KEY_HASH, HONEST[KEY_HASH], proof)
-    assert not verify_hashed(root, KEY_HASH, None, proof)
-    assert not verify_hashed(root, KEY_HASH, bytes(32), proof)
+@pytest.mark.parametrize("name", FORGED)
+def test_malformed_proofs_are_refused_although_their_hashes_agree(name: str) -> None:
+    for value in (VALUE, None, b""):
+        assert not verify(FORGED[name].root, KEY, value, FORGED[name].proof)
 
 
 def test_a_node_is_not_taken_for_a_bucket() -> None:
