@@ -44,9 +44,7 @@ def unexplained(skips: list[Skip], explained: list[dict[str, str]]) -> list[Skip
     return [
         skip
         for skip in skips
-        if not any(
-            matches(entry["test"], skip.test) and matches(entry["reason"], skip.reason) for entry in explained
-        )
+        if not any(matches(entry["test"], skip.test) and matches(entry["reason"], skip.reason) for entry in explained)
     ]
 
 
@@ -81,12 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     is_worker = hasattr(session.config, "workerinput")
     passed = exitstatus in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}
-    if (
-        IN_CI
-        and not is_worker
-        and passed
-        and unexplained(skips_of(session.config), read_explained(SKIPS_FILE))
-    ):
+    if IN_CI and not is_worker and passed and unexplained(skips_of(session.config), read_explained(SKIPS_FILE)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

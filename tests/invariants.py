@@ -59,14 +59,14 @@ def check_indexes(state: State) -> None:
 
 
 def picture(state: State) -> dict[str, Any]:
-    """All derived structures as plain values, without what may differ: stale heap entries and tombstones."""
+    """All derived structures as plain values, without what may differ: stale entries of the heap."""
     scheduled = state.rows[schedule.SCHEDULE.prefix]
     topology = state.index(TOPOLOGY)
     by_interval = (POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL)
     return {
         "due": sorted({key for key in state.index(schedule.DUE) if key in scheduled}),
         "books": book_picture(state),
-        "topology": (topology.zone_of, topology.nearness_from),
+        "topology": {name: getattr(topology, name) for name in type(topology).__slots__},
         "portfolios": state.index(PORTFOLIO_LIST).current(state),
         **{
             index.name: {number: sorted(keys) for number, keys in state.index(index).by_interval.items()}
@@ -76,14 +76,15 @@ def picture(state: State) -> dict[str, Any]:
 
 
 def book_picture(state: State) -> dict[Any, Any]:
-    """Interval → side → queue → limit → live entries in order."""
+    """Interval → the numbers of its buyers' and sellers' queues, and of each queue limits and entries in order."""
     return {
-        interval: [
+        interval: (
+            sorted(queue.number for queue in book.buyers),
+            sorted(queue.number for queue in book.sellers),
             {
-                number: [(rank, list(queue.live(rank))) for rank in queue.ranks]
-                for number, queue in side.items()
-            }
-            for side in book.queues
-        ]
+                number: [(rank, list(queue.levels[rank])) for rank in queue.ranks]
+                for number, queue in sorted(book.queues.items())
+            },
+        )
         for interval, book in state.index(BOOKS).items()
     }

@@ -14,7 +14,7 @@ from ed25519_zebra import ed_from_seed, ed_sign
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, GenesisBuilder
-from gridtokenx.ledger import limits
+from gridtokenx.ledger import limits, schedule
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import Batch, BatchBody
 from gridtokenx.ledger.block import Block, BlockOutcome, apply_block
@@ -292,19 +292,16 @@ class World:
         return CONSORTIUM.codes[self.do(name, *messages, **more).code]
 
     def skip_to(self, time_ms: int) -> None:
-        """Empty blocks until then: one at the time, and more while work is still due."""
-        if time_ms > self.time_ms:
-            self.block(time_ms=time_ms)
+        """Empty blocks until then: one at each instant at which something falls due, and one at the end."""
+        while self.time_ms < time_ms:
+            due_ms = schedule.next_due_ms(self.state) or time_ms
+            self.block(time_ms=min(max(due_ms, self.time_ms + 1), time_ms))
 
-    def reading(
-        self, name: str, interval: int, import_wh: int, export_wh: int, chain: str | None = None
-    ) -> Reading:
+    def reading(self, name: str, interval: int, import_wh: int, export_wh: int, chain: str | None = None) -> Reading:
         """Registers of a site, signed by its meter."""
         meter, key = pseudonym(name), self.sites[name]
         part = signed_reading(chain or self.chain, meter, interval, import_wh, export_wh)
-        return Reading(
-            meter, interval, import_wh, export_wh, key.keys[0], bytes(ed_sign(key.secrets[0], part))
-        )
+        return Reading(meter, interval, import_wh, export_wh, key.keys[0], bytes(ed_sign(key.secrets[0], part)))
 
     def meter(self, name: str, interval: int, import_wh: int = 0, export_wh: int = 0) -> Reading:
         """The reading after an interval in which the site took and gave this much energy."""
@@ -350,16 +347,12 @@ def order(
     )
 
 
-def sell(
-    who: str, energy_wh: int, interval: int, price_micro: int, name: str = "order", **more: Any
-) -> PlaceOrder:
+def sell(who: str, energy_wh: int, interval: int, price_micro: int, name: str = "order", **more: Any) -> PlaceOrder:
     """A sell order."""
     return order(who, Side.SELL, energy_wh, interval, price_micro, name, **more)
 
 
-def buy(
-    who: str, energy_wh: int, interval: int, price_micro: int, name: str = "order", **more: Any
-) -> PlaceOrder:
+def buy(who: str, energy_wh: int, interval: int, price_micro: int, name: str = "order", **more: Any) -> PlaceOrder:
     """A buy order."""
     return order(who, Side.BUY, energy_wh, interval, price_micro, name, **more)
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of
-from tests.world import GENESIS_MS, MONDAY_MS, Founding, World, signer
+from tests.world import MONDAY_MS, Founding, World, at, signer
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, TPA_DRAFT_2026
 from gridtokenx.ledger.quantities import BANGKOK_OFFSET_MS, DAY_MS
@@ -25,17 +25,19 @@ class Community:
     def __init__(self) -> None:
         self.terms = DEFAULT_TERMS
         self.lines: list[str] = []
-        self.genesis_ms = GENESIS_MS
+        self.genesis_ms = at(9, 50)
 
     def add(self, line: str) -> None:
         """Terms count at once, everything else at the start."""
         verb, _, rest = line.partition(" ")
         if verb == "terms":
             self._change_terms(rest)
+        elif verb == "begins":
+            self.genesis_ms = time_of(rest, Clock())
         elif verb in ("home", "dealer", "account", "sky", "holiday"):
             self.lines.append(line)
         else:
-            raise ScenarioError(f"a community has home, dealer, account, terms, sky and holiday, not {verb!r}")
+            raise ScenarioError(f"a community begins, has home, dealer, account, terms, sky and holiday, not {verb!r}")
 
     def _change_terms(self, text: str) -> None:
         if text == "tpa-draft-2026":
@@ -55,7 +57,7 @@ class Community:
         return self.founding.start()
 
     def _home(self, text: str) -> None:
-        """`alice on 11 sells 4 kW solar and 2 kW storage, buys 15 kW, has 1,000.00, group 7, sandbox, until Tue 10:00`"""
+        """`alice on 11 sells 4 kW solar and 2 kW storage, buys 15 kW, has 1,000.00, group 7, until Tue 10:00`"""
         head, *parts = re.split(r", ", text)
         found = re.fullmatch(r"([\w-]+) on (\d+)(?: sells (.*))?", head)
         if found is None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 DEFAULT_DATA = Path("data")
-DEFAULT_PORT = 8600
+DEFAULT_PORT = 8_545
 
 Data = Annotated[
     Path, typer.Option("--data", help="Folder that holds the market's state; nothing is written outside it.")

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from gridtokenx.simulation.report import Report
+    from collections.abc import Sequence
+
+    from gridtokenx.simulation.report import HomeReport, Report
     from gridtokenx.simulation.scenario import Scenario
     from gridtokenx.simulation.simulate import Result
 
 MICRO = 1_000_000
+WIDE_COLUMNS = 116
 
 
 def simulate(
@@ -35,7 +39,7 @@ def simulate(
         loaded = load_scenario(find_scenario(scenario))
         result = _run_with_progress(console, loaded, days, data, seed, check)
     except (ScenarioError, FolderUnusable) as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
+        console.print(f"[red]{error}[/red]", highlight=False, soft_wrap=True)
         raise typer.Exit(2) from None
     if json_file is not None:
         json_file.write_bytes(result.to_json())
@@ -50,6 +54,7 @@ def _run_with_progress(
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from gridtokenx.cli.top_view import bangkok
+    from gridtokenx.gateway.readmodel import FOLLOWED
     from gridtokenx.simulation.simulate import run_simulation
 
     columns = (
@@ -65,13 +70,15 @@ def _run_with_progress(
         def advance(done_ms: int, total_ms: int, time_ms: int) -> None:
             progress.update(task, completed=done_ms, total=total_ms, day=bangkok(time_ms, "%a %d %b %H:%M"))
 
-        return run_simulation(scenario, days=days, data=data, seed=seed, check=check, progress=advance)
+        return run_simulation(
+            scenario, days=days, data=data, feed_prefixes=FOLLOWED, seed=seed, check=check, progress=advance
+        )
 
 
 def print_report(console: Console, result: "Result") -> None:
     """The table for people: losers are named, not hidden."""
     report = result.report
-    console.print(_homes_table(report))
+    console.print(_homes_table(report, console.width))
     days = report.intervals / 96
     price = report.average_price_micro / MICRO
     traded = report.traded_wh / 1_000
@@ -82,55 +89,64 @@ def print_report(console: Console, result: "Result") -> None:
         f"({report.own_use_without_permille / 10:.1f} % without the market). "
         f"Imbalance {report.imbalance_wh / 1_000:,.1f} kWh, arrears {report.arrears_micro / MICRO:,.2f} WATT.",
         highlight=False,
+        soft_wrap=True,
     )
     losers = ", ".join(report.losers)
     console.print(f"Worse off with the market: {losers}." if losers else "Nobody is worse off with the market.")
     money = {name: change for name, change in report.balance_changes_micro.items() if change}
     homes = {home.name for home in report.homes}
     others = ", ".join(f"{name} {change / MICRO:+,.2f}" for name, change in money.items() if name not in homes)
-    console.print(f"Money of the others: {others}; all changes sum to {sum(money.values())}.", highlight=False)
+    summed = f"all changes sum to {sum(money.values())}"
+    console.print(f"Money of the others: {others}; {summed}.", highlight=False, soft_wrap=True)
     if report.refused:
         refused = ", ".join(f"{name} {count}" for name, count in report.refused.items())
-        console.print(f"Refused by the ledger: {refused}.", highlight=False)
+        console.print(f"Refused by the ledger: {refused}.", highlight=False, soft_wrap=True)
     for breach in (*report.breaches, *report.alarms):
-        console.print(f"[bold red]{breach}[/bold red]", highlight=False)
+        console.print(f"[bold red]{breach}[/bold red]", highlight=False, soft_wrap=True)
     console.print(
         f"{report.blocks:,} blocks, {report.transactions:,} transactions, app hash {report.app_hash}\n"
         f"{days:g} days in {result.real_ms / 1_000:.1f} s: {result.speed:,} times real time.",
         highlight=False,
+        soft_wrap=True,
     )
 
 
-def _homes_table(report: "Report") -> Table:
+def _homes_table(report: "Report", columns: int) -> Table:
+    """Money always, energy where there is room."""
+    wide = columns >= WIDE_COLUMNS
     table = Table(title=f"{report.scenario}: bills in WATT, without VAT", title_justify="left")
-    table.add_column("site")
-    for heading in ("without", "with", "saved", "saved %", "import kWh", "export kWh", "bought", "sold"):
-        table.add_column(heading, justify="right")
+    table.add_column("site", no_wrap=True)
+    for heading in ("without", "with", "saved", "saved %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("import kWh", "export kWh", "bought", "sold", "stored") if wide else ():
+        table.add_column(heading, justify="right", no_wrap=True)
     for home in report.homes:
-        share = home.saved_micro * 100 / abs(home.bill_without_micro) if home.bill_without_micro else 0.0
         style = "red" if home.saved_micro < 0 else "green"
-        table.add_row(
-            home.name,
-            f"{home.bill_without_micro / MICRO:,.2f}",
-            f"{home.bill_with_micro / MICRO:,.2f}",
-            f"[{style}]{home.saved_micro / MICRO:+,.2f}[/{style}]",
-            f"{share:+.1f}",
-            *(
-                f"{energy_wh / 1_000:,.1f}"
-                for energy_wh in (home.import_wh, home.export_wh, home.bought_wh, home.sold_wh)
-            ),
-        )
+        table.add_row(home.name, *_money_cells((home,), style), *(_energy_cells((home,)) if wide else ()))
     table.add_section()
-    table.add_row(
-        "all",
-        f"{sum(home.bill_without_micro for home in report.homes) / MICRO:,.2f}",
-        f"{sum(home.bill_with_micro for home in report.homes) / MICRO:,.2f}",
-        f"{report.saved_micro / MICRO:+,.2f}",
-        "",
-        *(
-            f"{sum(getattr(home, name) for home in report.homes) / 1_000:,.1f}"
-            for name in ("import_wh", "export_wh", "bought_wh", "sold_wh")
-        ),
-        style="bold",
-    )
+    cells = (*_money_cells(report.homes, ""), *(_energy_cells(report.homes) if wide else ()))
+    table.add_row("all", *cells, style="bold")
     return table
+
+
+def _money_cells(homes: "Sequence[HomeReport]", style: str) -> tuple[str | Text, ...]:
+    without, with_market, saved = (
+        sum(getattr(home, name) for home in homes) for name in ("bill_without_micro", "bill_with_micro", "saved_micro")
+    )
+    share = saved * 100 / abs(without) if without else 0.0
+    return (
+        f"{without / MICRO:,.2f}",
+        f"{with_market / MICRO:,.2f}",
+        Text(f"{saved / MICRO:+,.2f}", style),
+        f"{share:+.1f}",
+    )
+
+
+def _energy_cells(homes: "Sequence[HomeReport]") -> tuple[str, ...]:
+    """The last: more or less in the batteries at the end than without the market."""
+    names = ("import_wh", "export_wh", "bought_wh", "sold_wh")
+    stored_wh = sum(home.stored_wh - home.stored_without_wh for home in homes)
+    return (
+        *(f"{sum(getattr(home, name) for home in homes) / 1_000:,.1f}" for name in names),
+        f"{stored_wh / 1_000:+,.1f}" if stored_wh else "",
+    )

@@ -86,6 +86,8 @@ class Snapshot:
     wheeling_micro: int = 0
     """Within the feeder: what a buyer pays on top of the trade price."""
     on_peak: bool = False
+    news: str = ""
+    """What happened to a process a moment ago."""
 
 
 def frame(snapshot: Snapshot, columns: int, rows: int) -> RenderableType:
@@ -143,7 +145,7 @@ def header(snapshot: Snapshot) -> RenderableType:
     line.add_column(justify="center", no_wrap=True)
     line.add_column(justify="right", no_wrap=True)
     peak = Text(" on-peak ", "black on orange1") if snapshot.on_peak else Text(" off-peak ", "black on green3")
-    speed = Text(f"  ×{snapshot.speed}", QUIET) if snapshot.speed else Text()
+    speed = Text(f"  \N{MULTIPLICATION SIGN}{snapshot.speed}", QUIET) if snapshot.speed else Text()
     healthy = Text("● healthy ", BUY) if not snapshot.problems else Text(f"● {snapshot.problems[0]} ", TARIFF)
     line.add_row(
         Text.assemble((" ⚡", "yellow1"), ("GridTokenX ", "bold"), (snapshot.title, "cyan")),
@@ -211,13 +213,13 @@ def _spread(interval: IntervalView, width: int) -> Text:
 
 def intervals(snapshot: Snapshot, width: int, rows: int) -> Panel:
     """The next gates: where the best prices lie between buy-back (left) and tariff (right)."""
-    scale = max(8, width - 25)
+    scale = max(16, width - 21)
     table = Table.grid(padding=(0, 1))
     for _ in range(3):
         table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_row(
-        Text("gate", QUIET),
+        Text("from", QUIET),
         Text("buy-back".ljust(scale - 6) + "tariff", QUIET),
         Text(" last", QUIET),
         Text("    kWh", QUIET),
@@ -225,7 +227,12 @@ def intervals(snapshot: Snapshot, width: int, rows: int) -> Panel:
     for interval in snapshot.intervals[: rows - 1]:
         last = "" if interval.last_price_micro is None else f"{interval.last_price_micro / 1e6:5.2f}"
         volume = f"{interval.traded_wh / 1000:7.2f}" if interval.traded_wh else ""
-        table.add_row(bangkok(interval.delivery_ms), price_scale(interval, snapshot.wheeling_micro, scale), Text(last, LAST), volume)
+        table.add_row(
+            bangkok(interval.delivery_ms),
+            price_scale(interval, snapshot.wheeling_micro, scale),
+            Text(last, LAST),
+            volume,
+        )
     return _panel(table, "open intervals")
 
 
@@ -256,10 +263,10 @@ def homes(snapshot: Snapshot, width: int, rows: int) -> Panel:
         style = BUY if line.saved_micro >= 0 else TARIFF
         percent = _percent(line)
         text = Text(line.name[:name_width].ljust(name_width)).append(f" {line.saved_micro / 1e6:+8.2f}", style)
-        space = width - name_width - 15
+        space = width - name_width - 16
         if space > 2:
             text.append(" " + bar(min(abs(percent), 100), 100, space), style)
-        out.append(text.append(f"{percent:+4d}%" if abs(percent) < 1_000 else "", QUIET))
+        out.append(text.append(f"{percent:+5d}%" if abs(percent) < 1_000 else "", QUIET))
     if len(shown) < len(lines):
         rest = sum(line.saved_micro for line in lines[len(shown) :])
         out.append(Text(f"{len(lines) - len(shown)} more".ljust(name_width) + f" {rest / 1e6:+8.2f}", QUIET))
@@ -296,7 +303,7 @@ def energy(snapshot: Snapshot, width: int, rows: int) -> Panel:
     lines: list[RenderableType] = []
     chart_rows = rows - 5
     if chart_rows >= 3 and recent:
-        lines += price_chart(recent, width, chart_rows)
+        lines += price_chart(recent, chart_rows)
     lines.append(Text("   kWh ", QUIET).append(spark([interval.traded_wh for interval in recent]), "yellow1"))
     sums = _block_sums(snapshot.blocks)
     largest = max(max(sums.values(), default=1), 1)
@@ -316,7 +323,7 @@ def energy(snapshot: Snapshot, width: int, rows: int) -> Panel:
     return _panel(Group(*lines[:rows]), f"prices by interval, energy of {len(snapshot.blocks)} blocks")
 
 
-def price_chart(recent: Sequence[IntervalView], width: int, rows: int) -> list[Text]:
+def price_chart(recent: Sequence[IntervalView], rows: int) -> list[Text]:
     """One column an interval: tariff above, buy-back below, a dot for the average price of its trades."""
     low = min(interval.buy_back_micro for interval in recent)
     high = max([interval.tariff_micro for interval in recent] + [low + 1])
@@ -332,8 +339,7 @@ def price_chart(recent: Sequence[IntervalView], width: int, rows: int) -> list[T
             mark(column, interval.traded_micro * 1_000 // interval.traded_wh, "●", LAST)
     labels = {0: f"{high / 1e6:6.3f} ", rows - 1: f"{low / 1e6:6.3f} "}
     return [
-        Text(labels.get(number, " " * 7), QUIET).append_text(Text.assemble(*cells))
-        for number, cells in enumerate(grid)
+        Text(labels.get(number, " " * 7), QUIET).append_text(Text.assemble(*cells)) for number, cells in enumerate(grid)
     ]
 
 
@@ -348,14 +354,14 @@ def chain(snapshot: Snapshot, width: int, rows: int) -> Panel:
         ),
     ]
     largest = max([phase.milliseconds for phase in snapshot.phases], default=1.0) or 1.0
-    for phase in snapshot.phases:
-        lines.append(
-            Text.assemble(
-                (phase.name.ljust(13)[:13], QUIET),
-                (bar(int(phase.milliseconds * 1000), int(largest * 1000) or 1, max(4, width - 25)), "cyan"),
-                f" {phase.milliseconds:8.2f} ms",
-            )
+    lines += [
+        Text.assemble(
+            (phase.name.ljust(13)[:13], QUIET),
+            (bar(int(phase.milliseconds * 1000), int(largest * 1000) or 1, max(4, width - 25)), "cyan"),
+            f" {phase.milliseconds:8.2f} ms",
         )
+        for phase in snapshot.phases
+    ]
     lines += [processes_text(snapshot)] if snapshot.processes else []
     return _panel(Group(*lines[:rows]), "blocks and phases")
 
@@ -374,6 +380,8 @@ def energy_line(snapshot: Snapshot, columns: int) -> Text:
 
 def chain_line(snapshot: Snapshot, columns: int) -> Text:
     """One line for a small screen: height, hash, time of a block, processes."""
+    if snapshot.news:
+        return Text(f" {snapshot.news}", SELL, no_wrap=True, overflow="ellipsis")
     status = snapshot.status
     text = Text(f" block {status.height:,} ", QUIET).append(status.app_hash[:8], "cyan")
     total = sum(phase.milliseconds for phase in snapshot.phases)

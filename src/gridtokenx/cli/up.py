@@ -1,13 +1,13 @@
 """`gridtokenx up`, `down` and `reset`: a market on this machine, from its first block to its last."""
 
+import contextlib
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -15,7 +15,7 @@ from rich.console import Console
 from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
 
 if TYPE_CHECKING:
-    from gridtokenx.cli.top import Watcher
+    from gridtokenx.cli.top import Lines, Screen
     from gridtokenx.operations.supervisor import Program, Supervisor
     from gridtokenx.simulation.market_folder import MarketFolder
 
@@ -24,7 +24,6 @@ SECONDS_VARIABLE = "GRIDTOKENX_UP_SECONDS"
 """Real seconds after which `up` stops by itself: for tests and for trying out."""
 
 TEND_S = 0.25
-STATUS_LINE_S = 5.0
 DOWN_S_MAX = 60.0
 CHAIN_MS_PER_BLOCK_MAX = 60_000
 """However fast the clock, blocks stand no further apart than this: transactions live for minutes of chain time."""
@@ -45,30 +44,45 @@ def up(
 ) -> None:
     """Start the market, or go on where it was, and show it live. Ctrl-C stops it; nothing is lost."""
     from gridtokenx.cli.scenarios import find_scenario
-    from gridtokenx.cli.top import Watcher
+    from gridtokenx.cli.top import display_for
+    from gridtokenx.cli.top_data import MarketSource
+    from gridtokenx.cli.top_view import ProcessLine
     from gridtokenx.engine.folder import FolderUnusable
+    from gridtokenx.gateway.readmodel import FOLLOWED
     from gridtokenx.operations.supervisor import Supervisor
     from gridtokenx.simulation.market_folder import MarketFolder, UpLock
     from gridtokenx.simulation.scenario import ScenarioError
+    from gridtokenx.simulation.simulate import play_at_once
 
     console = Console()
     folder = MarketFolder(data)
     try:
         wanted = find_scenario(scenario) if scenario else None
-        loaded, _ = folder.prepare(wanted, find_scenario(DEFAULT_SCENARIO))
+        loaded, genesis = folder.prepare(wanted, find_scenario(DEFAULT_SCENARIO))
         lock = UpLock(folder)
     except (ScenarioError, FolderUnusable) as error:
         _refuse(console, str(error))
     try:
         if _port_is_taken(port):
             _refuse(console, f"port {port} is in use: choose another with --port")
+        with console.status(f"playing the first hours of {loaded.name}"):
+            play_at_once(loaded, genesis, folder, FOLLOWED)
         programs = _programs(folder, port, speed or loaded.speed)
         supervisor = Supervisor(programs, folder.logs)
         stop = _stop_on_signals()
+        console.print(f"API at http://127.0.0.1:{port}, Ctrl-C stops the market.", highlight=False)
+
+        def processes() -> list[ProcessLine]:
+            return [ProcessLine(each.program.name, each.state, each.restarts) for each in supervisor.children]
+
         try:
-            with Watcher(port, folder, supervisor) as watcher:
-                _watch(console, supervisor, watcher, stop, port)
+            with (
+                contextlib.closing(MarketSource(port, data)) as source,
+                display_for(console, source, processes) as display,
+            ):
+                _watch(supervisor, display, stop)
         finally:
+            console.print("Stopping.")
             supervisor.stop()
     finally:
         lock.release()
@@ -78,6 +92,7 @@ def up(
 def _programs(folder: "MarketFolder", port: int, speed: int) -> "list[Program]":
     """Node, gateway, agents: each needs the one before."""
     from gridtokenx.cli.top import api_is_ready
+    from gridtokenx.gateway.readmodel import FOLLOWED
     from gridtokenx.operations.supervisor import Program
 
     data = str(folder.path.resolve())
@@ -89,30 +104,26 @@ def _programs(folder: "MarketFolder", port: int, speed: int) -> "list[Program]":
             (
                 *(python, "-m", "gridtokenx.engine.node", "--data", data, "--chain", CHAIN),
                 *("--speed", str(speed), "--interval-ms", str(block_ms), "--workers", "1"),
+                *("--feed", ",".join(str(prefix) for prefix in sorted(FOLLOWED)), "--end-with-input"),
             ),
             lambda: _socket_answers(folder),
         ),
         Program(
             "gateway",
-            (python, "-m", "gridtokenx.gateway", "--data", data, "--port", str(port)),
+            (python, "-m", "gridtokenx.gateway", "--data", data, "--port", str(port), "--end-with-input"),
             lambda: api_is_ready(port),
         ),
         Program("agents", (python, "-m", "gridtokenx.simulation.live", "--data", data, "--port", str(port))),
     ]
 
 
-def _watch(
-    console: Console, supervisor: "Supervisor", watcher: "Watcher", stop: threading.Event, port: int
-) -> None:
+def _watch(supervisor: "Supervisor", display: "Screen | Lines", stop: threading.Event) -> None:
     """Tend the processes and show the market until told to stop."""
-    seconds = float(os.environ.get(SECONDS_VARIABLE, "inf"))
-    ends_s = time.monotonic() + seconds
-    console.print(f"API at http://127.0.0.1:{port}, Ctrl-C stops the market", highlight=False)
-    with watcher.display(console) as display:
-        while not stop.wait(TEND_S) and time.monotonic() < ends_s:
-            for sentence in supervisor.tend():
-                display.say(sentence)
-            display.refresh()
+    ends_s = time.monotonic() + float(os.environ.get(SECONDS_VARIABLE, "inf"))
+    while not stop.wait(TEND_S) and time.monotonic() < ends_s:
+        for sentence in supervisor.tend():
+            display.say(sentence)
+        display.refresh()
 
 
 def _stop_on_signals() -> threading.Event:
@@ -167,17 +178,21 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete the state of a market that is not running."""
-    from gridtokenx.simulation.market_folder import MarketFolder, running_pid
+    from gridtokenx.engine.folder import FolderLock, FolderUnusable
+    from gridtokenx.simulation.market_folder import MarketFolder, UpLock
 
     console = Console()
     folder = MarketFolder(data)
     if not data.exists():
         console.print(f"There is nothing in {data}.", highlight=False)
         return
-    if running_pid(folder) is not None:
-        _refuse(console, f"the market in {data} is running: `gridtokenx down` stops it")
     if not folder.exists:
         _refuse(console, f"{data} is no data folder of GridTokenX: nothing was deleted")
+    try:
+        UpLock(folder).release()
+        FolderLock(folder.node).release()
+    except FolderUnusable as error:
+        _refuse(console, str(error))
     if not yes and not typer.confirm(f"Delete the market in {data}, with all its blocks and keys?"):
         raise typer.Exit(1)
     left = folder.delete()
@@ -187,6 +202,6 @@ def reset(
         console.print(f"Deleted {data}.", highlight=False)
 
 
-def _refuse(console: Console, sentence: str) -> None:
-    console.print(f"[red]{sentence}[/red]", highlight=False)
+def _refuse(console: Console, sentence: str) -> NoReturn:
+    console.print(f"[red]{sentence}[/red]", highlight=False, soft_wrap=True)
     raise typer.Exit(2)

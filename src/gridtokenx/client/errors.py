@@ -93,6 +93,18 @@ class TransactionExpired(ClientError):
         self.transaction_id = transaction_id
 
 
+class StillPending(ClientError):
+    """The transaction is in no block yet, and has not expired. Waiting on is as good as sending the same again."""
+
+    def __init__(self, detail: str, *, transaction_id: bytes) -> None:
+        super().__init__(detail)
+        self.transaction_id = transaction_id
+
+
+class WrongChain(ClientError):
+    """The gateway serves another chain than the one that was asked for."""
+
+
 class TransportError(ClientError):
     """No answer: refused, cut off or timed out. For a submission: send the same bytes again."""
 

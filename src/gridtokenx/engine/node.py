@@ -62,7 +62,8 @@ log = logging.getLogger("gridtokenx.node")
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a node is started with. `speed` 0: real time; else a scenario clock that runs so many times faster."""
+    """What a node is started with. `speed` 0: real time; else a scenario clock that runs so many times faster. With
+    `end_with_input` it ends when its standard input does: for a supervisor that may die."""
 
     data: Path
     chain: str
@@ -71,6 +72,7 @@ class NodeSettings:
     interval_ms: int = BLOCK_INTERVAL_MS
     feed_prefixes: tuple[int, ...] = FEED_PREFIXES
     journal_segment_bytes: int = SEGMENT_BYTES_MAX
+    end_with_input: bool = False
 
 
 class Node:
@@ -121,6 +123,8 @@ class Node:
         stopping, started, stop_blocks = asyncio.Event(), asyncio.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        if self.settings.end_with_input:
+            loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
         intake = Intake(self.engine, self.verifier)
         server = Server(self.engine, intake, self.verifier, self.node_id)
         self.engine.on_block = server.announce
@@ -166,6 +170,12 @@ async def _first_of(*work: Awaitable[object]) -> None:
             stop_now(error)
 
 
+def _read_until_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4_096):
+        loop.remove_reader(sys.stdin.fileno())
+        stopping.set()
+
+
 def stop_now(error: BaseException) -> NoReturn:
     """End the process before it commits anything more."""
     log.error("stopped before the next commit: %r", error, exc_info=error)
@@ -195,7 +205,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--speed", type=int, default=0, help="0: real time; else how much faster than it")
     parser.add_argument("--workers", type=int, default=WORKERS)
     parser.add_argument("--interval-ms", type=int, default=BLOCK_INTERVAL_MS)
+    parser.add_argument(
+        "--feed",
+        type=lambda text: tuple(int(prefix) for prefix in text.split(",")),
+        default=FEED_PREFIXES,
+        help="prefixes of the tables whose changes the feed keeps, such as 98,99",
+    )
     parser.add_argument("--journal-segment-bytes", type=int, default=SEGMENT_BYTES_MAX)
+    parser.add_argument("--end-with-input", action="store_true")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = NodeSettings(
@@ -204,7 +221,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.speed,
         given.workers,
         given.interval_ms,
-        journal_segment_bytes=given.journal_segment_bytes,
+        given.feed,
+        given.journal_segment_bytes,
+        given.end_with_input,
     )
     return run_node(settings)
 

@@ -1,14 +1,18 @@
 """The ASGI application: routes, errors in one shape, metrics of every request."""
 
 import logging
+import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gridtokenx import __version__
@@ -23,21 +27,31 @@ log = logging.getLogger("gridtokenx.gateway")
 
 
 def make_app(gateway: Gateway) -> FastAPI:
-    """The application around a gateway; whoever makes it runs the gateway."""
+    """The application around a gateway; whoever makes it runs the gateway.
+
+    FastAPI documents the routes; plain ones in front of its own answer them, in two thirds of the time.
+    """
     app = FastAPI(
         title="GridTokenX gateway",
         version=__version__,
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
         openapi_url="/openapi.json",
+        redirect_slashes=False,
     )
     app.state.gateway = gateway
     for router in (public.router, transactions.router, personal.router, stream.router):
         app.include_router(router)
+        app.router.routes[:0] = [
+            Route(route.path, route.endpoint, methods=sorted(route.methods or ()))
+            for route in router.routes
+            if isinstance(route, APIRoute)
+        ]
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(HTTPException, _not_routed)
     app.add_exception_handler(Exception, _fault)
-    app.add_middleware(Measured, metrics=gateway.metrics)
+    paths: dict[object, str] = {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
+    app.add_middleware(Measured, metrics=gateway.metrics, paths=paths)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
@@ -66,9 +80,11 @@ async def _fault(request: Request, error: Exception) -> Response:
 class Measured:
     """Counts and times every request by the pattern of its route."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, paths: Mapping[object, str]) -> None:
+        """`paths`: the pattern of each endpoint."""
         self._app = app
         self._metrics = metrics
+        self._paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -85,7 +101,7 @@ class Measured:
         try:
             await self._app(scope, receive, note_status)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
+            route = self._paths.get(scope.get("endpoint"), "none")
             self._metrics.answered(route, scope["method"], status, time.perf_counter() - started)
 
 
@@ -102,5 +118,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         components = document.setdefault("components", {})
         components["schemas"] = schemas
         components["securitySchemes"] = {"session": {"type": "http", "scheme": "bearer"}}
+        for path, operations in document["paths"].items():
+            in_path = [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in re.findall(r"{(\w+)}", path)
+            ]
+            for operation in operations.values():
+                operation["parameters"] = in_path + operation.get("parameters", [])
         app.openapi_schema = document
     return app.openapi_schema

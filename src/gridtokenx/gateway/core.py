@@ -28,6 +28,7 @@ from gridtokenx.gateway.sessions import Sessions
 NODE_SECONDS_MAX = 10.0
 """How long the node may take for an answer; a submission waits for its disk."""
 RETRY_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 SILENT_SECONDS = 30.0
 """A node makes a block a second: after so long without one something is wrong with it."""
 BLOCK_LINES_MAX = 2_000
@@ -162,8 +163,8 @@ class Gateway:
                 await self._build_model()
             self.catch_up()
             self._link = await NodeLink.connect(self.folder.socket)
-            async for _ in self._link.blocks():
-                self.catch_up()
+            log.info("follows the node from height %d", self.model.head.height)
+            await self._follow(self._link)
             self._trouble = "it closed the connection"
         except (OSError, RequestFailed) as error:
             self._trouble = str(error)
@@ -173,6 +174,22 @@ class Gateway:
             self._drop_model()
         finally:
             await self._leave_node()
+
+    async def _follow(self, link: NodeLink) -> None:
+        """Until the connection ends. Also looks by itself from time to time: no news must not mean no blocks."""
+        blocks = link.blocks()
+        news = asyncio.ensure_future(anext(blocks, None))
+        try:
+            while True:
+                await asyncio.wait((news,), timeout=LOOK_SECONDS)
+                self.catch_up()
+                if news.done():
+                    if news.result() is None:
+                        return
+                    news = asyncio.ensure_future(anext(blocks, None))
+        finally:
+            news.cancel()
+            await asyncio.gather(news, return_exceptions=True)
 
     async def _build_model(self) -> None:
         self._trouble = "the read model is being built"

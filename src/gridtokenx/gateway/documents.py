@@ -113,6 +113,7 @@ class ReceiptProof(Document):
     height: int
     receipt: str
     batch_path: list[PathStep]
+    batch_root: str
     block_path: list[PathStep]
     claim: StateClaim
 

@@ -16,7 +16,7 @@ from gridtokenx.gateway.facts import OwnTrade
 from gridtokenx.gateway.hub import Hub
 from gridtokenx.gateway.readmodel import Advance, ReadModel
 from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import ORDERS, Phase, account_of_order, client_id_of_order, order_key
+from gridtokenx.modules.market.state import ORDERS, account_of_order, client_id_of_order, order_key
 
 BLOCKS, TRADES, ACCOUNT, BOOK_PREFIX = "blocks", "trades", "account", "book:"
 _ACCOUNT_PREFIX = "account:"
@@ -77,7 +77,7 @@ def snapshot(model: ReadModel, topic: str, lines: Mapping[int, BlockLine]) -> Do
     interval = int(topic.removeprefix(BOOK_PREFIX))
     depth = model.depth(interval)
     return BookEvent(
-        interval, depth.checksum(), depth.side(Side.BUY), depth.side(Side.SELL), not is_trading(model, interval)
+        interval, depth.checksum(), depth.side(Side.BUY), depth.side(Side.SELL), interval not in model.trading
     )
 
 
@@ -99,12 +99,6 @@ def account_snapshot(model: ReadModel, account: bytes) -> Document:
     return _account_event(model, account, orders, [])
 
 
-def is_trading(model: ReadModel, interval: int) -> bool:
-    """Whether the interval's gate has not closed."""
-    record = model.intervals.get(interval)
-    return record is not None and record.phase == Phase.TRADING
-
-
 def _publish_book(hub: Hub, model: ReadModel, interval: int, height: int) -> None:
     depth = model.depth(interval)
     bids, asks = depth.take_changed()
@@ -112,7 +106,7 @@ def _publish_book(hub: Hub, model: ReadModel, interval: int, height: int) -> Non
     topic = hub.topics.get(name)
     if topic is None:
         return
-    closed = not is_trading(model, interval)
+    closed = interval not in model.trading
     topic.publish(height, BookEvent(interval, depth.checksum(), bids, asks, closed))
     if closed:
         hub.drop(name)

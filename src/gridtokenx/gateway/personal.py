@@ -17,7 +17,7 @@ from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.public import Limit, NoQuery, Number, gateway_of
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.gateway.sessions import CHALLENGE_LIFETIME_MS, SESSION_LIFETIME_MS, Sessions
-from gridtokenx.gateway.web import Route, describe, private, read_body, read_hex, read_query
+from gridtokenx.gateway.web import describe, private, read_body, read_hex, read_query
 from gridtokenx.ledger.account import ACCOUNT_BYTES, ACCOUNTS
 from gridtokenx.ledger.crypto import PUBLIC_KEY_BYTES, SIGNATURE_BYTES
 from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX
@@ -29,7 +29,7 @@ from gridtokenx.modules.settlement.state import STATEMENTS
 PORTFOLIO_BYTES = 8
 LOOKUPS_PER_PAGE_MAX = 4_000
 
-router = APIRouter(route_class=Route)
+router = APIRouter()
 
 Interval = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 

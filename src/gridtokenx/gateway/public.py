@@ -12,7 +12,7 @@ from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.problems import Refused
-from gridtokenx.gateway.web import Route, answer, describe, read_number, read_query
+from gridtokenx.gateway.web import answer, describe, read_number, read_query
 
 PAGE = 100
 PAGE_MAX = 1_000
@@ -22,7 +22,7 @@ BLOCKS_PAGE_MAX = 50
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)]
 
-router = APIRouter(route_class=Route)
+router = APIRouter()
 
 
 class NoQuery(documents.Request):

@@ -31,6 +31,7 @@ from gridtokenx.modules.market.state import (
     TERMS,
     Interval,
     Order,
+    Phase,
 )
 from gridtokenx.modules.market.topology import TOPOLOGY, Topology
 from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement
@@ -89,6 +90,8 @@ class ReadModel:
         self.orders: dict[bytes, Order] = {}
         self.depths: dict[int, Depth] = {}
         self.intervals: dict[int, Interval] = {}
+        self.trading: set[int] = set()
+        """Intervals whose gate has not closed."""
         self.terms: dict[int, Terms] = {}
         self.settlements: dict[int, Settlement] = {}
         self.volumes: dict[int, Volume] = {}
@@ -172,7 +175,7 @@ class ReadModel:
             assert facts is not None, "the start was chosen so that every block is there"
             changed = self._apply(facts)
             self.history.append(Advance(facts, [], changed.accounts))
-        for rows in (self.orders, self.depths, self.intervals, self.settlements):
+        for rows in (self.orders, self.depths, self.intervals, self.trading, self.settlements):
             rows.clear()
 
     def _history_start(self) -> int:
@@ -246,7 +249,13 @@ class ReadModel:
         elif prefix == INTERVALS.prefix:
             number = int.from_bytes(key, "big")
             _replace(self.intervals, number, INTERVALS, value)
-            if value is None:
+            if number in self.intervals and self.intervals[number].phase == Phase.TRADING:
+                self.trading.add(number)
+            else:
+                self.trading.discard(number)
+            if value is not None:
+                self._volume(number)
+            else:
                 self.volumes.pop(number, None)
                 self.depths.pop(number, None)
         elif prefix == SETTLEMENTS.prefix:

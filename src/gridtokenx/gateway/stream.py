@@ -111,7 +111,7 @@ class Connection:
         if match is None:
             detail = f"topics are {feeds.BLOCKS}, {feeds.TRADES}, {feeds.BOOK_PREFIX}(interval), {feeds.ACCOUNT}"
             raise Refused(GatewayCode.STREAM_TOPIC_UNKNOWN, "topic", detail)
-        if not feeds.is_trading(self._gateway.model, int(match[1])):
+        if int(match[1]) not in self._gateway.model.trading:
             raise Refused(GatewayCode.STREAM_TOPIC_UNKNOWN, "topic", "the book of this interval is not open")
         return name
 

@@ -16,7 +16,7 @@ from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.public import NoQuery, gateway_of
-from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX, Route, answer, describe, read_body, read_hex, read_query
+from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX, answer, describe, read_body, read_hex, read_query
 from gridtokenx.ledger.crypto import HASH_BYTES
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.limits import TRANSACTION_BYTES_MAX
@@ -28,7 +28,7 @@ TRANSACTIONS_MAX = 500
 """Of one request."""
 WAIT_MS_MAX = 30_000
 
-router = APIRouter(route_class=Route)
+router = APIRouter()
 
 
 class TransactionQuery(documents.Request):

@@ -48,7 +48,6 @@ def code_name(code: int) -> str:
 def status_view(model: ReadModel) -> StatusView:
     """Where the chain is."""
     head = model.head
-    trading = sum(interval.phase == Phase.TRADING for interval in model.intervals.values())
     return StatusView(
         head.chain,
         head.kind,
@@ -57,7 +56,7 @@ def status_view(model: ReadModel) -> StatusView:
         head.time_ms,
         head.app_hash.hex(),
         interval_of(head.time_ms),
-        trading,
+        len(model.trading),
         len(model.orders),
         __version__,
     )
@@ -200,6 +199,7 @@ def receipt_proof(transaction_id: bytes, place: Place, results: Results) -> Rece
         place.height,
         proof.receipt.hex(),
         [PathStep(right, sibling.hex()) for right, sibling in proof.path_in_batch],
+        proof.batch_root.hex(),
         [PathStep(right, sibling.hex()) for right, sibling in proof.path_in_block],
         claim,
     )

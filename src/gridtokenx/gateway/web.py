@@ -1,18 +1,16 @@
 """Reading requests and writing answers: strict, bounded, and with one shape of error.
 
-Every route is a plain function of the request. FastAPI routes and documents them (`Route`), msgspec reads and writes
-JSON: a body or a parameter that is not exactly what the route takes is refused by name, and nothing that comes from
-outside can raise anything but `Refused`.
+Every route is a plain function of the request. FastAPI documents them, msgspec reads and writes JSON: a body or a
+parameter that is not exactly what the route takes is refused by name, and nothing that comes from outside can raise
+anything but `Refused`.
 """
 
 import re
-from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
 
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Document, Problem
@@ -26,20 +24,9 @@ FIELD_CHARACTERS_MAX = 120
 """A refusal repeats at most so much of what it refuses."""
 
 Q = TypeVar("Q", bound=RequestDocument)
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _encode = msgspec.json.Encoder().encode
-
-
-class Route(APIRoute):
-    """A route whose function takes the request and returns the response itself: no parameter is read, and no answer
-    checked, on the way; FastAPI's part is the path and the documentation."""
-
-    def get_route_handler(self) -> Handler:
-        """The function itself."""
-        handler: Handler = self.endpoint
-        return handler
 
 
 def answer(document: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -41,6 +41,9 @@ AMOUNT_MAX = 2**62
 ENERGY_WH_MAX = 10**12
 """1 TWh in a quarter of an hour is more than any order or register step on earth."""
 
+POWER_W_MAX = 10**11
+"""100 GW: three times all of Thailand. What an estimate may take to be the import of one connection stays payable."""
+
 REGISTER_WH_MAX = 2**53
 """A cumulative register: exact in every language's number type."""
 

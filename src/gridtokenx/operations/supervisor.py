@@ -57,9 +57,7 @@ class Child:
 class Supervisor:
     """Runs programs. `tend` is to be called a few times a second; nothing happens between calls."""
 
-    def __init__(
-        self, programs: Sequence[Program], logs: Path, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, programs: Sequence[Program], logs: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds."""
         self._clock = clock
         logs.mkdir(parents=True, exist_ok=True)

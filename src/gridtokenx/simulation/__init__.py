@@ -1,6 +1,6 @@
 """A community of recorded meters and the agents that trade for it. All of it lives outside the ledger.
 
-How it fits together, from the file on disk to an intent (signing and sending is the driver's part):
+How it fits together, from the file on disk to an intent:
 
 - `scenario`: reads `scenarios/NAME/scenario.toml` and the sky table; strict, names file, key and remedy
 - `community`: holds the recorded rows, moves batteries, advances registers; it alone knows the future
@@ -9,6 +9,14 @@ How it fits together, from the file on disk to an intent (signing and sending is
 - `agents`: rules that turn an observation into intents, and a contract into a battery instruction
 - `battery`, `battery_plan`: the device behind the meter, and what it makes of a forecast
 - `tariff_view`, `bills`: the time-of-use calendar, and the bill as it would be without a market
+
+And from an intent to a settled market:
+
+- `development_keys`, `genesis`: keys that anybody can derive, and the first state of a scenario's chain
+- `driver`: agents and meters against a market, which it knows only as a `MarketPort`
+- `engine_market`: the port to the solo engine in this process; `simulate`: runs it, `report`: adds it up
+- `api_market`: the port to a gateway; `live`: the process that `gridtokenx up` runs, `market_folder`: its folder
+- `auditor`: an independent second opinion on every block
 
 The round of a driver, for each moment of chain time: `community.history` and the ledger's open book make an
 `Observation`; `agent.decide` answers with intents; when an interval's gate has closed, `agent.instruct`

@@ -437,7 +437,7 @@ def order_position(order: Order) -> bytes:
 
 
 def is_past(settlement: Settlement, stage: Stage, portfolio: bytes) -> bool:
-    """Whether the portfolio's part of a stage is done."""
+    """Whether the portfolio's part of a stage is done. Of a held interval nothing is."""
     if settlement.stage == stage:
         return portfolio <= settlement.cursor
-    return settlement.stage > stage
+    return stage < settlement.stage <= Stage.SETTLED

@@ -150,6 +150,11 @@ class Driver:
         """Whether all deliveries have happened and all their readings are in blocks."""
         return self._next_interval >= self._end and not self._outbox
 
+    def stored_wh(self) -> dict[str, int]:
+        """What each site's battery holds, at the end of the last interval that happened; 0 without one."""
+        state = self._community.state()
+        return {site.name: state.charge_wh(site.name) for site in self._scenario.sites}
+
     def step(self) -> None:
         """Do what is due now. An exception of the port leaves nothing half done that the next step would not do."""
         time_ms = self._port.time_ms()
@@ -200,9 +205,7 @@ class Driver:
             for name, (import_wh, export_wh) in registers.items()
         )
 
-    def _sign_reading(
-        self, connection: Connection, interval: int, import_wh: int, export_wh: int
-    ) -> SignedReading:
+    def _sign_reading(self, connection: Connection, interval: int, import_wh: int, export_wh: int) -> SignedReading:
         meter, key = connection.portfolio, connection.meter_key
         signed = signed_reading(self._genesis.chain, meter, interval, import_wh, export_wh)
         return SignedReading(meter, interval, import_wh, export_wh, key.public_key, key.sign(signed))
@@ -269,9 +272,7 @@ class Driver:
                 message = _placement(connection.portfolio, nonce, intent)
         return self._sign(connection.owner, nonce, time_ms, message)
 
-    def _sign(
-        self, owner: OwnedAccount, nonce: int, time_ms: int, message: Message
-    ) -> SignedTransaction:
+    def _sign(self, owner: OwnedAccount, nonce: int, time_ms: int, message: Message) -> SignedTransaction:
         return owner.sign(self._genesis.chain, nonce, time_ms + LIFETIME_MS, message)
 
     def _state(self) -> DriverState:

@@ -27,7 +27,6 @@ from gridtokenx.modules.market.state import (
     ORDERS,
     POSITIONS,
     Order,
-    account_of_order,
     client_id_of_order,
     position_key,
 )
@@ -48,9 +47,10 @@ class EngineMarket:
         storage: Storage | None = None,
         on_block: Callable[[State, BlockOutcome], None] = lambda state, outcome: None,
     ) -> None:
-        """Begin with the genesis. With a `storage` every block is kept."""
+        """Begin with the genesis, or go on where the storage ends. With a `storage` every block is kept."""
         self.application = Application(CONSORTIUM, storage)
-        self.application.init_chain(genesis.data)
+        if not self.application.load():
+            self.application.init_chain(genesis.data)
         node_key = NodeKey(genesis.node_key.secret())
         author = BatchAuthor(genesis.chain, genesis.node_id, node_key, first_sequence=1)
         mempool = Mempool(genesis.chain, author, self.state.rows[ACCOUNTS.prefix])
@@ -94,9 +94,8 @@ class EngineMarket:
         """Read from the tables."""
         owner = connection.owner.account
         account = account_of(self.state, owner)
-        orders = tuple(
-            _open_order(key, order) for key, order in self.state.items(ORDERS) if account_of_order(key) == owner
-        )
+        rows = self.state.rows[ORDERS.prefix]
+        orders = tuple(_open_order(key, rows[key]) for key in sorted(key for key in rows if key.startswith(owner)))
         positions_wh: dict[int, int] = {}
         for interval in range(first_interval, end_interval):
             position = self.state.get(POSITIONS, position_key(interval, connection.portfolio))

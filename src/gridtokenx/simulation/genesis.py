@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, WATT, GenesisBuilder
 from gridtokenx.client.keys import PrivateKey
-from gridtokenx.client.wallet import Wallet
 from gridtokenx.client.transactions import KeyList, SignedTransaction, sign
+from gridtokenx.client.wallet import Wallet
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.quantities import INTERVAL_MS
-from gridtokenx.modules.identity.messages import SOURCES, Kyc, Licence, RoleName, Source
+from gridtokenx.modules.identity.messages import Kyc, Licence, PowersBySource, RoleName
 from gridtokenx.modules.identity.state import Participant
 from gridtokenx.modules.market import calendar
 from gridtokenx.modules.market.messages import Terms
@@ -192,7 +192,8 @@ def _add_organisation(
     """A participant that does not trade, and its account."""
     participant = development_pseudonym(seed, f"{name} organisation")
     builder.add_participant(
-        participant, Participant(Licence.NONE, 0, Kyc.VERIFIED, FOREVER_MS, suspended=False, group=0, short_wh=0, long_wh=0)
+        participant,
+        Participant(Licence.NONE, 0, Kyc.VERIFIED, FOREVER_MS, suspended=False, group=0, short_wh=0, long_wh=0),
     )
     return _add_account(builder, seed, name, participant, signers, threshold, balance_micro)
 
@@ -213,9 +214,7 @@ def _add_account(
     return OwnedAccount(account, participant, threshold, keys)
 
 
-def _add_zones(
-    builder: GenesisBuilder, organisations: dict[str, OwnedAccount], scenario: Scenario
-) -> None:
+def _add_zones(builder: GenesisBuilder, organisations: dict[str, OwnedAccount], scenario: Scenario) -> None:
     """All seven zones; the scenario's one has the feeder and the sky table."""
     if scenario.zone not in ZONES:
         raise ScenarioError(f"{scenario.name}: zone: '{scenario.zone}' is unknown; give one of {', '.join(ZONES)}")
@@ -238,10 +237,7 @@ def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:
     owner = _add_account(builder, seed, site.name, participant, 1, 1, site.money_watt * WATT)
     portfolio = development_pseudonym(seed, f"{site.name} site")
     meter_key = development_key(seed, f"{site.name} meter")
-    export_w = [0] * SOURCES
-    for source in site.sources:
-        export_w[Source.SOLAR if source.kind == "solar" else Source.STORAGE] = source.export_capacity_w
-    builder.add_site(
-        portfolio, owner.account, FEEDER, site.import_capacity_w, tuple(export_w), meter_key.public_key
-    )
+    solar_w, storage_w = site.export_capacity_w("solar"), site.export_capacity_w("storage")
+    export_w: PowersBySource = (solar_w, 0, 0, 0, 0, storage_w, 0)
+    builder.add_site(portfolio, owner.account, FEEDER, site.import_capacity_w, export_w, meter_key.public_key)
     return Connection(site, owner, portfolio, meter_key)

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import Receipt
-from gridtokenx.modules.market.state import Trade
 from gridtokenx.modules.settlement.state import PAYABLES, STATEMENTS, Statement
 from gridtokenx.simulation.bills import interval_bill_micro, own_use
 from gridtokenx.simulation.community import Community
@@ -24,7 +23,9 @@ from gridtokenx.simulation.scenario import Scenario
 from gridtokenx.simulation.tariff_view import INTERVAL_MS
 
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
-_decode_trade: Decoder[Trade] = Decoder(Trade)
+
+ALARMS_MAX = 20
+"""A sound run has none; more of the same help nobody."""
 
 
 def invariant_breaches(state: State) -> list[str]:
@@ -44,7 +45,9 @@ class Recorder:
     statements: dict[bytes, Statement] = field(default_factory=dict)
     """Key: interval ‖ portfolio; a correction takes the place of what it corrects."""
     refused: Counter[int] = field(default_factory=Counter)
+    """How often each code came, of transactions and of whole batches."""
     alarms: list[str] = field(default_factory=list)
+    """The first of them."""
 
     def record(self, outcome: BlockOutcome) -> None:
         """Take note of one block."""
@@ -52,7 +55,8 @@ class Recorder:
         self.traded_wh += outcome.summary.traded_wh
         self.traded_micro += outcome.summary.traded_micro
         self.trades += len(outcome.trades)
-        self.alarms += outcome.alarms
+        if len(self.alarms) < ALARMS_MAX:
+            self.alarms += outcome.alarms
         for batch in outcome.batches:
             if batch.code:
                 self.refused[batch.code] += 1
@@ -68,7 +72,8 @@ class Recorder:
 
 
 class HomeReport(msgspec.Struct, frozen=True):
-    """One site. Bills in millionths of a WATT, without VAT and service charge; negative means it earned."""
+    """One site. Bills in millionths of a WATT, without VAT and service charge; negative means it earned. What its
+    battery holds in the end belongs to a fair comparison."""
 
     name: str
     bill_without_micro: int
@@ -81,6 +86,8 @@ class HomeReport(msgspec.Struct, frozen=True):
     undelivered_wh: int
     unused_wh: int
     debt_micro: int
+    stored_wh: int
+    stored_without_wh: int
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -138,6 +145,11 @@ class WithoutMarket:
             self.feeder_export_wh += max(0, sum(reading.net_export_wh for reading in readings.values()))
             self.next_interval = interval + 1
 
+    def stored_wh(self) -> dict[str, int]:
+        """What each site's battery holds now."""
+        state = self._community.state()
+        return {name: state.charge_wh(name) for name in self.bills_micro}
+
     def pv_wh(self) -> int:
         """What the roofs made from the scenario's start up to now, by the whole hour."""
         return sum(self._pv_before(self.next_interval)) - sum(self._pv_before(self._first))
@@ -149,10 +161,7 @@ class WithoutMarket:
 def bill_micro(statement: Statement) -> int:
     """What the site pays for the interval: trades with their fees and wheeling, and residual energy."""
     return (
-        statement.purchase_cost_micro
-        - statement.sale_proceeds_micro
-        + statement.charge_micro
-        - statement.credit_micro
+        statement.purchase_cost_micro - statement.sale_proceeds_micro + statement.charge_micro - statement.credit_micro
     )
 
 
@@ -167,18 +176,26 @@ def make_report(
     recorder: Recorder,
     before_micro: dict[bytes, int],
     state: State,
+    stored_wh: dict[str, int],
     app_hash: bytes,
     seed: int,
     end_interval: int,
     breaches: list[str],
 ) -> Report:
-    """Put the figures together; `before_micro` are the balances of the genesis, `breaches` what was found on the
-    way. Adds a breach for each site whose account and statements disagree."""
+    """Put the figures together; `before_micro` are the balances of the genesis, `stored_wh` what batteries hold in
+    the end, `breaches` what was found on the way. Adds one for each site whose account and statements disagree."""
     without = WithoutMarket(scenario)
     without.advance(end_interval)
     lines = _lines_by_site(genesis, recorder, scenario.first_interval, end_interval)
+    stored_without_wh = without.stored_wh()
     homes = tuple(
-        _home(name, lines[name], without.bills_micro[name], state, connection.owner.account)
+        _home(
+            name,
+            lines[name],
+            without.bills_micro[name],
+            state.rows[ACCOUNTS.prefix][connection.owner.account],
+            (stored_wh[name], stored_without_wh[name]),
+        )
         for name, connection in genesis.connections.items()
     )
     changes = _balance_changes(genesis, before_micro, balances_micro(state))
@@ -233,7 +250,11 @@ def _lines_by_site(
 
 
 def _home(
-    name: str, lines: dict[int, Statement], bill_without_micro: int, state: State, account: bytes
+    name: str,
+    lines: dict[int, Statement],
+    bill_without_micro: int,
+    account: Account,
+    stored_wh: tuple[int, int],
 ) -> HomeReport:
     bill_with_micro = sum(map(bill_micro, lines.values()))
     return HomeReport(
@@ -247,7 +268,9 @@ def _home(
         bought_wh=sum(line.bought_wh for line in lines.values()),
         undelivered_wh=sum(line.undelivered_wh for line in lines.values()),
         unused_wh=sum(line.unused_wh for line in lines.values()),
-        debt_micro=state.rows[ACCOUNTS.prefix][account].debt_micro,
+        debt_micro=account.debt_micro,
+        stored_wh=stored_wh[0],
+        stored_without_wh=stored_wh[1],
     )
 
 
@@ -276,9 +299,7 @@ def _balance_changes(
     }
 
 
-def _audit(
-    genesis: ScenarioGenesis, homes: tuple[HomeReport, ...], changes: dict[str, int], state: State
-) -> list[str]:
+def _audit(genesis: ScenarioGenesis, homes: tuple[HomeReport, ...], changes: dict[str, int], state: State) -> list[str]:
     """Money neither appears nor goes, and each account moved by what its statements say."""
     breaches = []
     if sum(changes.values()):
@@ -287,5 +308,6 @@ def _audit(
         payable = state.get(PAYABLES, genesis.connections[home.name].owner.account)
         paid_micro = home.bill_with_micro - home.debt_micro + (payable.amount_micro if payable else 0)
         if changes[home.name] != -paid_micro:
-            breaches.append(f"{home.name}: statements say it paid {paid_micro}, its balance fell by {-changes[home.name]}")
+            fell_micro = -changes[home.name]
+            breaches.append(f"{home.name}: statements say it paid {paid_micro}, its balance fell by {fell_micro}")
     return breaches

@@ -88,6 +88,7 @@ class Site(_Table, frozen=True):
 class ClockTable(_Table, frozen=True):
     lead_in_minutes: int
     speed: int
+    play_at_once_minutes: int = 0
 
 
 class TariffTable(_Table, frozen=True):
@@ -129,6 +130,7 @@ class Scenario(msgspec.Struct, frozen=True):
     history_intervals: int
     clock_start_ms: int
     speed: int
+    play_at_once_ms: int
     tariff: TimeOfUse
     sky: SkyTable
     sites: tuple[Site, ...]
@@ -155,6 +157,7 @@ def load_scenario(path: Path) -> Scenario:
         history_intervals=table.history_days * INTERVALS_PER_DAY,
         clock_start_ms=first * INTERVAL_MS - table.clock.lead_in_minutes * 60_000,
         speed=table.clock.speed,
+        play_at_once_ms=table.clock.play_at_once_minutes * 60_000,
         tariff=TimeOfUse(
             tariff.on_peak_micro,
             tariff.off_peak_micro,
@@ -240,6 +243,7 @@ def _check(file: Path, table: _ScenarioTable) -> None:
     within("history_days", table.history_days, 0, 366)
     within("clock.lead_in_minutes", table.clock.lead_in_minutes, 15, 1440)
     within("clock.speed", table.clock.speed, 1, 1_000_000)
+    within("clock.play_at_once_minutes", table.clock.play_at_once_minutes, 0, 10_080)
     tariff = table.tariff
     within("tariff.buy_back_micro", tariff.buy_back_micro, 0, 1_000_000_000)
     within("tariff.off_peak_micro", tariff.off_peak_micro, tariff.buy_back_micro, 1_000_000_000)

@@ -1,7 +1,7 @@
 """Runs a scenario without waiting, and reports."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from gridtokenx.ledger.state import State
 from gridtokenx.simulation.driver import STEP_MS, Driver
 from gridtokenx.simulation.engine_market import EngineMarket
 from gridtokenx.simulation.genesis import ScenarioGenesis, make_genesis
+from gridtokenx.simulation.market_folder import MarketFolder
 from gridtokenx.simulation.report import Recorder, Report, balances_micro, invariant_breaches, make_report
 from gridtokenx.simulation.scenario import Scenario, ScenarioError
 
@@ -56,13 +57,15 @@ def run_simulation(
     scenario: Scenario,
     days: int | None = None,
     data: Path | None = None,
+    feed_prefixes: Iterable[int] = (),
     seed: int = 1,
     check: bool = False,
     progress: Progress = lambda done_ms, total_ms, time_ms: None,
 ) -> Result:
     """Run `days` of delivery (all by default) and the lead-in before them, until the last reading is settled.
 
-    With `data` the chain is kept in that new folder. With `check` every invariant is checked after every block.
+    With `data` the chain is kept in that new folder, with a feed of the tables in `feed_prefixes`. With `check`
+    every invariant is checked after every block.
     Raises `ScenarioError` for days that the scenario does not have, `FolderUnusable` for a folder that exists.
     """
     end_interval = scenario.end_interval
@@ -75,12 +78,38 @@ def run_simulation(
     storage = None
     if data is not None:
         folder = create_data_folder(data, genesis.data, genesis.node_key.secret())
-        storage = Storage(folder.database, sync=False)
+        storage = Storage(folder.database, sync=False, feed_prefixes=feed_prefixes)
     try:
         return _run(scenario, genesis, end_interval, storage, seed, check, progress)
     finally:
         if storage is not None:
             storage.close()
+
+
+def play_at_once(
+    scenario: Scenario,
+    genesis: ScenarioGenesis,
+    folder: MarketFolder,
+    feed_prefixes: Iterable[int],
+    seed: int = 1,
+    progress: Progress = lambda done_ms, total_ms, time_ms: None,
+) -> None:
+    """Play the beginning of a scenario into a folder whose node has not run yet, so that `up` begins where something
+    is going on. Stopped in the middle it leaves a market that goes on from there.
+    """
+    if (folder.node.database / "CURRENT").exists() or not scenario.play_at_once_ms:
+        return
+    storage = Storage(folder.node.database, sync=False, feed_prefixes=feed_prefixes)
+    try:
+        market = EngineMarket(genesis, storage)
+        driver = Driver(scenario, genesis, market, seed, save=folder.save_driver_state)
+        for done_ms in range(STEP_MS, scenario.play_at_once_ms + 1, STEP_MS):
+            market.advance(genesis.time_ms + done_ms)
+            driver.step()
+            if done_ms % PROGRESS_MS == 0:
+                progress(done_ms, scenario.play_at_once_ms, genesis.time_ms + done_ms)
+    finally:
+        storage.close()
 
 
 def _run(
@@ -119,6 +148,7 @@ def _run(
         recorder,
         before_micro,
         market.state,
+        driver.stored_wh(),
         market.application.info().app_hash,
         seed,
         end_interval,

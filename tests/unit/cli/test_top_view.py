@@ -48,7 +48,9 @@ def make_interval(number: int, traded_wh: int = 900) -> IntervalView:
 
 def make_snapshot() -> Snapshot:
     status = StatusView("chain", "consortium", 1, 4_711, NOW_MS, "ab" * 32, 0, 190, 87, "0.1.0")
-    levels = [[Level(4_300_000 + side * step * 100_000, 1, 1, 500 * step, 1) for step in range(1, 7)] for side in (-1, 1)]
+    levels = [
+        [Level(4_300_000 + side * step * 100_000, 1, 1, 500 * step, 1) for step in range(1, 7)] for side in (-1, 1)
+    ]
     return Snapshot(
         title="community-week",
         status=status,
@@ -89,7 +91,7 @@ def test_a_frame_fills_the_screen_and_no_more(columns: int, rows: int) -> None:
 def test_every_screen_shows_what_matters(columns: int, rows: int) -> None:
     text = "\n".join(lines_of(make_snapshot(), columns, rows))
     for wanted in (
-        *("community-week", "Tue 21 Mar 2023  23:00", "on-peak", "healthy", "×60"),
+        *("community-week", "Tue 21 Mar 2023  23:00", "on-peak", "healthy", "\u00d760"),
         *("5.798 tariff", "2.200 buy-back", "4.300 last", "gate in 10:00", "23:15"),
         *("home-01", "-14.00", "home-13", "+70.00", "0.45 kWh", "4.321", "4,711", "node", "agents ↻2"),
     ):

@@ -2,7 +2,20 @@
 
 import msgspec
 import pytest
-from coin_chain import CHAIN_NAME, COIN, GENESIS_MS, NODE_ID, NODE_SEED, Rotate, Sender, account_of, genesis, id_of, key_of, sign
+from coin_chain import (
+    CHAIN_NAME,
+    COIN,
+    GENESIS_MS,
+    NODE_ID,
+    NODE_SEED,
+    Rotate,
+    Sender,
+    account_of,
+    genesis,
+    id_of,
+    key_of,
+    sign,
+)
 
 from gridtokenx.engine import mempool as mempool_module
 from gridtokenx.engine.folder import NodeKey

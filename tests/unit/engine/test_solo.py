@@ -12,7 +12,6 @@ from coin_chain import (
     NODE_SEED,
     Remind,
     Sender,
-    genesis,
     id_of,
     supply_of,
 )
@@ -212,7 +211,3 @@ def test_it_runs_at_its_clock_until_it_is_told_to_stop(clock) -> None:
     times = [header.time_ms for header in blocks]
     assert [header.height for header in blocks] == [2, 3, 4, 5, 6]
     assert times == sorted(set(times)) and times[0] > GENESIS_MS + 1
-
-
-def test_the_fixture_genesis_is_stable() -> None:
-    assert genesis() == genesis.__wrapped__()

@@ -5,7 +5,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-from coin_chain import BALANCE_MICRO, CHAIN_NAME, GENESIS_MS, NODE_ID, Remind, Sender, account_of, genesis, id_of, key_of
+from coin_chain import (
+    BALANCE_MICRO,
+    CHAIN_NAME,
+    GENESIS_MS,
+    NODE_ID,
+    Remind,
+    Sender,
+    account_of,
+    genesis,
+    id_of,
+    key_of,
+)
 from coin_engine import CoinEngine, open_engine, replay
 
 from gridtokenx.engine.folder import NodeKey
@@ -128,7 +139,9 @@ def test_a_refusal_gives_way_to_what_happens_later(engine) -> None:
     assert engine.storage.place_of(id_of(early)) == Place(height, 0, 0, KernelCode.NONCE_JUMP)
     climb = [Sender(0, nonce=nonce).send(1) for nonce in (1_000, 2_000)]
     for wire in [*climb, early]:
-        height = commit(engine, BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(bytes([7]) * 32), 3_000).sign((wire,), GENESIS_MS + 60_000))
+        height = commit(
+            engine, BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(bytes([7]) * 32), 3_000).sign((wire,), GENESIS_MS + 60_000)
+        )
     assert engine.storage.place_of(id_of(early)) == Place(height, 0, 0, 0)
 
 
@@ -259,7 +272,7 @@ def test_a_scan_of_damaged_files_raises_and_never_just_ends(tmp_path) -> None:
     content = bytearray(damaged.read_bytes())
     content[content.index(first_key) + 5] ^= 1
     damaged.write_bytes(content)
-    with pytest.raises(DatabaseFailed, match="cannot read the state.*Corruption"):
+    with pytest.raises(DatabaseFailed, match=r"cannot read the state.*Corruption"):
         open_engine(tmp_path)
 
 

@@ -106,7 +106,11 @@ def test_workers_end_when_their_pool_closes() -> None:
 
 @pytest.mark.parametrize(
     ("path", "error"),
-    [("no_such_module:CHAIN", ImportError), ("coin_chain:NOTHING", AttributeError), ("coin_chain:CHAIN_NAME", TypeError)],
+    [
+        ("no_such_module:CHAIN", ImportError),
+        ("coin_chain:NOTHING", AttributeError),
+        ("coin_chain:CHAIN_NAME", TypeError),
+    ],
 )
 def test_a_path_to_no_chain_is_refused(path, error) -> None:
     with pytest.raises(error):

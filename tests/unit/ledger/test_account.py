@@ -47,9 +47,7 @@ def test_the_window_says_what_the_model_says(steps: list[int]) -> None:
     lowest = max(highest - NONCE_WINDOW, 1)
     missing = {nonce for nonce in range(lowest, highest) if nonce not in model.used}
     bits = int.from_bytes(gaps, "big")
-    assert missing == {
-        highest - 1 - k for k in range(bits.bit_length()) if bits >> k & 1 and highest - 1 - k >= 1
-    }
+    assert missing == {highest - 1 - k for k in range(bits.bit_length()) if bits >> k & 1 and highest - 1 - k >= 1}
 
 
 @given(st.permutations(range(1, 60)))

@@ -139,8 +139,7 @@ def test_the_place_in_a_batch_and_the_order_of_batches_change_nothing() -> None:
             founding.add_home(name)
         world = founding.start()
         wires = [
-            world.sign(name, Transfer(world.accounts["mea"], 1), expires_ms=world.time_ms + 9_000)
-            for name in NAMES
+            world.sign(name, Transfer(world.accounts["mea"], 1), expires_ms=world.time_ms + 9_000) for name in NAMES
         ]
         halves = [wires[:4], wires[4:]]
         if turn:

@@ -37,9 +37,7 @@ decode_message: Decoder[Ask | Tell] = Decoder(Ask | Tell)
 VALUE = Outer("name", b"data", Inner(True, 5), (Inner(False, 0), Inner(True, 2**62)))
 
 inners = st.builds(Inner, st.booleans(), st.integers(0, 2**62))
-outers = st.builds(
-    Outer, st.text(max_size=8), st.binary(max_size=40), inners, st.lists(inners, max_size=4).map(tuple)
-)
+outers = st.builds(Outer, st.text(max_size=8), st.binary(max_size=40), inners, st.lists(inners, max_size=4).map(tuple))
 
 
 def decoded(data: bytes) -> Outer | None:

@@ -63,9 +63,7 @@ def test_a_signature_holds_for_its_bytes_and_key_alone(data: bytes, bit: int) ->
     assert not signature_is_valid(bytes(flipped), data, key.keys[0])
 
 
-@pytest.mark.parametrize(
-    ("signature_bytes", "key_bytes"), [(0, 32), (63, 32), (65, 32), (64, 31), (64, 33), (64, 0)]
-)
+@pytest.mark.parametrize(("signature_bytes", "key_bytes"), [(0, 32), (63, 32), (65, 32), (64, 31), (64, 33), (64, 0)])
 def test_other_lengths_are_invalid_and_raise_nothing(signature_bytes: int, key_bytes: int) -> None:
     assert not signature_is_valid(bytes(signature_bytes), b"data", bytes(key_bytes))
 

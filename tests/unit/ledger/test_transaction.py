@@ -98,9 +98,7 @@ def test_no_messages_or_too_many_are_malformed(world: World) -> None:
 
 def test_too_many_meter_signatures_are_too_large(world: World) -> None:
     readings = world.submit(*[world.reading("alice", 7, 0, 0)] * 64)
-    assert (
-        refused(world.sign("alice", readings, world.submit(*readings.readings[:17]))) == KernelCode.TOO_LARGE
-    )
+    assert refused(world.sign("alice", readings, world.submit(*readings.readings[:17]))) == KernelCode.TOO_LARGE
 
 
 def test_another_algorithm_is_unknown(world: World) -> None:
@@ -176,9 +174,7 @@ def test_the_receipt_names_the_body(world: World) -> None:
         ({"nonce": limits.NONCE_WINDOW + 1}, "NONCE_JUMP"),
     ],
 )
-def test_what_is_refused_before_the_messages_leaves_no_trace(
-    world: World, changes: dict[str, Any], code: str
-) -> None:
+def test_what_is_refused_before_the_messages_leaves_no_trace(world: World, changes: dict[str, Any], code: str) -> None:
     world.block()
     before = world.account("alice")
     assert world.code("alice", pay(world), **changes) == code
@@ -222,9 +218,7 @@ def test_a_stranger_is_filed_under_all_bytes_and_costs_nothing(world: World) -> 
 
 def test_an_unknown_account_is_filed_under_all_bytes(world: World) -> None:
     stranger = signer("stranger")
-    body: Body[Any] = Body(
-        world.chain, keys_hash(0, 1, stranger.keys), 1, world.time_ms + MINUTE_MS, (pay(world),)
-    )
+    body: Body[Any] = Body(world.chain, keys_hash(0, 1, stranger.keys), 1, world.time_ms + MINUTE_MS, (pay(world),))
     wire = signed(stranger, body)
     (receipt,) = world.run(wire)
     assert receipt.code == KernelCode.ACCOUNT_UNKNOWN
@@ -280,10 +274,7 @@ def test_what_a_handler_cannot_cause_stops_the_block(
 def test_a_sender_has_a_quota_in_a_block(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "TRANSACTIONS_PER_SENDER_AND_BLOCK_MAX", 3)
     wires = [world.sign("alice", pay(world, to="alice")) for _ in range(5)]
-    names = [
-        CONSORTIUM.codes[receipt.code]
-        for receipt in world.run(*wires, world.sign("bob", pay(world, to="alice")))
-    ]
+    names = [CONSORTIUM.codes[receipt.code] for receipt in world.run(*wires, world.sign("bob", pay(world, to="alice")))]
     assert sorted(names) == ["OK", *["QUOTA_EXCEEDED"] * 2, *["TRANSFER_TO_SELF"] * 3]
     assert world.account("alice").nonce_highest == 3
 

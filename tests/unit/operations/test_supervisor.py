@@ -14,11 +14,13 @@ FAIL = (sys.executable, "-c", "import sys; print('what was wrong'); sys.exit(7)"
 WRITE_END = (
     sys.executable,
     "-c",
-    "import signal, sys\n"
-    "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
-    "open(sys.argv[2], 'w').close()\n"
-    "signal.sigwait([signal.SIGTERM])\n"
-    "print(sys.argv[1], file=open(sys.argv[3], 'a'))",
+    (
+        "import signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])\n"
+        "open(sys.argv[2], 'w').close()\n"
+        "signal.sigwait([signal.SIGTERM])\n"
+        "print(sys.argv[1], file=open(sys.argv[3], 'a'))"
+    ),
 )
 """Says in one file that it is up, in the other that it was told to end."""
 

@@ -11,8 +11,8 @@ from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import METERS, PORTFOLIOS, ROLES, SITES, ZONES, holder_of
 from gridtokenx.modules.market.state import INTERVALS
-from gridtokenx.simulation.genesis import NEIGHBOURS, ZONES as ZONE_NAMES
-from gridtokenx.simulation.genesis import make_genesis, market_terms
+from gridtokenx.simulation.genesis import NEIGHBOURS, make_genesis, market_terms
+from gridtokenx.simulation.genesis import ZONES as ZONE_NAMES
 from gridtokenx.simulation.report import invariant_breaches
 from gridtokenx.simulation.scenario import Scenario, ScenarioError, load_scenario
 

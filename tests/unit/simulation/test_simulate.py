@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gridtokenx.client.transactions import SignedTransaction
+from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.market.state import POSITIONS
 from gridtokenx.modules.settlement.messages import SubmitReadings
 from gridtokenx.modules.settlement.state import Quality
@@ -18,7 +19,7 @@ from gridtokenx.simulation.bills import bills_without_market
 from gridtokenx.simulation.driver import STEP_MS, Driver, DriverState
 from gridtokenx.simulation.engine_market import EngineMarket
 from gridtokenx.simulation.genesis import make_genesis
-from gridtokenx.simulation.report import Recorder, invariant_breaches
+from gridtokenx.simulation.report import Recorder, bill_micro, invariant_breaches
 from gridtokenx.simulation.scenario import Scenario, ScenarioError, load_scenario
 from gridtokenx.simulation.simulate import Result, run_simulation
 
@@ -46,9 +47,7 @@ def test_the_same_report_and_app_hash_whatever_the_hash_seed(scenario: Scenario,
     reports = []
     for hash_seed in ("1", "4242"):
         command = [sys.executable, "-c", RUN, str(SCENARIOS / "two-neighbours")]
-        done = subprocess.run(
-            command, env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, check=True
-        )
+        done = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": hash_seed}, capture_output=True, check=True)
         reports.append(json.loads(done.stdout))
     for report in reports:
         for name in ("real_ms", "times_real_time"):
@@ -69,14 +68,12 @@ def test_money_adds_up_to_the_last_unit(result: Result) -> None:
     assert others["mea"] > 0 and others["fee-pool"] > 0
 
 
-def test_homes_trade_and_the_report_compares_with_the_bill_as_it_was(
-    scenario: Scenario, result: Result
-) -> None:
+def test_homes_trade_and_the_report_compares_with_the_bill_as_it_was(scenario: Scenario, result: Result) -> None:
     report = result.report
     assert report.trades > 0 and report.traded_wh > 0
     without = bills_without_market(scenario)
     for home in report.homes:
-        assert home.bill_without_micro == without[home.name]
+        assert (home.bill_without_micro, home.stored_without_wh) == without[home.name]
         assert home.saved_micro == home.bill_without_micro - home.bill_with_micro
         assert (home.name in report.losers) == (home.saved_micro < 0)
     assert sum(home.sold_wh for home in report.homes) == report.traded_wh
@@ -131,7 +128,26 @@ def test_meters_go_on_where_they_were_after_a_restart(scenario: Scenario) -> Non
             driver = Driver(scenario, genesis, market, state=state, save=driver._save)
     run_until_over(market, driver, time_ms)
     measured = [each for each in recorder.statements.values() if each.quality == Quality.MEASURED]
-    assert len(measured) == len(recorder.statements) == 2 * (96 + 6)
+    assert len(measured) == len(recorder.statements) == 2 * (scenario.end_interval - genesis.first_metered)
+    assert invariant_breaches(market.state) == []
+
+
+def test_after_the_last_recorded_row_the_meters_stand_still(scenario: Scenario) -> None:
+    genesis, recorder = make_genesis(scenario), Recorder()
+    market = EngineMarket(genesis, None, lambda _, outcome: recorder.record(outcome))
+    driver = Driver(scenario, genesis, market)
+    run_until_over(market, driver, genesis.time_ms)
+    before = dict(recorder.statements)
+    bills = dict.fromkeys([key[4:] for key in before], 0)
+    for _ in range(120):
+        market.advance(market.time_ms() + STEP_MS)
+        driver.step()
+    later = {key: line for key, line in recorder.statements.items() if key not in before}
+    assert len(later) > 10
+    for key, line in later.items():
+        bills[key[4:]] += bill_micro(line)
+        assert (line.import_wh, line.export_wh, line.quality) == (0, 0, Quality.MEASURED)
+    assert set(bills.values()) == {0}
     assert invariant_breaches(market.state) == []
 
 
@@ -166,8 +182,6 @@ def test_readings_travel_in_messages_that_the_ledger_takes() -> None:
 
 
 def transaction_body(wire: bytes) -> bytes:
-    from gridtokenx.ledger.transaction import decode_envelope
-
     return decode_envelope(wire).body
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from gridtokenx.ledger.codec import Message
-from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX
+from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX, POWER_W_MAX
 from gridtokenx.ledger.transaction import AccountId, PublicKey, Small, Whole
 
 Pseudonym = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
@@ -61,7 +61,9 @@ SOURCES = len(Source)
 ANY_SOURCE_MASK = (1 << SOURCES) - 1
 
 
-PowersBySource = tuple[Whole, Whole, Whole, Whole, Whole, Whole, Whole]
+Power = Annotated[int, msgspec.Meta(ge=0, le=POWER_W_MAX)]
+
+PowersBySource = tuple[Power, Power, Power, Power, Power, Power, Power]
 """Export capacity in W, one number for each `Source`."""
 
 KeyList = Annotated[tuple[PublicKey, ...], msgspec.Meta(min_length=1, max_length=KEYS_PER_ACCOUNT_MAX)]
@@ -82,7 +84,6 @@ class IdentityCode(IntEnum):
     ZONE_UNKNOWN = 209
     KEY_NOT_ALLOWED = 210
     CLASS_UNKNOWN = 211
-    PORTFOLIO_UNKNOWN = 212
     METER_UNKNOWN = 213
 
 
@@ -146,7 +147,7 @@ class RegisterSite(Message, frozen=True, tag=0x25):
     meter_key: PublicKey
     account: AccountId
     feeder: Feeder16
-    import_w: Whole
+    import_w: Power
     export_w: PowersBySource
 
 

@@ -15,6 +15,7 @@ from gridtokenx.modules.identity.messages import (
     IdentityCode,
     Kyc,
     Licence,
+    Power,
     PowersBySource,
     Pseudonym,
     RoleName,
@@ -69,7 +70,7 @@ class Portfolio(Record, frozen=True):
     account: AccountId
     participant: Pseudonym
     feeder: Feeder16
-    import_w: Whole
+    import_w: Power
     export_w: PowersBySource
     site: Annotated[bytes, msgspec.Meta(max_length=8)]
 

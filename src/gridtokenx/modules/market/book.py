@@ -5,17 +5,17 @@ level is first come, first served. An incoming order meets the orders of all que
 price (seller's limit + wheeling; for an incoming seller the buyer's limit - wheeling, highest first), then nearness,
 then place.
 
-The book is derived: the ORDERS table alone says what is open and how much of it, a queue holds (place, key) only. A
-change of the book puts one step on the journal, for the records and their places in the queues together, so after any
-roll-back the book holds what one built anew from the table holds.
+The book is derived: the ORDERS table alone says what is open and how much of it, a queue holds (place, key) only. Each
+change puts one step on the journal that takes back records and queues together, so after any roll-back the book holds
+what one built anew from the table holds. Nothing empty stays: no level, no queue, no book.
 
-Costs: an incoming order looks at the best price of each queue of the other side once, then each order it meets costs
-O(log queues). Levels and the prices of a queue are sorted lists: to take from their middle moves eight bytes for each
-entry behind, which a search of 100,000 entries outweighs.
+Costs: an incoming order looks once at the best price of each queue of the other side; then each order that it meets
+costs O(log queues). Levels and the prices of a queue are sorted lists: taking something out of the middle moves the
+entries behind it, eight bytes each, which for 100,000 of them costs about as much as a signature check.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from heapq import heapify, heappop, heappushpop
 
@@ -24,7 +24,6 @@ import msgspec
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.identity.state import PARTICIPANTS, are_related
-from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
 from gridtokenx.modules.market.topology import SAME_FEEDER, TOPOLOGY
 
@@ -33,15 +32,6 @@ Entry = tuple[int, bytes]
 
 Level = list[Entry]
 """The entries of one price, rising by place."""
-
-Fill = tuple[bytes, Order, int, int, int]
-"""One trade: key of the resting order, that order as it was before, Wh, price of the energy and wheeling (millionths
-of a WATT per kWh). The seller gets the price, the buyer pays both."""
-
-# Bound once: matching is the ledger's hot path.
-_ORDERS = ORDERS.prefix
-_PARTICIPANTS = PARTICIPANTS.prefix
-_replace = msgspec.structs.replace
 
 
 class Stopped(IntEnum):
@@ -52,7 +42,15 @@ class Stopped(IntEnum):
     STEP_LIMIT = 2
 
 
-_NO, _RELATED, _STEP_LIMIT = Stopped
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """One trade with a resting order, `maker`, as it was before. The seller gets the price, the buyer pays price and
+    wheeling (millionths of a WATT per kWh)."""
+
+    key: bytes
+    maker: Order
+    quantity_wh: int
+    price_micro: int
+    wheeling_micro: int
 
 
 class Matched(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +62,13 @@ class Matched(msgspec.Struct, frozen=True, gc=False):
     stopped: Stopped
 
 
-_NOTHING = Matched((), (), 0, _NO)
+# Names that matching would otherwise look up for each order.
+_ORDERS = ORDERS.prefix
+_PARTICIPANTS = PARTICIPANTS.prefix
+_SELLERS = 1 << 7
+_NO, _RELATED, _STEP_LIMIT = Stopped
+_MET_NOTHING = Matched((), (), 0, _NO)
+_replace = msgspec.structs.replace
 
 
 class Queue:
@@ -86,41 +90,31 @@ class Queue:
         self.ranks: list[int] = []
         """Rising: the best is the last."""
         self.levels: dict[int, Level] = {}
-        """By rank; no empty ones."""
-
-
-Head = tuple[int, int, int, Queue]
-"""Priority of a queue for an incoming order, lowest first: wheeling - rank, nearness, place; and the queue."""
 
 
 class Book:
     """The open orders of one interval. It is among `books` while it has any."""
 
-    __slots__ = ("books", "buyers", "interval", "orders", "sellers", "topology")
+    __slots__ = ("books", "buyers", "interval", "orders", "queues", "sellers", "topology")
 
     def __init__(self, state: State, books: "dict[int, Book]", interval: int) -> None:
         self.books = books
         self.interval = interval
         self.orders: dict[bytes, Order] = state.rows[_ORDERS]
         self.topology = state.index(TOPOLOGY)
-        self.buyers: dict[int, Queue] = {}
-        """By `feeder << 8 | mask`; no empty ones."""
-        self.sellers: dict[int, Queue] = {}
-        """By `feeder << 8 | source`; no empty ones."""
-
-    def open_queue(self, order: Order) -> Queue:
-        """The queue in which an order stands, made when there is none."""
-        queues = self.sellers if order.side else self.buyers
-        number = order.feeder << 8 | order.source
-        queue = queues.get(number)
-        if queue is None:
-            queue = queues[number] = Queue(order, number, self.topology.zone_of[order.feeder])
-            self.books[self.interval] = self
-        return queue
+        self.queues: dict[int, Queue] = {}
+        """By `number_of` their orders; each is also in one of these lists, which are in no particular order."""
+        self.buyers: list[Queue] = []
+        self.sellers: list[Queue] = []
 
     def open_level(self, order: Order) -> Level:
-        """The level on which an order stands, made when there is none."""
-        queue = self.open_queue(order)
+        """The level on which an order stands, made when there is none. KeyError for an unknown feeder."""
+        number = number_of(order)
+        queue = self.queues.get(number)
+        if queue is None:
+            queue = self.queues[number] = Queue(order, number, self.topology.zone_of[order.feeder])
+            (self.sellers if order.side else self.buyers).append(queue)
+            self.books[self.interval] = self
         rank = rank_of(order)
         level = queue.levels.get(rank)
         if level is None:
@@ -133,40 +127,34 @@ class Book:
         del queue.levels[rank]
         del queue.ranks[bisect_left(queue.ranks, rank)]
         if not queue.ranks:
-            del (self.sellers if queue.side else self.buyers)[queue.number]
-            if not self.buyers and not self.sellers:
+            del self.queues[queue.number]
+            (self.sellers if queue.side else self.buyers).remove(queue)
+            if not self.queues:
                 del self.books[self.interval]
 
-    def take_out(self, entry: Entry, order: Order) -> None:
-        """Take an order out of ORDERS and its queue. The journal calls it to undo an arrival."""
-        del self.orders[entry[1]]
-        queue = self.open_queue(order)
+    def enter(self, key: bytes, order: Order) -> None:
+        """Put an order into ORDERS and, by its place, into its queue."""
+        self.orders[key] = order
+        insort(self.open_level(order), (order.place, key))
+
+    def leave(self, key: bytes, order: Order) -> None:
+        """Take an order out of ORDERS and out of its queue."""
+        del self.orders[key]
+        queue = self.queues[number_of(order)]
         rank = rank_of(order)
         level = queue.levels[rank]
-        del level[bisect_left(level, entry)]
+        del level[bisect_left(level, (order.place, key))]
         if not level:
             self.close_level(queue, rank)
 
-    def put_back(self, entry: Entry, order: Order) -> None:
-        """Undo a removal."""
-        self.orders[entry[1]] = order
-        insort(self.open_level(order), entry)
 
-    def unmatch(self, fills: list[Fill], expired: list[tuple[bytes, Order]]) -> None:
-        """Undo a match: every order that it met stands as before at the head of its level, also after a match that a
-        bug broke off. Level by level, so that it costs no more than the match did."""
-        heads: dict[tuple[int, int, int], list[tuple[int, bytes, Order]]] = {}
-        for key, maker in expired:
-            self.orders[key] = maker
-        
-        for key, maker, quantity_wh, _, _ in reversed(fills):
-            self.orders[key] = maker
-            if quantity_wh == maker.remaining_wh:
-                insort(self.open_level(maker), (maker.place, key))
+def number_of(order: Order) -> int:
+    """The number of an order's queue, made of feeder, side and source; a buyer's mask has seven bits."""
+    return order.feeder << 8 | order.side << 7 | order.source
 
 
 def rank_of(order: Order) -> int:
-    """A limit as the other side ranks it: higher is better."""
+    """An order's limit as the other side ranks it."""
     return -order.price_micro if order.side else order.price_micro
 
 
@@ -179,13 +167,72 @@ def _build_books(state: State) -> dict[int, Book]:
 
 
 BOOKS: Index[dict[int, Book]] = Index("books", _build_books)
-"""By interval; derived after TOPOLOGY."""
+"""The books that have orders, by interval. Built after TOPOLOGY."""
 
 
 def book_of(state: State, interval: int) -> Book:
-    """The live book, or an empty one that joins the others with its first order."""
+    """The live book of an interval, or an empty one that joins the others with its first order."""
     books = state.index(BOOKS)
     return books.get(interval) or Book(state, books, interval)
+
+
+def keys_of(book: Book, keys_max: int) -> list[bytes]:
+    """Keys of open orders, at most so many: by queue number, then best limit, then place."""
+    found: list[bytes] = []
+    for number in sorted(book.queues):
+        queue = book.queues[number]
+        for rank in reversed(queue.ranks):
+            found += [key for _, key in queue.levels[rank][: keys_max - len(found)]]
+            if len(found) == keys_max:
+                return found
+    return found
+
+
+BookContent = dict[int, dict[int, list[tuple[int, Level]]]]
+
+
+def book_content(books: Mapping[int, Book]) -> BookContent:
+    """All that books hold, to compare a lived book with one built anew: interval, queue number, rising ranks with
+    their levels."""
+    return {
+        interval: {
+            number: [(rank, list(queue.levels[rank])) for rank in queue.ranks]
+            for number, queue in sorted(books[interval].queues.items())
+        }
+        for interval in sorted(books)
+    }
+
+
+def rest(state: State, book: Book, key: bytes, order: Order) -> None:
+    """Let an order, which is not in ORDERS, wait there and in the book. Its place is later than every other's."""
+    if order.side:
+        rank = -order.price_micro
+        queue = book.queues.get(order.feeder << 8 | _SELLERS | order.source)
+    else:
+        rank = order.price_micro
+        queue = book.queues.get(order.feeder << 8 | order.source)
+    if queue is None:
+        level = book.open_level(order)
+    elif (found := queue.levels.get(rank)) is not None:
+        level = found
+    else:
+        level = queue.levels[rank] = []
+        insort(queue.ranks, rank)
+    state.undo.append((_undo_rest, book, key))
+    state.dirty[_ORDERS][key] = None
+    book.orders[key] = order
+    level.append((order.place, key))
+
+
+def _undo_rest(book: Book, key: bytes) -> None:
+    book.leave(key, book.orders[key])
+
+
+def remove(state: State, book: Book, key: bytes, order: Order) -> None:
+    """Take an open order, as it stands in ORDERS, out of the table and the book."""
+    state.undo.append((book.enter, key, order))
+    state.dirty[_ORDERS][key] = None
+    book.leave(key, order)
 
 
 def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, time_ms: int) -> Matched:
@@ -196,8 +243,7 @@ def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, tim
     Orders that trade in full or have expired leave ORDERS and the book, one that trades in part stays with less. What
     is left of the taker is the caller's, to rest or to drop.
     """
-    feeder = taker.feeder
-    if selling := taker.side:
+    if taker.side:
         bound = -taker.price_micro
         sources = 1 << taker.source
         queues = book.buyers
@@ -206,103 +252,137 @@ def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, tim
         sources = taker.source
         queues = book.sellers
     rank_min = wheeling[SAME_FEEDER] - bound
-    heads: list[Head] = []
-    for queue in queues.values():
+    facing: list[tuple[int, Queue]] = []
+    for queue in queues:
         rank = queue.ranks[-1]
         if rank >= rank_min and queue.sources & sources:
-            nearness = SAME_FEEDER if queue.feeder == feeder else book.topology.near(feeder).get(queue.zone)
-            if nearness is not None and (cost := wheeling[nearness] - rank) <= bound:
-                heads.append((cost, nearness, queue.levels[rank][0][0], queue))
-    if not heads:
-        return _NOTHING
+            if queue.feeder == taker.feeder:
+                facing.append((SAME_FEEDER, queue))
+            else:
+                nearness = book.topology.zones_from[taker.feeder].get(queue.zone)
+                if nearness is not None and wheeling[nearness] - rank <= bound:
+                    facing.append((nearness, queue))
+    if not facing:
+        return _MET_NOTHING
+    return _meet(state, book, wheeling, taker, time_ms, bound, facing)
 
-    own = taker.participant
-    has_group = own in state.rows[_PARTICIPANTS] 
-    remaining_wh = taker.remaining_wh
+
+def _meet(
+    state: State,
+    book: Book,
+    wheeling: tuple[int, ...],
+    taker: Order,
+    time_ms: int,
+    bound: int,
+    facing: list[tuple[int, Queue]],
+) -> Matched:
+    """`match` for an order that meets something; `facing`: the queues whose best order it meets, and their nearness."""
+    selling, own, remaining_wh = taker.side, taker.participant, taker.remaining_wh
+    participant = state.rows[_PARTICIPANTS].get(own)
+    has_group = participant is not None and participant.group != 0
     orders, dirty = book.orders, state.dirty[_ORDERS]
-    fills: list[Fill] = []
+    met: list[Fill] = []
     expired: list[tuple[bytes, Order]] = []
-    state.undo.append((book.unmatch, fills, expired))
-    steps = MATCH_STEPS_PER_ORDER_MAX
-    stopped = _NO
-    heapify(heads)
-    cost, nearness, _, queue = heappop(heads)
-    while True:
-        charge = wheeling[nearness]
-        rank = charge - cost
+    state.undo.append((_undo_match, book, met))
+    steps, stopped = MATCH_STEPS_PER_ORDER_MAX, _NO
+    heads = _heads(facing, wheeling) if len(facing) > 1 else []
+    nearness, queue = heappop(heads)[1::2] if heads else facing[0]
+    while remaining_wh:
+        if not steps:
+            stopped = _STEP_LIMIT
+            break
+        charge, ranks = wheeling[nearness], queue.ranks
+        rank = ranks[-1]
         price_micro = rank - charge if selling else -rank
         portion = level = queue.levels[rank]
-        if heads and heads[0][0] == cost and heads[0][1] == nearness:
-            portion = level[: bisect_left(level, (heads[0][2],))]
-        if len(portion) > steps:
-            portion = portion[:steps]
-        for place, key in portion:
+        if heads or len(level) > steps:
+            portion = _portion(level, steps, heads, charge - rank, nearness)
+        for entry in portion:
             if not remaining_wh:
                 break
+            key = entry[1]
             maker = orders[key]
             if maker.expires_ms <= time_ms:
+                met.append(Fill(key, maker, 0, 0, 0))
                 expired.append((key, maker))
-            elif maker.participant == own or has_group and are_related(state, own, maker.participant):
+            elif maker.participant == own or (has_group and are_related(state, own, maker.participant)):
                 stopped = _RELATED
                 break
             elif (open_wh := maker.remaining_wh) <= remaining_wh:
-                fills.append((key, maker, open_wh, price_micro, charge))
+                met.append(Fill(key, maker, open_wh, price_micro, charge))
                 remaining_wh -= open_wh
             else:
-                fills.append((key, maker, remaining_wh, price_micro, charge))
+                met.append(Fill(key, maker, remaining_wh, price_micro, charge))
                 orders[key] = _replace(maker, remaining_wh=open_wh - remaining_wh)
                 dirty[key] = None
                 remaining_wh = 0
                 break
             del orders[key]
             dirty[key] = None
-        else:
+        else:  # the portion is used up
+            steps -= len(portion)
             if portion is not level:
                 del level[: len(portion)]
+            elif len(ranks) > 1:
+                ranks.pop()
+                del queue.levels[rank]
             else:
-                ranks = queue.ranks
-                if len(ranks)>1:
-                    ranks.pop()
-                    del queue.levels[rank]
-                else: 
-                    book.close_level(queue, rank)
-            if not remaining_wh: break
-            if queue.ranks and charge - queue.ranks[-1] <= bound:
-                rank = queue.ranks[-1]
-                head = (charge - rank, nearness, queue.levels[rank][0][0], queue)
-                cost, nearness, _, queue = heappushpop(heads, head)
-            elif heads:
-                cost, nearness, _, queue = heappop(heads)
-            else: break
-            steps -= len(portion)
-            if not steps: 
-                stopped=_STEP_LIMIT
+                book.close_level(queue, rank)
+            if heads:
+                nearness, queue = _next_queue(heads, bound, nearness, charge, queue)
+            elif not ranks or charge - ranks[-1] > bound:
                 break
             continue
-        if level[0][0] != place:
-            del level[:bisect_left(level, (place,))]
+        del level[: level.index(entry)]
         break
+    fills = [fill for fill in met if fill.quantity_wh] if expired else met
     return Matched(fills, expired, taker.remaining_wh - remaining_wh, stopped)
 
 
-def rest(state: State, book: Book, key: bytes, order: Order) -> None:
-    """Let an order, new in ORDERS, wait in the book. Its place is later than every other's."""
-    entry = (order.place, key)
-    state.undo.append((book.take_out, entry, order))
-    state.dirty[_ORDERS][key] = None
-    book.orders[key] = order
-    if order.side:
-        rank = -order.price_micro
-        queue = book.sellers.get(order.feeder << 8 | order.source)
+Head = tuple[int, int, int, Queue]
+"""Priority of a queue's first order for an incoming one, lowest first (wheeling - rank, nearness, place); its queue."""
+
+
+def _head(queue: Queue, nearness: int, charge: int) -> Head:
+    rank = queue.ranks[-1]
+    return charge - rank, nearness, queue.levels[rank][0][0], queue
+
+
+def _heads(facing: list[tuple[int, Queue]], wheeling: tuple[int, ...]) -> list[Head]:
+    """Several queues as a heap."""
+    heads = [_head(queue, nearness, wheeling[nearness]) for nearness, queue in facing]
+    heapify(heads)
+    return heads
+
+
+def _portion(level: Level, steps: int, heads: list[Head], cost: int, nearness: int) -> Level:
+    """What may be met of a level now: at most `steps`, and until another queue offers an earlier order that is as
+    good. The level itself if that is all of it."""
+    end = steps
+    if heads and heads[0][:2] == (cost, nearness):
+        end = min(end, bisect_left(level, (heads[0][2], b"")))
+    return level[:end] if end < len(level) else level
+
+
+def _next_queue(heads: list[Head], bound: int, nearness: int, charge: int, queue: Queue) -> tuple[int, Queue]:
+    """Whose turn it is after a portion of `queue`: the best of the heads, or `queue` again."""
+    if queue.ranks and charge - queue.ranks[-1] <= bound:
+        _, nearness, _, queue = heappushpop(heads, _head(queue, nearness, charge))
     else:
-        rank = order.price_micro
-        queue = book.buyers.get(order.feeder << 8 | order.source)
-    if queue is None:
-        queue = book.open_queue(order)
-    level = queue.levels.get(rank)
-    if level is None:
-        queue.levels[rank] = [entry]
-        insort(queue.ranks, rank)
-    else:
-        level.append(entry)
-replace=_replace
+        _, nearness, _, queue = heappop(heads)
+    return nearness, queue
+
+
+def _undo_match(book: Book, met: list[Fill]) -> None:
+    """Put back all that was met, level by level, so that it costs no more than the match did. What a bug that broke
+    the match off left in its level stays there."""
+    levels: dict[tuple[int, int], list[Fill]] = {}
+    for fill in met:
+        maker = fill.maker
+        book.orders[fill.key] = maker
+        if fill.quantity_wh in (0, maker.remaining_wh):
+            levels.setdefault((number_of(maker), maker.price_micro), []).append(fill)
+    for gone in levels.values():
+        level = book.open_level(gone[0].maker)
+        entries = [(fill.maker.place, fill.key) for fill in gone]
+        level[:0] = [entry for entry in entries if entry < level[0]] if level else entries

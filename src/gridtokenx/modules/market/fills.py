@@ -7,7 +7,7 @@ from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import distributor_of, holder_of
-from gridtokenx.modules.market.plain_book import Fill
+from gridtokenx.modules.market.book import Fill
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
 from gridtokenx.modules.market.state import (

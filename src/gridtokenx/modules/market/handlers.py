@@ -17,8 +17,8 @@ from gridtokenx.modules.identity.state import (
     Portfolio,
     require_role,
 )
-from gridtokenx.modules.market import plain_book as book, calendar, checks, fills
-from gridtokenx.modules.market.plain_book import BOOKS
+from gridtokenx.modules.market import book, calendar, checks, fills
+from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.messages import (
     SELL,
@@ -59,7 +59,8 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
-from gridtokenx.modules.market.topology import TOPOLOGY, WHEELING, wheeling_of
+from gridtokenx.modules.market.topology import TOPOLOGY
+from gridtokenx.modules.market.wheeling import WHEELING, wheeling_of
 from gridtokenx.modules.tokens.messages import TokensCode
 from gridtokenx.modules.tokens.state import account_of
 
@@ -168,7 +169,7 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
 
 
 def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[int, ...]:
-    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, and as for a placement."""
+    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, and as for a placement."""
     key = order_key(context.sender, message.client_id)
     order = state.get(ORDERS, key)
     if order is None:
@@ -177,6 +178,8 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
     checks.check_price(terms, message.price_micro)
     checks.check_quantity(terms, message.remaining_wh)
     participant = checks.trader(state, context, order.participant)
+    if order.expires_ms <= context.time_ms:
+        raise Rejected(MarketCode.EXPIRY_IN_PAST, "client_id")
     same_price = message.price_micro == order.price_micro
     if same_price and message.remaining_wh == order.remaining_wh:
         raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
@@ -303,7 +306,7 @@ def open_interval(state: State, context: Context, number: int) -> None:
 def close_gate(state: State, context: Context, key: bytes) -> int:
     """Scheduled at the gate: cancel what is left of the book, some hundred orders a step."""
     number = int.from_bytes(key, "big")
-    keys = sorted(name for name, order in state.rows[ORDERS.prefix].items() if order.interval == number)
+    keys = open_keys(book.book_of(state, number))
     for order_name in keys[:CANCELS_PER_STEP]:
         take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
     interval = state.rows[INTERVALS.prefix][key]
@@ -312,6 +315,12 @@ def close_gate(state: State, context: Context, key: bytes) -> int:
         return CANCELS_PER_STEP
     state.put(INTERVALS, key, msgspec.structs.replace(interval, phase=Phase.CLOSED))
     return len(keys) + 1
+
+
+def open_keys(live: book.Book) -> list[bytes]:
+    """Every open order of an interval, in key order."""
+    levels = [level for queue in live.queues.values() for level in queue.levels.values()]
+    return sorted(key for level in levels for _, key in level)
 
 
 def expire_order(state: State, context: Context, key: bytes) -> int:

@@ -15,34 +15,35 @@ SAME_ZONE = 1
 
 
 class Topology:
-    """Zones and feeders as the market sees them. It never changes: it is built anew when the tables have.
+    """Zones and feeders as the market sees them: built from the tables, never changed.
 
-    `zone_of`: the zone of each feeder. `nearness_from`: for each zone, the nearness of every zone that can be
-    reached from it (its own included), for two feeders that are not the same. A border counts both ways, also
-    when only one of the two zones names it. At most 256 zones, so at most 65,536 numbers.
+    A border counts both ways, also when only one of the two zones names it. With at most 256 zones it holds at most
+    65,536 numbers, and one reference for each feeder.
     """
 
-    __slots__ = ("nearness_from", "nearness_max", "zone_of")
+    __slots__ = ("nearness_max", "zone_of", "zones_from")
 
     def __init__(self, zone_of: Mapping[int, int], borders: Mapping[int, tuple[int, ...]]) -> None:
-        self.zone_of = dict(zone_of)
         neighbours: dict[int, list[int]] = {zone: [] for zone in borders}
         for zone, others in borders.items():
             for other in others:
                 if other in neighbours and other != zone:
                     neighbours[zone].append(other)
                     neighbours[other].append(zone)
-        self.nearness_from = {zone: _nearness_from(zone, neighbours) for zone in neighbours}
-        self.nearness_max = max(
-            (nearness for row in self.nearness_from.values() for nearness in row.values()), default=SAME_FEEDER
-        )
+        rows = {zone: _nearness_from(zone, neighbours) for zone in neighbours}
+        self.nearness_max = max((max(row.values()) for row in rows.values()), default=SAME_FEEDER)
+        self.zone_of = dict(zone_of)
+        """The zone of each feeder."""
+        self.zones_from = {feeder: rows[zone] for feeder, zone in zone_of.items()}
+        """For each feeder the nearness of the zones that can be reached from it, its own included, which holds for
+        every feeder in them but itself."""
 
     def nearness(self, buyer_feeder: int, seller_feeder: int) -> int | None:
-        """Of two feeders, whichever way round; None if no way leads from one to the other. KeyError for a feeder
-        that does not exist."""
+        """Of two feeders, whichever way round; None if no way leads from one to the other. KeyError for a feeder that
+        does not exist."""
         if buyer_feeder == seller_feeder:
             return SAME_FEEDER
-        return self.nearness_from[self.zone_of[buyer_feeder]].get(self.zone_of[seller_feeder])
+        return self.zones_from[buyer_feeder].get(self.zone_of[seller_feeder])
 
 
 def _nearness_from(start: int, neighbours: Mapping[int, list[int]]) -> dict[int, int]:
@@ -68,27 +69,9 @@ TOPOLOGY: Index[Topology] = Index("topology", _build_topology)
 
 
 def wheeling_micro(terms: Terms, nearness: int) -> int:
-    """Wheeling per kWh between two feeders (market-rules, "wheeling"): a base for each trade, more when it leaves
-    its feeder, and more for each border."""
+    """Wheeling per kWh between two feeders (`docs/market-rules.md`): a base for each trade, more when it leaves its
+    feeder, and more for each border."""
     if nearness == SAME_FEEDER:
         return terms.wheeling_base_micro
     borders = nearness - SAME_ZONE
     return terms.wheeling_base_micro + terms.wheeling_feeder_micro + borders * terms.wheeling_border_micro
-
-
-def wheeling_by_nearness(terms: Terms, topology: Topology) -> tuple[int, ...]:
-    """Wheeling per kWh for each nearness that occurs: what matching looks up."""
-    return tuple(wheeling_micro(terms, nearness) for nearness in range(topology.nearness_max + 1))
-
-
-WHEELING: Index[dict[int, tuple[int, ...]]] = Index("wheeling", lambda state: {})
-"""Wheeling by nearness for each version of the terms, filled as versions are first used; they never change."""
-
-
-def wheeling_of(state: State, version: int, terms: Terms) -> tuple[int, ...]:
-    """What matching looks up, for an interval with this version of the terms."""
-    known = state.index(WHEELING)
-    found = known.get(version)
-    if found is None:
-        found = known[version] = wheeling_by_nearness(terms, state.index(TOPOLOGY))
-    return found

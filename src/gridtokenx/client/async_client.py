@@ -1,0 +1,209 @@
+"""Asking a gateway without blocking, and listening to it: `AsyncClient`, the twin of `client.Client`."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from gridtokenx.client import calls, flows
+from gridtokenx.client.calls import Call
+from gridtokenx.client.client import DEFAULT_URL, TIMEOUT_SECONDS, WAIT_SECONDS, headers_of, name_of
+from gridtokenx.client.errors import ClientError, TransportError
+from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
+from gridtokenx.client.stream import Stream
+from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
+from gridtokenx.client.wallet import Wallet
+from gridtokenx.gateway import documents
+from gridtokenx.ledger.codec import Message
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Asks without blocking; of one event loop."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        chain: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        http: httpx.AsyncClient | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """As for `Client`."""
+        self.url = url
+        self._memory = Memory(chain)
+        self._http = http or httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS, verify=tls or True)
+        self._pause = pause
+        self._tls = tls
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def stream(self, topics: Sequence[str], wallet: Wallet | None = None) -> Stream:
+        """Hear of `blocks`, `trades`, `book:{interval}`, and with a wallet `account`; to be used with `async with`."""
+        return Stream(self.url, topics, None if wallet is None else lambda: self.token(wallet), self._tls)
+
+    async def token(self, wallet: Wallet) -> str:
+        """A session's token for the wallet's account, new."""
+        return await self._run(flows.sign_in(self._memory, wallet))
+
+    async def status(self) -> documents.StatusView:
+        """Where the chain is, and its time."""
+        return await self._run(flows.status(self._memory))
+
+    async def health(self) -> documents.HealthView:
+        """Whether the gateway can do its work; else why not."""
+        return await self._run(flows.ask(calls.health()))
+
+    async def codes(self) -> documents.Codes:
+        """All codes and their names."""
+        return await self._run(flows.ask(calls.codes()))
+
+    async def intervals(self, start: int | None = None, limit: int | None = None) -> documents.Intervals:
+        """Delivery intervals that are open or not final yet."""
+        return await self._run(flows.ask(calls.intervals(start, limit)))
+
+    async def interval(self, number: int) -> documents.IntervalView:
+        """One of them."""
+        return await self._run(flows.ask(calls.interval(number)))
+
+    async def book(self, number: int, feeder: int | None = None, levels: int | None = None) -> documents.BookView:
+        """Depth; with a feeder also by delivered price."""
+        return await self._run(flows.ask(calls.book(number, feeder, levels)))
+
+    async def interval_trades(
+        self, number: int, after: int | None = None, limit: int | None = None
+    ) -> documents.Trades:
+        """Trades of one interval."""
+        return await self._run(flows.ask(calls.interval_trades(number, after, limit)))
+
+    async def trades(self, after: int | None = None, limit: int | None = None) -> documents.Trades:
+        """Trades of all intervals; without `after` the newest."""
+        return await self._run(flows.ask(calls.trades(after, limit)))
+
+    async def blocks(self, before: int | None = None, limit: int | None = None) -> documents.Blocks:
+        """Blocks, newest first."""
+        return await self._run(flows.ask(calls.blocks(before, limit)))
+
+    async def block(self, height: int) -> documents.BlockView:
+        """One block with its batches."""
+        return await self._run(flows.ask(calls.block(height)))
+
+    async def transaction(self, transaction_id: bytes) -> documents.TransactionView:
+        """State of a transaction, now."""
+        return await self._run(flows.ask(calls.transaction(transaction_id)))
+
+    async def receipt_proof(self, transaction_id: bytes) -> documents.ReceiptProof:
+        """What shows a stranger what became of it (`proofs.check_receipt`)."""
+        return await self._run(flows.ask(calls.receipt_proof(transaction_id)))
+
+    async def account(self, wallet: Wallet) -> documents.AccountView:
+        """One's own account."""
+        return await self._run(self._personal(wallet, calls.account(wallet.account)))
+
+    async def orders(
+        self, wallet: Wallet, state: str = "open", after: str = "", limit: int | None = None
+    ) -> documents.Orders:
+        """One's own orders, `open` or `gone`."""
+        return await self._run(self._personal(wallet, calls.orders(wallet.account, state, after, limit)))
+
+    async def order(self, wallet: Wallet, client_id: bytes) -> documents.OrderView:
+        """State of one's own order, also when it is gone."""
+        return await self._run(self._personal(wallet, calls.order(wallet.account, client_id)))
+
+    async def positions(
+        self, wallet: Wallet, start: int | None = None, limit: int | None = None
+    ) -> documents.Positions:
+        """What one's own portfolios traded."""
+        return await self._run(self._personal(wallet, calls.positions(wallet.account, start, limit)))
+
+    async def statements(
+        self, wallet: Wallet, after: int | None = None, limit: int | None = None, portfolio: bytes | None = None
+    ) -> documents.Statements:
+        """Results of settled intervals."""
+        return await self._run(self._personal(wallet, calls.statements(wallet.account, after, limit, portfolio)))
+
+    async def record_proof(
+        self,
+        wallet: Wallet,
+        record: str = "account",
+        client_id: bytes | None = None,
+        interval: int | None = None,
+        portfolio: bytes | None = None,
+    ) -> documents.RecordProof:
+        """Proof of one's own record (`proofs.check_record`)."""
+        return await self._run(
+            self._personal(wallet, calls.record_proof(wallet.account, record, client_id, interval, portfolio))
+        )
+
+    async def submit(self, wires: Sequence[bytes]) -> list[documents.Submitted]:
+        """Send signed transactions; an answer for each, in order."""
+        return await self._run(flows.submit(wires))
+
+    async def send(self, wallet: Wallet, *messages: Message, lifetime_ms: int = LIFETIME_MS) -> SignedTransaction:
+        """Sign and send one transaction; it is on the node's disk when this returns. Raises TransactionRejected."""
+        return await self._run(flows.send(self._memory, wallet, messages, lifetime_ms))
+
+    async def send_many(
+        self, wallet: Wallet, groups: Sequence[Sequence[Message]], lifetime_ms: int = LIFETIME_MS
+    ) -> list[Sent]:
+        """One transaction for each group of messages, sent together; refusals stand in the answers."""
+        return await self._run(flows.send_many(self._memory, wallet, groups, lifetime_ms))
+
+    async def wait(
+        self, transaction: SignedTransaction | bytes, seconds: float = WAIT_SECONDS
+    ) -> documents.TransactionView:
+        """The transaction once it is in a block, whatever its code. Raises TransactionExpired, StillPending."""
+        return await self._run(flows.wait(*name_of(transaction), seconds, time.monotonic))
+
+    async def execute(
+        self, wallet: Wallet, *messages: Message, seconds: float = WAIT_SECONDS
+    ) -> documents.TransactionView:
+        """Send and wait. Raises TransactionRejected also when the ledger refused it in its block."""
+        return await self._run(flows.execute(self._memory, wallet, messages, LIFETIME_MS, seconds, time.monotonic))
+
+    def _personal(self, wallet: Wallet, call: Call[T]) -> Flow[T]:
+        return flows.personal(self._memory, wallet, call)
+
+    async def _run(self, flow: Flow[T]) -> T:
+        """Do what the flow asks for, step by step."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = await self._do(step)
+                except ClientError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _do(self, step: Exchange | Pause) -> object:
+        if isinstance(step, Pause):
+            await self._pause(step.seconds)
+            return None
+        call, headers = step.call, headers_of(step)
+        try:
+            response = await self._http.request(
+                call.method, call.path, params=call.parameters, content=call.content, headers=headers
+            )
+        except httpx.TransportError as error:
+            raise TransportError(f"no answer from {self.url}: {str(error) or type(error).__name__}") from error
+        return call.read(response.status_code, response.content)

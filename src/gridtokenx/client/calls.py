@@ -1,0 +1,200 @@
+"""The routes of a gateway as plain values: what to ask, and how to read the answer. No network here.
+
+`Client` and `AsyncClient` are two ways of carrying these.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
+from gridtokenx.gateway import documents
+from gridtokenx.ledger.transaction import Auth
+
+T = TypeVar("T")
+
+Parameter = str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request. It may be repeated without harm, whatever became of the first; that holds for every call here."""
+
+    method: str
+    path: str
+    answer: type[T]
+    query: dict[str, Parameter] = field(default_factory=dict)
+    body: documents.Request | None = None
+
+    @property
+    def content(self) -> bytes | None:
+        """The body's bytes."""
+        return None if self.body is None else msgspec.json.encode(self.body)
+
+    @property
+    def parameters(self) -> dict[str, str | int]:
+        """What stands behind the question mark."""
+        return {name: value for name, value in self.query.items() if value is not None}
+
+    def read(self, status: int, content: bytes) -> T:
+        """The answer. Raises ApiError (or one of its kinds) when it is a refusal, AnswerNotUnderstood for anything
+        that this version of a gateway does not say."""
+        # A gateway that is not ready answers its health with 503 and says why.
+        if status < 400 or (status == 503 and self.answer is documents.HealthView):
+            return _decode(content, self.answer)
+        raise _error(status, _decode(content, documents.Problem))
+
+
+def _decode(content: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise AnswerNotUnderstood(f"no answer of a gateway: {error}") from None
+
+
+def _error(status: int, problem: documents.Problem) -> ApiError:
+    kind = ApiError
+    if status in {401, 403}:
+        kind = NotAuthorised
+    elif status == 404:
+        kind = NotFound
+    elif status == 429 or status >= 500:
+        kind = Unavailable
+    return kind(problem.detail, status=status, code=problem.code, name=problem.name, field=problem.field)
+
+
+def status() -> Call[documents.StatusView]:
+    """Where the chain is."""
+    return Call("GET", "/v1/status", documents.StatusView)
+
+
+def health() -> Call[documents.HealthView]:
+    """Whether the gateway can do its work."""
+    return Call("GET", "/health", documents.HealthView)
+
+
+def codes() -> Call[documents.Codes]:
+    """All codes and their names."""
+    return Call("GET", "/v1/codes", documents.Codes)
+
+
+def submit(transactions: Sequence[bytes]) -> Call[documents.SubmissionAnswer]:
+    """Signed transactions, some hundred at most."""
+    body = documents.Submission([wire.hex() for wire in transactions])
+    return Call("POST", "/v1/transactions", documents.SubmissionAnswer, body=body)
+
+
+def transaction(transaction_id: bytes, wait_ms: int = 0) -> Call[documents.TransactionView]:
+    """State of a transaction."""
+    path = f"/v1/transactions/{transaction_id.hex()}"
+    return Call("GET", path, documents.TransactionView, {"wait_ms": wait_ms or None})
+
+
+def receipt_proof(transaction_id: bytes) -> Call[documents.ReceiptProof]:
+    """What shows a stranger what became of it."""
+    return Call("GET", f"/v1/transactions/{transaction_id.hex()}/proof", documents.ReceiptProof)
+
+
+def intervals(start: int | None = None, limit: int | None = None) -> Call[documents.Intervals]:
+    """Delivery intervals that are open or not final yet."""
+    return Call("GET", "/v1/intervals", documents.Intervals, {"start": start, "limit": limit})
+
+
+def interval(number: int) -> Call[documents.IntervalView]:
+    """One of them."""
+    return Call("GET", f"/v1/intervals/{number}", documents.IntervalView)
+
+
+def book(number: int, feeder: int | None = None, levels: int | None = None) -> Call[documents.BookView]:
+    """Depth, with a feeder also by delivered price."""
+    return Call("GET", f"/v1/intervals/{number}/book", documents.BookView, {"feeder": feeder, "levels": levels})
+
+
+def interval_trades(number: int, after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:
+    """Trades of one interval."""
+    return Call("GET", f"/v1/intervals/{number}/trades", documents.Trades, {"after": after, "limit": limit})
+
+
+def trades(after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:
+    """Trades of all intervals."""
+    return Call("GET", "/v1/trades", documents.Trades, {"after": after, "limit": limit})
+
+
+def blocks(before: int | None = None, limit: int | None = None) -> Call[documents.Blocks]:
+    """Blocks, newest first."""
+    return Call("GET", "/v1/blocks", documents.Blocks, {"before": before, "limit": limit})
+
+
+def block(height: int) -> Call[documents.BlockView]:
+    """One block."""
+    return Call("GET", f"/v1/blocks/{height}", documents.BlockView)
+
+
+def challenge(account: bytes) -> Call[documents.ChallengeAnswer]:
+    """Something to sign."""
+    body = documents.ChallengeRequest(account.hex())
+    return Call("POST", "/v1/challenges", documents.ChallengeAnswer, body=body)
+
+
+def session(signed: bytes, auth: Auth) -> Call[documents.SessionAnswer]:
+    """Be let in."""
+    document = documents.AuthDocument(
+        auth.algorithm,
+        auth.threshold,
+        [key.hex() for key in auth.keys],
+        [(index, signature.hex()) for index, signature in auth.signatures],
+    )
+    body = documents.SessionRequest(signed.hex(), document)
+    return Call("POST", "/v1/sessions", documents.SessionAnswer, body=body)
+
+
+def account(own: bytes) -> Call[documents.AccountView]:
+    """One's own account."""
+    return Call("GET", f"/v1/accounts/{own.hex()}", documents.AccountView)
+
+
+def orders(own: bytes, state: str = "open", after: str = "", limit: int | None = None) -> Call[documents.Orders]:
+    """One's own orders, `open` or `gone`."""
+    query: dict[str, Any] = {"state": state, "after": after or None, "limit": limit}
+    return Call("GET", f"/v1/accounts/{own.hex()}/orders", documents.Orders, query)
+
+
+def order(own: bytes, client_id: bytes) -> Call[documents.OrderView]:
+    """State of one's own order."""
+    return Call("GET", f"/v1/accounts/{own.hex()}/orders/{client_id.hex()}", documents.OrderView)
+
+
+def positions(own: bytes, start: int | None = None, limit: int | None = None) -> Call[documents.Positions]:
+    """What one's own portfolios traded."""
+    return Call("GET", f"/v1/accounts/{own.hex()}/positions", documents.Positions, {"start": start, "limit": limit})
+
+
+def statements(
+    own: bytes, after: int | None = None, limit: int | None = None, portfolio: bytes | None = None
+) -> Call[documents.Statements]:
+    """Results of settled intervals."""
+    query: dict[str, Parameter] = {
+        "after": after,
+        "limit": limit,
+        "portfolio": None if portfolio is None else portfolio.hex(),
+    }
+    return Call("GET", f"/v1/accounts/{own.hex()}/statements", documents.Statements, query)
+
+
+def record_proof(
+    own: bytes,
+    record: str = "account",
+    client_id: bytes | None = None,
+    interval: int | None = None,
+    portfolio: bytes | None = None,
+) -> Call[documents.RecordProof]:
+    """Proof of one's own `account`, `order`, `position` or `statement`."""
+    query: dict[str, Parameter] = {
+        "record": record,
+        "client_id": None if client_id is None else client_id.hex(),
+        "interval": interval,
+        "portfolio": None if portfolio is None else portfolio.hex(),
+    }
+    return Call("GET", f"/v1/accounts/{own.hex()}/proof", documents.RecordProof, query)

@@ -1,0 +1,216 @@
+"""Asking a gateway: `Client`; `async_client.AsyncClient` has the same methods.
+
+Every call may be repeated without harm, so both repeat one that got no answer, or that the gateway could not do at the
+moment, a few times with growing pauses. A transaction is sent again as the very same bytes: it counts once. Methods
+raise the errors of `errors`; those that take a wallet sign in by themselves.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from gridtokenx.client import calls, flows
+from gridtokenx.client.calls import Call
+from gridtokenx.client.errors import ClientError, TransportError
+from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
+from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
+from gridtokenx.client.wallet import Wallet
+from gridtokenx.gateway import documents
+from gridtokenx.ledger.codec import Message
+
+T = TypeVar("T")
+
+DEFAULT_URL = "http://127.0.0.1:8545"
+TIMEOUT_SECONDS = 20.0
+"""Longer than a gateway holds an answer back."""
+WAIT_SECONDS = 60.0
+
+
+class Client:
+    """Asks and waits for the answer. May be used by several threads."""
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        chain: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        http: httpx.Client | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`chain`: refuse to talk to another one; by default the first that answers. `tls`: whom to trust, for a
+        gateway with a certificate of its own. `http`: a client of one's own, for proxies, or for an application in this
+        process."""
+        self._memory = Memory(chain)
+        self.url = url
+        self._http = http or httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, verify=tls or True)
+        self._pause = pause
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def status(self) -> documents.StatusView:
+        """Where the chain is, and its time."""
+        return self._run(flows.status(self._memory))
+
+    def health(self) -> documents.HealthView:
+        """Whether the gateway can do its work; else why not."""
+        return self._run(flows.ask(calls.health()))
+
+    def codes(self) -> documents.Codes:
+        """All codes and their names."""
+        return self._run(flows.ask(calls.codes()))
+
+    def intervals(self, start: int | None = None, limit: int | None = None) -> documents.Intervals:
+        """Delivery intervals that are open or not final yet."""
+        return self._run(flows.ask(calls.intervals(start, limit)))
+
+    def interval(self, number: int) -> documents.IntervalView:
+        """One of them."""
+        return self._run(flows.ask(calls.interval(number)))
+
+    def book(self, number: int, feeder: int | None = None, levels: int | None = None) -> documents.BookView:
+        """Depth; with a feeder also by delivered price."""
+        return self._run(flows.ask(calls.book(number, feeder, levels)))
+
+    def interval_trades(self, number: int, after: int | None = None, limit: int | None = None) -> documents.Trades:
+        """Trades of one interval."""
+        return self._run(flows.ask(calls.interval_trades(number, after, limit)))
+
+    def trades(self, after: int | None = None, limit: int | None = None) -> documents.Trades:
+        """Trades of all intervals; without `after` the newest."""
+        return self._run(flows.ask(calls.trades(after, limit)))
+
+    def blocks(self, before: int | None = None, limit: int | None = None) -> documents.Blocks:
+        """Blocks, newest first."""
+        return self._run(flows.ask(calls.blocks(before, limit)))
+
+    def block(self, height: int) -> documents.BlockView:
+        """One block with its batches."""
+        return self._run(flows.ask(calls.block(height)))
+
+    def transaction(self, transaction_id: bytes) -> documents.TransactionView:
+        """State of a transaction, now."""
+        return self._run(flows.ask(calls.transaction(transaction_id)))
+
+    def receipt_proof(self, transaction_id: bytes) -> documents.ReceiptProof:
+        """What shows a stranger what became of it (`proofs.check_receipt`)."""
+        return self._run(flows.ask(calls.receipt_proof(transaction_id)))
+
+    def account(self, wallet: Wallet) -> documents.AccountView:
+        """One's own account."""
+        return self._run(self._personal(wallet, calls.account(wallet.account)))
+
+    def orders(
+        self, wallet: Wallet, state: str = "open", after: str = "", limit: int | None = None
+    ) -> documents.Orders:
+        """One's own orders, `open` or `gone`."""
+        return self._run(self._personal(wallet, calls.orders(wallet.account, state, after, limit)))
+
+    def order(self, wallet: Wallet, client_id: bytes) -> documents.OrderView:
+        """State of one's own order, also when it is gone."""
+        return self._run(self._personal(wallet, calls.order(wallet.account, client_id)))
+
+    def positions(self, wallet: Wallet, start: int | None = None, limit: int | None = None) -> documents.Positions:
+        """What one's own portfolios traded."""
+        return self._run(self._personal(wallet, calls.positions(wallet.account, start, limit)))
+
+    def statements(
+        self, wallet: Wallet, after: int | None = None, limit: int | None = None, portfolio: bytes | None = None
+    ) -> documents.Statements:
+        """Results of settled intervals."""
+        return self._run(self._personal(wallet, calls.statements(wallet.account, after, limit, portfolio)))
+
+    def record_proof(
+        self,
+        wallet: Wallet,
+        record: str = "account",
+        client_id: bytes | None = None,
+        interval: int | None = None,
+        portfolio: bytes | None = None,
+    ) -> documents.RecordProof:
+        """Proof of one's own record (`proofs.check_record`)."""
+        return self._run(
+            self._personal(wallet, calls.record_proof(wallet.account, record, client_id, interval, portfolio))
+        )
+
+    def submit(self, wires: Sequence[bytes]) -> list[documents.Submitted]:
+        """Send signed transactions; an answer for each, in order."""
+        return self._run(flows.submit(wires))
+
+    def send(self, wallet: Wallet, *messages: Message, lifetime_ms: int = LIFETIME_MS) -> SignedTransaction:
+        """Sign and send one transaction; it is on the node's disk when this returns. Raises TransactionRejected."""
+        return self._run(flows.send(self._memory, wallet, messages, lifetime_ms))
+
+    def send_many(
+        self, wallet: Wallet, groups: Sequence[Sequence[Message]], lifetime_ms: int = LIFETIME_MS
+    ) -> list[Sent]:
+        """One transaction for each group of messages, sent together; refusals stand in the answers."""
+        return self._run(flows.send_many(self._memory, wallet, groups, lifetime_ms))
+
+    def wait(self, transaction: SignedTransaction | bytes, seconds: float = WAIT_SECONDS) -> documents.TransactionView:
+        """The transaction once it is in a block, whatever its code. Raises TransactionExpired, StillPending."""
+        return self._run(flows.wait(*name_of(transaction), seconds, time.monotonic))
+
+    def execute(self, wallet: Wallet, *messages: Message, seconds: float = WAIT_SECONDS) -> documents.TransactionView:
+        """Send and wait. Raises TransactionRejected also when the ledger refused it in its block."""
+        return self._run(flows.execute(self._memory, wallet, messages, LIFETIME_MS, seconds, time.monotonic))
+
+    def _personal(self, wallet: Wallet, call: Call[T]) -> Flow[T]:
+        return flows.personal(self._memory, wallet, call)
+
+    def _run(self, flow: Flow[T]) -> T:
+        """Do what the flow asks for, step by step."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = self._do(step)
+                except ClientError as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _do(self, step: Exchange | Pause) -> object:
+        if isinstance(step, Pause):
+            self._pause(step.seconds)
+            return None
+        call, headers = step.call, headers_of(step)
+        try:
+            response = self._http.request(
+                call.method, call.path, params=call.parameters, content=call.content, headers=headers
+            )
+        except httpx.TransportError as error:
+            raise TransportError(f"no answer from {self.url}: {str(error) or type(error).__name__}") from error
+        return call.read(response.status_code, response.content)
+
+
+def headers_of(exchange: Exchange) -> dict[str, str]:
+    """Of a request."""
+    headers = {"Content-Type": "application/json"}
+    if exchange.token is not None:
+        headers["Authorization"] = f"Bearer {exchange.token}"
+    return headers
+
+
+def name_of(transaction: SignedTransaction | bytes) -> tuple[bytes, int | None]:
+    """(id, expiry if it is known)."""
+    if isinstance(transaction, SignedTransaction):
+        return transaction.id, transaction.expires_ms
+    return transaction, None

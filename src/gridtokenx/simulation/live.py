@@ -1,0 +1,98 @@
+"""The sites' side of a running market, as a process of its own: agents, batteries and meters.
+
+    python -m gridtokenx.simulation.live --data DIR --port N
+
+It reaches the market through the gateway alone. What meters have counted is on the disk before it leaves; while
+the gateway or the node is away the process waits and then catches up with every interval that ended meanwhile. It
+ends on SIGTERM, and when its standard input closes.
+"""
+
+import argparse
+import logging
+import os
+import select
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gridtokenx.client.client import Client
+from gridtokenx.client.errors import ClientError
+from gridtokenx.simulation.api_market import ApiMarket
+from gridtokenx.simulation.driver import STEP_MS, Driver
+from gridtokenx.simulation.genesis import make_genesis
+from gridtokenx.simulation.market_folder import MarketFolder
+from gridtokenx.simulation.scenario import load_scenario
+
+POLL_S = 0.2
+"""How often chain time is asked for."""
+
+TROUBLE_S = 1.0
+"""How long to wait after the gateway could not answer."""
+
+log = logging.getLogger("gridtokenx.live")
+
+
+class Ended(Exception):
+    """Somebody wants this process to end."""
+
+
+def run(folder: MarketFolder, port: int, seed: int) -> None:
+    """Serve the sites until told to end. Raises `ScenarioError` if the folder's scenario cannot be used."""
+    scenario = load_scenario(folder.scenario)
+    genesis = make_genesis(scenario)
+    with Client(f"http://127.0.0.1:{port}", chain=genesis.chain) as client:
+        market = ApiMarket(client)
+        driver = Driver(
+            scenario,
+            genesis,
+            market,
+            seed,
+            state=folder.load_driver_state(),
+            save=folder.save_driver_state,
+        )
+        stepped_ms = 0
+        while True:
+            try:
+                time_ms = market.time_ms()
+                if time_ms // STEP_MS > stepped_ms // STEP_MS:
+                    driver.step()
+                    stepped_ms = time_ms
+                pause(POLL_S)
+            except ClientError as error:
+                log.warning("%s", error)
+                driver.forget_nonces()
+                pause(TROUBLE_S)
+
+
+def pause(seconds: float) -> None:
+    """Wait. Raises `Ended` when standard input is at its end: whoever started this process is gone."""
+    readable, _, _ = select.select([sys.stdin], [], [], seconds)
+    if readable and not os.read(sys.stdin.fileno(), 4_096):
+        raise Ended
+
+
+def end(*_: object) -> None:
+    """Answer a signal."""
+    raise Ended
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line of the process."""
+    parser = argparse.ArgumentParser(prog="gridtokenx.simulation.live", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    try:
+        run(MarketFolder(given.data), given.port, given.seed)
+    except Ended:
+        log.info("ended")
+
+
+if __name__ == "__main__":
+    main()

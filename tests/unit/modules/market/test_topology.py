@@ -1,0 +1,35 @@
+"""Nearness and wheeling."""
+
+import pytest
+
+from gridtokenx.chains.genesis import DEFAULT_TERMS
+from gridtokenx.modules.market.topology import TOPOLOGY, Topology, wheeling_micro
+from tests.unit.modules.market.trading_floor import empty_state
+
+
+@pytest.mark.parametrize(
+    ("buyer", "seller", "expected"),
+    [(0, 0, 0), (0, 1, 1), (1, 0, 1), (0, 2, 2), (2, 0, 2), (1, 3, 3), (3, 1, 3), (0, 4, None), (4, 3, None), (4, 4, 0)],
+)
+def test_nearness_counts_feeder_zone_and_borders(buyer: int, seller: int, expected: int | None) -> None:
+    assert empty_state().index(TOPOLOGY).nearness(buyer, seller) == expected
+
+
+def test_a_ring_is_walked_the_shorter_way() -> None:
+    ring = {zone: ((zone + 1) % 6,) for zone in range(6)}
+    topology = Topology({zone: zone for zone in range(6)}, ring)
+    assert [topology.nearness(0, other) for other in range(6)] == [0, 2, 3, 4, 3, 2]
+    assert topology.nearness_max == 4
+
+
+def test_a_border_to_a_zone_that_does_not_exist_leads_nowhere() -> None:
+    topology = Topology({1: 1, 2: 2}, {1: (9, 1), 2: (9,)})
+    assert topology.nearness(1, 2) is None
+
+
+def test_an_empty_map() -> None:
+    assert Topology({}, {}).nearness_max == 0
+
+
+def test_wheeling_is_a_base_a_feeder_part_and_borders() -> None:
+    assert [wheeling_micro(DEFAULT_TERMS, nearness) for nearness in range(4)] == [200_000, 450_000, 750_000, 1_050_000]
