@@ -7,9 +7,9 @@ times, and one whenever something falls due.
 import random
 from collections.abc import Iterator
 
+import msgspec
 from tests.world import WATT, Founding, World, at, pseudonym, sell
 
-import msgspec
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import Message
@@ -17,7 +17,13 @@ from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.modules.identity.messages import Source, SuspendParticipant
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side, TimeInForce
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
-from gridtokenx.modules.tokens.messages import RequestRedemption, Transfer
+from gridtokenx.modules.tokens.messages import (
+    ConfirmRedemption,
+    RefuseRedemption,
+    RequestRedemption,
+    Transfer,
+)
+from gridtokenx.modules.tokens.state import REDEMPTIONS
 
 HOMES = tuple(f"home-{number}" for number in range(10))
 FEEDERS = (11, 11, 11, 11, 12, 12, 21, 21, 31, 31)
@@ -29,7 +35,7 @@ def founded() -> World:
     founding = Founding(time_ms=at(9, 30))
     for number, (name, feeder) in enumerate(zip(HOMES, FEEDERS, strict=True)):
         sources = {Source.SOLAR: 12_000, Source.STORAGE: 4_000} if number % 2 else {}
-        money = 3 * WATT if number == 9 else 60 * WATT
+        money = 3 * WATT if number == 9 else 2_000 * WATT
         founding.add_home(name, feeder, sources, 16_000, money, group=5 if number in (1, 2) else 0)
     founding.add_dealer("dealer", 12, 6_000, 6_000, 100 * WATT)
     founding.builder.set_sky(1, {6: tuple(600 if 36 <= quarter < 72 else 0 for quarter in range(96))})
@@ -39,12 +45,14 @@ def founded() -> World:
 class Traffic:
     """Steps a world, one block at a time."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, seed: int, pauses_ms: tuple[int, ...] = (1_000, 20_000, 60_000, 240_000)) -> None:
         self.world = world
+        self.pauses_ms = pauses_ms
         self.random = random.Random(seed)
         self.waiting: list[tuple[int, str, int]] = []
         """Readings that are held back: (from when, site, interval)."""
         self.known: dict[tuple[str, int], tuple[int, int]] = {}
+        self.suspended: list[str] = []
         self.metered = self.world.time_ms // INTERVAL_MS
 
     def steps(self, count: int) -> Iterator[BlockOutcome]:
@@ -55,16 +63,14 @@ class Traffic:
     def step(self) -> BlockOutcome:
         """The next block: at the next due work, or some seconds to minutes later, with what happens then."""
         world, draw = self.world, self.random
-        later = world.time_ms + draw.choice((1_000, 20_000, 60_000, 240_000))
+        later = world.time_ms + draw.choice(self.pauses_ms)
         due_ms = max(schedule.next_due_ms(world.state) or later, world.time_ms + 1)
         time_ms = min(later, due_ms)
         wires = self._readings(time_ms)
         wires += [self._sign(name) for name in draw.sample(HOMES, draw.randint(0, 6))]
         if draw.random() < 0.2:
             wires.append(world.sign("dealer", *self._order("dealer")))
-        if draw.random() < 0.01:
-            suspended = SuspendParticipant(pseudonym(draw.choice(HOMES)), draw.random() < 0.3)
-            wires.append(world.sign("registrar", suspended))
+        wires += self._offices()
         draw.shuffle(wires)
         cut = draw.randint(0, len(wires))
         batches = [world.batch(*part) for part in (wires[:cut], wires[cut:]) if part]
@@ -73,6 +79,21 @@ class Traffic:
     def _sign(self, name: str) -> bytes:
         messages = self._messages(name)
         return self.world.sign(name, *messages)
+
+    def _offices(self) -> list[bytes]:
+        """Now and then the registrar suspends a home, soon after it lets it go on; the bank answers redemptions."""
+        world, draw = self.world, self.random
+        wires = []
+        if self.suspended and draw.random() < 0.2:
+            wires.append(world.sign("registrar", SuspendParticipant(pseudonym(self.suspended.pop()), False)))
+        elif draw.random() < 0.01:
+            self.suspended.append(draw.choice(HOMES))
+            wires.append(world.sign("registrar", SuspendParticipant(pseudonym(self.suspended[-1]), True)))
+        for key in world.state.keys(REDEMPTIONS):
+            if draw.random() < 0.3:
+                answer = draw.choice((ConfirmRedemption, RefuseRedemption))(key[:32], key[32:])
+                wires.append(world.sign("bank", answer))
+        return wires
 
     def _messages(self, name: str) -> tuple[Message, ...]:
         draw = self.random
@@ -133,5 +154,3 @@ class Traffic:
                 correction = CorrectReading(world.chain, reading, Cause.METER_FAULT)
                 wires.append(world.sign(distributor, correction))
         return wires
-
-

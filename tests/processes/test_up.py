@@ -71,7 +71,7 @@ def data(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_orders_trade_and_settle_and_a_killed_node_goes_on(data: Path) -> None:
-    up = Up(data, 600, "--scenario", str(SCENARIO), "--speed", "240")
+    up = Up(data, 600, "--scenario", str(SCENARIO), "--speed", "480")
     up.read_until(lambda line: "agents started" in line)
     genesis = make_genesis(load_scenario(data / "scenario"))
     wallets = [connection.owner.wallet() for connection in genesis.connections.values()]
@@ -116,7 +116,9 @@ def test_orders_trade_and_settle_and_a_killed_node_goes_on(data: Path) -> None:
 
 
 def test_the_next_start_goes_on_and_reset_begins_anew(data: Path) -> None:
-    first = Up(data, 12, "--scenario", "two-neighbours")
+    first = Up(data, 600, "--scenario", "two-neighbours")
+    first.read_until(lambda line: "agents started" in line)
+    assert gridtokenx("down", "--data", str(data)).returncode == 0
     assert "Stopped" in first.rest()
     height = check_whole(data)
     second = Up(data, 600)

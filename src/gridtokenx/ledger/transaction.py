@@ -94,6 +94,8 @@ class Receipt(Record, frozen=True):
     results: tuple[tuple[int, ...], ...]
 
 
+_OK = int(KernelCode.OK)
+
 decode_envelope: Decoder[Envelope] = Decoder(Envelope)
 
 
@@ -183,7 +185,7 @@ def apply_transaction(
         context.alarms.append(f"internal error in {kind}: {bug!r}")
         return Receipt(transaction_id, int(KernelCode.INTERNAL), len(results), ())
     state.keep()
-    return Receipt(transaction_id, int(KernelCode.OK), 0, tuple(results))
+    return Receipt(transaction_id, _OK, 0, tuple(results))
 
 
 def process_nonce(state: State, context: Context, account: Account, body: Body[Any]) -> None:

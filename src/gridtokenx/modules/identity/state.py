@@ -21,6 +21,9 @@ from gridtokenx.modules.identity.messages import (
     RoleName,
 )
 
+# The member of an enum costs several times a global name to look up, and this is asked for each order.
+_NO_LICENCE, _VERIFIED = int(Licence.NONE), int(Kyc.VERIFIED)
+
 
 class Role(Record, frozen=True):
     """Who holds an office."""
@@ -58,9 +61,10 @@ class Participant(Record, frozen=True):
 
     def trades_until_ms(self) -> int:
         """The instant from which it may not trade; 0 if it may not at all."""
-        if self.suspended or self.licence == Licence.NONE or self.kyc != Kyc.VERIFIED:
+        if self.suspended or self.licence == _NO_LICENCE or self.kyc != _VERIFIED:
             return 0
-        return min(self.licence_until_ms, self.kyc_until_ms)
+        licence_ms, kyc_ms = self.licence_until_ms, self.kyc_until_ms
+        return min(kyc_ms, licence_ms)
 
 
 class Portfolio(Record, frozen=True):

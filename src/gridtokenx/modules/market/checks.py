@@ -15,7 +15,7 @@ from gridtokenx.modules.identity.state import (
     feeder_key,
 )
 from gridtokenx.modules.market import calendar
-from gridtokenx.modules.market.messages import MarketCode, PlaceOrder, Side, Terms, TimeInForce
+from gridtokenx.modules.market.messages import BUY, SELL, MarketCode, PlaceOrder, Terms, TimeInForce
 from gridtokenx.modules.market.state import (
     INTERVALS,
     SKY,
@@ -28,6 +28,12 @@ from gridtokenx.modules.market.state import (
 )
 
 PER_MILLE = 1_000
+
+# The member of an enum costs several times a global name to look up, and these are asked for each order.
+_GOOD_TILL_TIME = int(TimeInForce.GOOD_TILL_TIME)
+_IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
+_FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
+_SOLAR = int(Source.SOLAR)
 
 
 def open_interval(state: State, context: Context, number: int) -> tuple[Interval, Terms]:
@@ -55,15 +61,15 @@ def own_portfolio(state: State, context: Context, portfolio_id: bytes) -> Portfo
 
 def check_options(message: PlaceOrder, terms: Terms) -> None:
     """Side, quantity, price, source and the combination of options, without state."""
-    if message.side > Side.SELL:
+    side, force = message.side, message.time_in_force
+    if side > SELL:
         raise Rejected(MarketCode.SIDE_UNKNOWN, "side")
     check_quantity(terms, message.quantity_wh)
-    force = message.time_in_force
-    if force > TimeInForce.FILL_OR_KILL:
+    if force > _FILL_OR_KILL:
         raise Rejected(MarketCode.TIME_IN_FORCE_UNKNOWN, "time_in_force")
-    if (force == TimeInForce.GOOD_TILL_TIME) != (message.good_till_ms != 0):
+    if (force == _GOOD_TILL_TIME) != (message.good_till_ms != 0):
         raise Rejected(MarketCode.OPTIONS_CONFLICT, "good_till_ms")
-    immediate = force >= TimeInForce.IMMEDIATE_OR_CANCEL
+    immediate = force >= _IMMEDIATE_OR_CANCEL
     if message.post_only and (immediate or message.market or message.minimum_wh):
         raise Rejected(MarketCode.OPTIONS_CONFLICT, "post_only")
     if message.market:
@@ -71,11 +77,12 @@ def check_options(message: PlaceOrder, terms: Terms) -> None:
             raise Rejected(MarketCode.OPTIONS_CONFLICT, "market")
     else:
         check_price(terms, message.price_micro)
-    if message.minimum_wh > message.quantity_wh or (message.minimum_wh and force == TimeInForce.FILL_OR_KILL):
+    if message.minimum_wh > message.quantity_wh or (message.minimum_wh and force == _FILL_OR_KILL):
         raise Rejected(MarketCode.OPTIONS_CONFLICT, "minimum_wh")
-    if message.side == Side.BUY and not 0 < message.source <= ANY_SOURCE_MASK:
-        raise Rejected(MarketCode.SOURCE_INVALID, "source")
-    if message.side == Side.SELL and message.source >= SOURCES:
+    if side == SELL:
+        if message.source >= SOURCES:
+            raise Rejected(MarketCode.SOURCE_INVALID, "source")
+    elif not 0 < message.source <= ANY_SOURCE_MASK:
         raise Rejected(MarketCode.SOURCE_INVALID, "source")
 
 
@@ -98,7 +105,7 @@ def check_quantity(terms: Terms, quantity_wh: int) -> None:
 def market_limit_micro(terms: Terms, interval: Interval, side: int) -> int:
     """The limit of a market order: the tariff rounded down to the tick, or the buy-back rounded up to it."""
     tick = terms.tick_micro
-    if side == Side.BUY:
+    if side == BUY:
         return interval.tariff_micro // tick * tick
     return -(-terms.buy_back_micro // tick) * tick
 
@@ -139,7 +146,7 @@ def check_purchase(order: Order, portfolio: Portfolio, participant: Participant,
 def _able_wh(state: State, number: int, feeder: int, source: int, power_w: int) -> int:
     """What a source can export in the interval; PV never more than the sky allows."""
     energy_wh = energy_wh_of(power_w)
-    if source != Source.SOLAR:
+    if source != _SOLAR:
         return energy_wh
     month = calendar.month_of_day(calendar.day_of(number))
     zone = state.rows[FEEDERS.prefix][feeder_key(feeder)].zone

@@ -1,6 +1,8 @@
 """What fills do to holds, positions and dues. No balance moves here: until settlement a trade is a hold of the
 buyer's WATT and of the seller's collateral."""
 
+from collections.abc import Sequence
+
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
@@ -30,6 +32,9 @@ from gridtokenx.modules.market.state import (
 )
 from gridtokenx.modules.tokens.state import account_of, change_balance, release
 
+# The member of an enum costs several times a global name to look up, and this is asked for each fill.
+_FEE_POOL, _TRANSMISSION = RoleName.FEE_POOL, RoleName.TRANSMISSION
+
 
 def take_order(
     state: State,
@@ -38,7 +43,7 @@ def take_order(
     terms: Terms,
     key: bytes,
     order: Order,
-    filled: list[Fill],
+    filled: Sequence[Fill],
     resting_wh: int,
 ) -> None:
     """Book the fills of an incoming order on both sides, and hold what its rest needs.
@@ -176,13 +181,13 @@ def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dic
     buyer, seller = (taker, fill.maker) if taker.side == BUY else (fill.maker, taker)
     near = distributor_of(state, buyer.feeder)
     dues[near] = dues.get(near, 0) + cost.near
-    pool = holder_of(state, RoleName.FEE_POOL)
+    pool = holder_of(state, _FEE_POOL)
     dues[pool] = dues.get(pool, 0) + 2 * cost.trading_fee
     if cost.far:
         far = distributor_of(state, seller.feeder)
         dues[far] = dues.get(far, 0) + cost.far
     if cost.border:
-        transmission = holder_of(state, RoleName.TRANSMISSION)
+        transmission = holder_of(state, _TRANSMISSION)
         dues[transmission] = dues.get(transmission, 0) + cost.border
 
 

@@ -64,6 +64,10 @@ from gridtokenx.modules.market.wheeling import WHEELING, wheeling_of
 from gridtokenx.modules.tokens.messages import TokensCode
 from gridtokenx.modules.tokens.state import account_of
 
+# The member of an enum costs several times a global name to look up, and these are asked for each order.
+_IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
+_FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
+
 CANCELS_PER_STEP = 500
 """Orders that one scheduled step cancels at a gate or after a suspension."""
 
@@ -131,7 +135,7 @@ def _enter(
     for expired_key, expired in matched.expired:
         fills.let_go(state, expired_key, expired)
     resting_wh = order.remaining_wh - matched.filled_wh
-    if matched.stopped or options.time_in_force == TimeInForce.IMMEDIATE_OR_CANCEL:
+    if matched.stopped or options.time_in_force == _IMMEDIATE_OR_CANCEL:
         resting_wh = 0
     if resting_wh == order.remaining_wh:
         fills.hold_order(state, context, order, hold_micro)
@@ -151,7 +155,7 @@ def check_filled(options: PlaceOrder, order: Order, matched: book.Matched) -> No
     `POST_ONLY_WOULD_TRADE`, `FILL_OR_KILL_NOT_FILLED`, `MINIMUM_NOT_FILLED`."""
     if options.post_only and (matched.fills or matched.stopped):
         raise Rejected(MarketCode.POST_ONLY_WOULD_TRADE, "price_micro")
-    if options.time_in_force == TimeInForce.FILL_OR_KILL and matched.filled_wh < order.remaining_wh:
+    if options.time_in_force == _FILL_OR_KILL and matched.filled_wh < order.remaining_wh:
         raise Rejected(MarketCode.FILL_OR_KILL_NOT_FILLED, "quantity_wh")
     if matched.filled_wh < options.minimum_wh:
         raise Rejected(MarketCode.MINIMUM_NOT_FILLED, "minimum_wh")

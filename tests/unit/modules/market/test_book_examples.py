@@ -2,13 +2,6 @@
 
 import pytest
 from msgspec.structs import replace
-
-from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
-from gridtokenx.modules.identity.messages import Source
-from gridtokenx.modules.identity.state import PARTICIPANTS
-from gridtokenx.modules.market.book import BOOKS, Stopped, book_content, book_of, keys_of, rest
-from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import ORDERS
 from tests.unit.modules.market.trading_floor import (
     INTERVAL,
     TICK,
@@ -19,6 +12,13 @@ from tests.unit.modules.market.trading_floor import (
     pseudonym,
     trades,
 )
+
+from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
+from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.identity.state import PARTICIPANTS
+from gridtokenx.modules.market.book import BOOKS, Stopped, book_content, book_of, keys_of, rest
+from gridtokenx.modules.market.messages import Side
+from gridtokenx.modules.market.state import ORDERS
 
 NEARBY = (1 * TICK, 2 * TICK, 4 * TICK, 6 * TICK)
 """Wheeling: same feeder, same zone, one border, two borders."""
@@ -341,7 +341,8 @@ def test_a_transaction_that_does_everything_is_taken_back() -> None:
     floor.check()
 
 
-def test_a_match_that_a_bug_breaks_off_is_taken_back() -> None:
+@pytest.mark.parametrize("feeder", [0, 2])
+def test_a_match_that_a_bug_breaks_off_is_taken_back(feeder: int) -> None:
     floor = Floor()
     add_participant(floor.state, 1, group=7)
     for name in range(1, 6):
@@ -351,7 +352,7 @@ def test_a_match_that_a_bug_breaks_off_is_taken_back() -> None:
     before = book_content(floor.state.index(BOOKS))
     rows = dict(floor.state.rows[ORDERS.prefix])
     with pytest.raises(AttributeError):
-        floor.buy(9, 500, 40, participant=1)
+        floor.buy(9, 500, 40, participant=1, feeder=feeder)
     floor.state.roll_back(0)
     assert book_content(floor.state.index(BOOKS)) == before
     assert floor.state.rows[ORDERS.prefix] == rows

@@ -1,15 +1,26 @@
 """Nearness and wheeling."""
 
 import pytest
+from tests.unit.modules.market.trading_floor import empty_state
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.modules.market.topology import TOPOLOGY, Topology, wheeling_micro
-from tests.unit.modules.market.trading_floor import empty_state
 
 
 @pytest.mark.parametrize(
     ("buyer", "seller", "expected"),
-    [(0, 0, 0), (0, 1, 1), (1, 0, 1), (0, 2, 2), (2, 0, 2), (1, 3, 3), (3, 1, 3), (0, 4, None), (4, 3, None), (4, 4, 0)],
+    [
+        (0, 0, 0),
+        (0, 1, 1),
+        (1, 0, 1),
+        (0, 2, 2),
+        (2, 0, 2),
+        (1, 3, 3),
+        (3, 1, 3),
+        (0, 4, None),
+        (4, 3, None),
+        (4, 4, 0),
+    ],
 )
 def test_nearness_counts_feeder_zone_and_borders(buyer: int, seller: int, expected: int | None) -> None:
     assert empty_state().index(TOPOLOGY).nearness(buyer, seller) == expected

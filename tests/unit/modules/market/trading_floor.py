@@ -77,9 +77,7 @@ def order(
         source = 0 if side == Side.SELL else ANY_SOURCE_MASK
     who = pseudonym(participant or 1_000_000 + place)
     price_micro = price_ticks * TICK
-    return Order(
-        who, who, interval, side, price_micro, quantity_wh, source, feeder, place, expires_ms, quantity_wh
-    )
+    return Order(who, who, interval, side, price_micro, quantity_wh, source, feeder, place, expires_ms, quantity_wh)
 
 
 class Floor:
@@ -132,9 +130,7 @@ class Floor:
 
 def trades(matched: Matched) -> list[tuple[int, int, int]]:
     """(name, Wh, ticks) of each fill."""
-    return [
-        (int.from_bytes(fill.key, "big"), fill.quantity_wh, fill.price_micro // TICK) for fill in matched.fills
-    ]
+    return [(int.from_bytes(fill.key, "big"), fill.quantity_wh, fill.price_micro // TICK) for fill in matched.fills]
 
 
 def check_books(state: State) -> None:
