@@ -1,7 +1,7 @@
 """A day of a busy little market from a seed: orders, cancels, amendments, payments, readings, late and missing ones.
 
 It signs what a community would sign and lets the ledger say yes or no; it knows no rule. Blocks come at uneven
-times, and one whenever something falls due.
+times, some of them at the instant at which something falls due.
 """
 
 import random
@@ -61,11 +61,11 @@ class Traffic:
             yield self.step()
 
     def step(self) -> BlockOutcome:
-        """The next block: at the next due work, or some seconds to minutes later, with what happens then."""
+        """The next block, some seconds to minutes later or at the next due work, with what happens then."""
         world, draw = self.world, self.random
         later = world.time_ms + draw.choice(self.pauses_ms)
         due_ms = max(schedule.next_due_ms(world.state) or later, world.time_ms + 1)
-        time_ms = min(later, due_ms)
+        time_ms = min(later, due_ms) if draw.random() < 0.3 else later
         wires = self._readings(time_ms)
         wires += [self._sign(name) for name in draw.sample(HOMES, draw.randint(0, 6))]
         if draw.random() < 0.2:

@@ -20,7 +20,6 @@ from gridtokenx.engine.folder import DataFolder, create_data_folder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Standing
 from gridtokenx.engine.storage import Reader
-from gridtokenx.ledger.quantities import bangkok_day_start_ms
 
 CHAIN_PATH = "gridtokenx.chains.consortium:CONSORTIUM"
 SIGNERS = 10_000
@@ -73,7 +72,7 @@ def measure(count: int, accounts: int, resting: int) -> Run:
     now_ms = time.time_ns() // 1_000_000
     signers = make_signers(SIGNERS)
     print(f"genesis with {accounts:,} accounts and {resting:,} resting orders", flush=True)
-    genesis = make_genesis(signers, accounts, resting, bangkok_day_start_ms(now_ms))
+    genesis = make_genesis(signers, accounts, resting, now_ms)
     folder = Path(tempfile.mkdtemp(prefix="gtx-bench-"))
     try:
         create_data_folder(folder / "data", genesis, NODE_SEED)

@@ -12,7 +12,6 @@ from gridtokenx.bench.ledger import CHAIN_PATH, connect
 from gridtokenx.bench.report import file_system, memory_peak_bytes, signature_us
 from gridtokenx.bench.workload import NODE_SEED, make_genesis, make_signers
 from gridtokenx.engine.folder import DataFolder, create_data_folder
-from gridtokenx.ledger.quantities import bangkok_day_start_ms
 
 RECORDS_OF_AN_ACCOUNT = 5
 """Account, participant, portfolio, order, position."""
@@ -22,7 +21,7 @@ def run(quick: bool) -> dict[str, object]:
     """Restart with a million live records (a fifth of that when quick)."""
     accounts = (200_000 if quick else 1_000_000) // RECORDS_OF_AN_ACCOUNT
     signers = make_signers(100)
-    genesis = make_genesis(signers, accounts, accounts, bangkok_day_start_ms(time.time_ns() // 1_000_000))
+    genesis = make_genesis(signers, accounts, accounts, time.time_ns() // 1_000_000)
     folder = Path(tempfile.mkdtemp(prefix="gtx-bench-"))
     try:
         create_data_folder(folder / "data", genesis, NODE_SEED)

@@ -1,7 +1,7 @@
 """The common workload of the benchmarks: a genesis with many accounts and resting orders, and signed orders.
 
-One order a transaction and signature. Of ten transactions nine place an order, four of them at a price that crosses,
-and one cancels an order placed before. Everything follows from the seed.
+One order a transaction and signature. Of ten transactions nine place an order, a third of them at a price that
+crosses, and one cancels an order placed before. Everything follows from the seed.
 """
 
 import random
@@ -45,8 +45,8 @@ MIDDLE_MICRO = 3_500_000
 GAP = 200
 """Ticks between the middle and the best resting price on each side: more than any wheeling."""
 
-CROSSING = 0.44
-"""Share of placed orders at a crossing price; with cancels, four of ten transactions."""
+CROSSING = 0.37
+"""Share of placed orders at a crossing price: a third of all transactions."""
 
 RESTING_WH = 5_000
 
@@ -194,7 +194,7 @@ def _draw_order(draw: random.Random, signer: Signer, first: int) -> PlaceOrder:
         first + draw.randrange(96),
         Side.SELL if selling else Side.BUY,
         MIDDLE_MICRO + (ticks if selling else -ticks) * TICK,
-        draw.randrange(1_000, RESTING_WH),
+        draw.randrange(1_000, RESTING_WH if crossing else 2 * RESTING_WH),
         draw.choice((Source.SOLAR, Source.STORAGE)) if selling else ANY_SOURCE_MASK,
         TimeInForce.GOOD_TILL_GATE,
         0,

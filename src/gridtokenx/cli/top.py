@@ -6,7 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
 
-import httpx
 import typer
 from rich.align import Align
 from rich.console import Console, RenderableType
@@ -101,6 +100,8 @@ class Screen:
 
 def api_is_ready(port: int) -> bool:
     """Whether a gateway answers on this machine and can do its work."""
+    import httpx
+
     try:
         return httpx.get(f"http://127.0.0.1:{port}/health", timeout=1.0).status_code == 200
     except httpx.TransportError:

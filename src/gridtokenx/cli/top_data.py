@@ -34,9 +34,10 @@ class MarketSource:
     """Takes snapshots of the market behind a port. With a folder it knows the homes too."""
 
     def __init__(self, port: int, data: Path | None) -> None:
-        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT_S)
+        url = f"http://127.0.0.1:{port}"
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_S)
         # A frame is drawn again in a moment: no pauses between attempts.
-        self._client = Client(http=self._http, pause=lambda seconds: None)
+        self._client = Client(url, http=self._http, pause=lambda seconds: None)
         self._homes: Homes | None = None
         if data is not None and MarketFolder(data).exists and MarketFolder(data).scenario.is_dir():
             self._homes = Homes(self._client, load_scenario(MarketFolder(data).scenario))

@@ -15,7 +15,7 @@ entries behind it, eight bytes each, which for 100,000 of them costs about as mu
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from heapq import heapify, heappop, heappushpop
 
@@ -191,7 +191,7 @@ def keys_of(book: Book, keys_max: int) -> list[bytes]:
 BookContent = dict[int, dict[int, list[tuple[int, Level]]]]
 
 
-def book_content(books: Mapping[int, Book]) -> BookContent:
+def book_content(books: dict[int, Book]) -> BookContent:
     """All that books hold, to compare a lived book with one built anew: interval, queue number, rising ranks with
     their levels."""
     return {

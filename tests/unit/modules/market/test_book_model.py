@@ -29,7 +29,7 @@ from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
 
 GROUPS = {1: 0, 2: 0, 3: 7, 4: 7}
-"""Participants and their groups; number 5 is not registered."""
+"""Participants and their groups; those from 5 on are not registered."""
 
 WHEELINGS = [(0, 0, 0, 0), (TICK, TICK, 2 * TICK, 2 * TICK), (TICK, 2 * TICK, 4 * TICK, 6 * TICK)]
 
@@ -133,20 +133,20 @@ def check_fills(taker: Order, matched: Matched) -> None:
 
 Operation = Callable[["BookMachine"], None]
 
-names = st.integers(0, 11)
-prices = st.integers(8, 16)
-quantities = st.sampled_from([1, 2, 3, 5, 8])
+names = st.integers(0, 30)
+prices = st.integers(9, 13)
+quantities = st.sampled_from([1, 2, 3, 8, 20])
 
 
 @st.composite
 def entering(draw: st.DrawFn) -> Operation:
     side = draw(st.sampled_from(Side))
-    seller_sources, buyer_masks = st.sampled_from([0, 1, 5]), st.sampled_from([127, 1, 2, 33])
+    seller_sources, buyer_masks = st.sampled_from([0, 0, 1, 5]), st.sampled_from([127, 127, 2, 33])
     options = {
         "source": draw(seller_sources if side == Side.SELL else buyer_masks),
-        "feeder": draw(st.integers(0, 4)),
-        "participant": draw(st.integers(1, 5)),
-        "expires_ms": draw(st.sampled_from([NEVER_MS, 10, 20, 30])),
+        "feeder": draw(st.sampled_from([0, 0, 1, 2, 2, 3, 4])),
+        "participant": draw(st.integers(1, 12)),
+        "expires_ms": draw(st.sampled_from([NEVER_MS, NEVER_MS, 10, 30])),
     }
     name, quantity, price = draw(names), draw(quantities), draw(prices)
     return lambda machine: machine.enter(name, side, quantity, price, options)
@@ -170,7 +170,7 @@ operations = st.one_of(entering(), entering(), entering(), amending(), cancellin
 class BookMachine(RuleBasedStateMachine):
     """Each rule is one transaction."""
 
-    @initialize(wheeling=st.sampled_from(WHEELINGS), steps_max=st.sampled_from([2, 3, 256]))
+    @initialize(wheeling=st.sampled_from(WHEELINGS), steps_max=st.sampled_from([2, 4, 256]))
     def open(self, wheeling: tuple[int, ...], steps_max: int) -> None:
         self.usual_steps_max = book.MATCH_STEPS_PER_ORDER_MAX
         book.MATCH_STEPS_PER_ORDER_MAX = steps_max
@@ -183,13 +183,13 @@ class BookMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         book.MATCH_STEPS_PER_ORDER_MAX = self.usual_steps_max
 
-    @rule(steps=st.lists(operations, min_size=1, max_size=4))
+    @rule(steps=st.lists(operations, min_size=1, max_size=8))
     def transaction(self, steps: list[Operation]) -> None:
         for step in steps:
             step(self)
         self.floor.state.keep()
 
-    @rule(steps=st.lists(operations, min_size=1, max_size=6))
+    @rule(steps=st.lists(operations, min_size=1, max_size=8))
     def rejected_transaction(self, steps: list[Operation]) -> None:
         model, content = self.model, book_content(self.floor.state.index(BOOKS))
         self.model = copy(model)
