@@ -357,4 +357,7 @@ def buy(who: str, energy_wh: int, interval: int, price_micro: int, name: str = "
     return order(who, Side.BUY, energy_wh, interval, price_micro, name, **more)
 
 
+NOON = interval_at(12)
+"""The interval that most stories trade."""
+
 TRANSACTION_LIFETIME_MS = limits.TRANSACTION_LIFETIME_MS_MAX

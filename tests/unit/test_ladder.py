@@ -14,11 +14,11 @@ LADDER = {
     "modules.settlement": 14,
     "chains": 20,
     "engine": 30,
-    "client": 40,
     "gateway": 40,
-    "simulation": 41,
-    "operations": 41,
-    "bench": 42,
+    "client": 41,
+    "simulation": 42,
+    "operations": 42,
+    "bench": 43,
     "cli": 50,
 }
 """A room imports from rooms with a smaller number, and from itself. Equal numbers do not know each other."""

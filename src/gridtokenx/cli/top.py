@@ -1,8 +1,11 @@
 """`gridtokenx top`: the market, live in a terminal."""
 
 import contextlib
+import re
 import time
 from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     from gridtokenx.cli.top_view import ProcessLine
 
 FRAME_S = 0.5
+FONTS_FROM_OUTSIDE = re.compile(r"@font-face \{[^}]*\}")
+"""A picture needs no other host: the viewer's own monospaced font will do."""
+
 NEWS_S = 10.0
 """How long a sentence about the processes stays on the screen."""
 
@@ -27,17 +33,21 @@ def top(
     data: Data = DEFAULT_DATA,
     port: Port = DEFAULT_PORT,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and end.")] = False,
+    picture: Annotated[Path | None, typer.Option(help="Write one frame as an SVG picture and end.")] = None,
 ) -> None:
     """Show a running market live: book, prices against the tariff, trades, savings, blocks. Ctrl-C ends it."""
     from gridtokenx.cli.top_data import MarketSource
 
-    console = Console()
+    console = Console() if picture is None else Console(record=True, file=StringIO(), width=132, height=42)
     source = MarketSource(port, data)
     screen = Screen(console, source, list)
     with contextlib.closing(source):
-        if once:
+        if once or picture:
             screen.refresh(force=True)
             console.print(screen.drawn, height=console.height, end="")
+            if picture:
+                svg = console.export_svg(title="gridtokenx top")
+                picture.write_text(FONTS_FROM_OUTSIDE.sub("", svg))
             raise typer.Exit(0 if screen.is_good else 1)
         with contextlib.suppress(KeyboardInterrupt), screen:
             while True:

@@ -1,4 +1,4 @@
-"""How long each phase of a block takes, and what else operators watch; names stand in `docs/metrics.md`."""
+"""How long each phase of a block takes, and what else operators watch."""
 
 import time
 from collections import deque

@@ -28,7 +28,7 @@ from gridtokenx.ledger.block import BatchOutcome, Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder, Record, encode
 from gridtokenx.ledger.commitment import Proof
 from gridtokenx.ledger.context import Summary
-from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.crypto import HASH_BYTES, hash_bytes
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header
 from gridtokenx.ledger.limits import TRANSACTIONS_PER_BATCH_MAX
@@ -252,7 +252,8 @@ class Reader:
 
     def place_of(self, transaction_id: bytes) -> Place | None:
         """What became of the transaction; None if it is in no block and has not expired."""
-        data = self._get("index", transaction_id)
+        # The index is laid out by the first bytes of its keys: it must never be asked for a shorter one.
+        data = self._get("index", transaction_id) if len(transaction_id) == HASH_BYTES else None
         return None if data is None else _decode_place(data)
 
     def receipt_of(self, transaction_id: bytes) -> bytes | None:

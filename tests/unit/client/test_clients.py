@@ -66,10 +66,9 @@ async def test_refusals_at_the_door_and_in_the_block_are_one_kind_of_error(marke
     client, mine = client_of(market), wallet_of("ann")
     mine.nonces.learn(0)
     executing = asyncio.create_task(client.execute(mine, CancelOrder(pseudonym("order"))))
-    while (await client.status()).height == market.height and not executing.done():
-        if market.node.engine.mempool.bytes_held:
-            await market.block()
-            break
+    while not len(market.node.engine.mempool):
+        await client.health()
+    await market.block()
     with pytest.raises(TransactionRejected) as error:
         await executing
     assert error.value.name == "ORDER_UNKNOWN"

@@ -14,9 +14,10 @@ from gridtokenx.engine.folder import FolderUnusable
 from gridtokenx.engine.link import NodeGone, NodeLink, RequestFailed
 from gridtokenx.engine.mempool import Standing
 from gridtokenx.engine.node import CANNOT_START, EXIT_CANNOT_START, EXIT_STOPPED, Node, NodeSettings
+from gridtokenx.engine.storage import Reader
 from gridtokenx.engine.wire import FRAME_BYTES_MAX, TRANSACTIONS_PER_REQUEST_MAX, Failed, Submit, decode_reply, frame
 from gridtokenx.ledger.account import ACCOUNTS
-from gridtokenx.ledger.commitment import Proof, verify
+from gridtokenx.ledger.commitment import Commitment, Proof, verify
 from gridtokenx.ledger.errors import KernelCode
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,28 @@ def test_a_proof_is_of_a_committed_block(folder, node) -> None:
         proof = Proof(proven.proof_items, proven.proof_path)
         present = proven.value is not None
         assert verify(proven.app_hash, key if present else b"\xffnothing", proven.value, proof)
+
+
+def test_a_reader_sees_whole_blocks_while_the_node_goes_on(folder, node, tmp_path) -> None:
+    """Each height that another process sees is complete: its records have the block's app hash."""
+    reader = Reader(folder.database, tmp_path / "reader")
+    senders, heights = [Sender(number) for number in range(4)], set()
+
+    async def conversation(link):
+        async for _ in link.blocks():
+            await link.submit([sender.send(sender.number * 3 % 4) for sender in senders])
+            reader.refresh()
+            head = reader.head()
+            assert Commitment.build(reader.scan()).root() == head.app_hash
+            assert reader.results(head.height).app_hash == head.app_hash
+            assert reader.block(head.height).header.time_ms == head.time_ms
+            heights.add(head.height)
+            if len(heights) == 10:
+                return
+
+    talk(folder, conversation)
+    reader.close()
+    assert len(heights) == 10
 
 
 def test_blocks_are_announced_in_order(folder, node) -> None:

@@ -79,7 +79,8 @@ def test_a_block_is_kept_with_all_that_it_did(engine) -> None:
     for position, wire in enumerate(wires):
         assert storage.place_of(id_of(wire)) == Place(2, 0, position, [0, 900][position])
         assert storage.receipt_of(id_of(wire)) == outcome.batches[0].receipts[position]
-    assert storage.place_of(bytes(32)) is None and storage.receipt_of(bytes(32)) is None
+    for nobody in (b"", b"\x00", bytes(31), bytes(32), bytes(33)):
+        assert storage.place_of(nobody) is None and storage.receipt_of(nobody) is None
 
 
 def test_a_scan_sees_one_table_in_key_order(engine) -> None:

@@ -1,0 +1,45 @@
+"""One message of each type, with values that another implementation can tell apart."""
+
+from tests.vectors.story import community
+from tests.world import DEFAULT_TERMS, NOON, buy, pseudonym, signer
+
+from gridtokenx.ledger.codec import Message
+from gridtokenx.modules.identity import messages as identity
+from gridtokenx.modules.identity.messages import Kyc, Licence
+from gridtokenx.modules.market import messages as market
+from gridtokenx.modules.settlement import messages as settlement
+from gridtokenx.modules.settlement.messages import Cause
+from gridtokenx.modules.tokens import messages as tokens
+
+REFERENCE = b"reference-000001"
+
+
+def one_of_each() -> list[Message]:
+    """In the order of their tags."""
+    world = community()
+    account, key = world.accounts["alice"], signer("spare").keys[0]
+    erin, site, meter = pseudonym("erin"), pseudonym("site"), pseudonym("meter")
+    reading = world.reading("alice", NOON, 1_234, 56_789)
+    return [
+        tokens.Transfer(account, 1_500_000),
+        tokens.Mint(account, 2**62, REFERENCE),
+        tokens.RequestRedemption(127, REFERENCE),
+        tokens.ConfirmRedemption(account, REFERENCE),
+        tokens.RefuseRedemption(account, REFERENCE),
+        tokens.AttestReserves(128, 1_780_285_200_000),
+        identity.RegisterParticipant(erin, Licence.SUPPLIER, 255, Kyc.VERIFIED, 256, 65_535, 65_536, 2**32),
+        identity.UpdateParticipant(erin, Licence.DEALER, 1, Kyc.REVOKED, 2, 3, 4, 5),
+        identity.SuspendParticipant(erin, suspended=True),
+        identity.RegisterAccount(erin, 0, 2, signer("board", 2, 3).keys),
+        identity.RotateKeys(0, 1, (key,)),
+        identity.RegisterSite(erin, site, meter, key, account, 11, 15_000, (1, 2, 3, 4, 5, 6, 7)),
+        identity.RegisterPortfolio(erin, account, 65_535),
+        identity.ReplaceMeterKey(meter, key),
+        buy("alice", 1_000, NOON, 4_500_000, minimum_wh=100),
+        market.CancelOrder(pseudonym("order")),
+        market.AmendOrder(pseudonym("order"), 4_501_000, 999),
+        market.SetTerms(DEFAULT_TERMS),
+        market.SetHoliday(20_607, holiday=True),
+        world.submit(reading, reading),
+        settlement.CorrectReading(world.chain, reading, Cause.METER_FAULT),
+    ]
