@@ -16,11 +16,11 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, GenesisBuilder
 from gridtokenx.ledger import limits, schedule
 from gridtokenx.ledger.account import ACCOUNTS, Account
-from gridtokenx.ledger.batch import Batch, BatchBody
+from gridtokenx.ledger.batch import Batch, BatchBody, signed_batch
 from gridtokenx.ledger.block import Block, BlockOutcome, apply_block
 from gridtokenx.ledger.codec import Decoder, Message, encode
 from gridtokenx.ledger.commitment import Commitment
-from gridtokenx.ledger.crypto import BATCH_DOMAIN, TRANSACTION_DOMAIN
+from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN
 from gridtokenx.ledger.genesis import export_state, import_state
 from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.state import State
@@ -102,7 +102,7 @@ def batch_of(
 ) -> bytes:
     """The bytes of a batch, signed by a node."""
     body = encode(BatchBody(chain, author, sequence, expires_ms, tuple(transactions)))
-    return encode(Batch(body, bytes(ed_sign(by.secrets[0], BATCH_DOMAIN + body))))
+    return encode(Batch(body, bytes(ed_sign(by.secrets[0], signed_batch(body)))))
 
 
 OFFICES = (

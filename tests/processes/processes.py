@@ -19,16 +19,6 @@ CHAIN_PATH = "gridtokenx.chains.consortium:CONSORTIUM"
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
 
-_NODE = """
-import sys
-from pathlib import Path
-from gridtokenx.engine.node import NodeSettings, run_node
-import logging
-logging.basicConfig(level=logging.INFO)
-speed, interval_ms, feed = int(sys.argv[3]), int(sys.argv[4]), tuple(map(int, sys.argv[5].split(",")))
-sys.exit(run_node(NodeSettings(Path(sys.argv[1]), sys.argv[2], speed, 1, interval_ms, feed_prefixes=feed)))
-"""
-
 
 class Process:
     """One process with its standard error: lines can be waited for."""
@@ -68,7 +58,8 @@ class Process:
     def stop(self) -> int:
         """Ask it to end; its exit status."""
         self.process.terminate()
-        return self.process.wait(STOP_SECONDS_MAX)
+        status: int = self.process.wait(STOP_SECONDS_MAX)
+        return status
 
     def end(self) -> None:
         """Whatever it takes."""
@@ -93,8 +84,10 @@ def free_port() -> int:
 def node_process(data: Path, speed: int = 0, interval_ms: int = 100) -> Iterator[Process]:
     """A node that listens."""
     feed = ",".join(str(prefix) for prefix in sorted(FOLLOWED))
-    command = [sys.executable, "-c", _NODE, str(data), CHAIN_PATH, str(speed), str(interval_ms), feed]
-    process = Process(command)
+    options = ["--speed", str(speed), "--interval-ms", str(interval_ms), "--workers", "1", "--feed", feed]
+    process = Process(
+        [sys.executable, "-m", "gridtokenx.engine.node", "--data", str(data), "--chain", CHAIN_PATH, *options]
+    )
     try:
         process.wait_for("listens on")
         yield process

@@ -29,10 +29,10 @@ from tests.world import (
 )
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.ledger.batch import decode_batch
+from gridtokenx.ledger.batch import decode_batch, signed_batch
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import encode
-from gridtokenx.ledger.crypto import BATCH_DOMAIN, TRANSACTION_DOMAIN, hash_bytes, merkle_path, merkle_root
+from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, hash_bytes, merkle_path, merkle_root
 from gridtokenx.ledger.genesis import readable
 from gridtokenx.ledger.header import header_hash
 from gridtokenx.ledger.transaction import keys_hash
@@ -118,7 +118,7 @@ def batches() -> list[dict[str, Any]]:
                 "sequence": count,
                 "expires_ms": world.time_ms + 60_000,
                 "transactions": readable(wires),
-                "signed": (BATCH_DOMAIN + batch.body).hex(),
+                "signed": (signed_batch(batch.body)).hex(),
                 "signature": batch.signature.hex(),
                 "bytes": wire.hex(),
                 "hash": hash_bytes(wire).hex(),

@@ -77,12 +77,12 @@ def measure(count: int, accounts: int, resting: int) -> Run:
     try:
         create_data_folder(folder / "data", genesis, NODE_SEED)
         del genesis
-        return _with_node(folder / "data", signers, count)
+        return with_node(folder / "data", signers, count)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _with_node(data: Path, signers: list[Signer], count: int) -> Run:
+def with_node(data: Path, signers: list[Signer], count: int) -> Run:
     command = [sys.executable, "-m", "gridtokenx.engine.node", "--data", str(data), "--chain", CHAIN_PATH]
     node = subprocess.Popen(command)
     try:

@@ -10,6 +10,7 @@ from gridtokenx.cli.bench import bench
 from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
 from gridtokenx.cli.simulate import simulate
 from gridtokenx.cli.top import top
+from gridtokenx.cli.verify import verify
 
 app = typer.Typer(
     name="gridtokenx",
@@ -50,3 +51,4 @@ app.command()(up.reset)
 app.command()(top)
 app.command()(simulate)
 app.command()(bench)
+app.command()(verify)

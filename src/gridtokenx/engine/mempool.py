@@ -19,9 +19,8 @@ from gridtokenx.engine.storage import NONCE_UNUSED, Place
 from gridtokenx.engine.worker import Checked, Refused, Verdict
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import Account, use_nonce
-from gridtokenx.ledger.batch import Batch, BatchBody
+from gridtokenx.ledger.batch import Batch, BatchBody, signed_batch
 from gridtokenx.ledger.codec import Record, encode
-from gridtokenx.ledger.crypto import BATCH_DOMAIN
 from gridtokenx.ledger.errors import KernelCode, Rejected
 
 BATCH_TRANSACTIONS_MAX: Final = 500
@@ -97,7 +96,7 @@ class BatchAuthor:
         """The bytes of the next batch."""
         body = encode(BatchBody(self._chain, self._node_id, self._sequence, expires_ms, transactions))
         self._sequence += 1
-        return encode(Batch(body, self._key.sign(BATCH_DOMAIN + body)))
+        return encode(Batch(body, self._key.sign(signed_batch(body))))
 
 
 class Mempool:

@@ -17,7 +17,7 @@ from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.module import Chain
-from gridtokenx.ledger.transaction import Body, check_transaction, decode_envelope, keys_hash
+from gridtokenx.ledger.transaction import Body, keys_hash, open_transaction
 
 FIELD_CHARACTERS_MAX: Final = 120
 """A field is named for people; a sender does not decide how long that gets."""
@@ -61,13 +61,12 @@ def load_chain(import_path: str) -> Chain:
 
 
 def check(wire: bytes, decode_body: Decoder[Body[Any]]) -> Verdict:
-    """`check_transaction` with its answer as a value."""
+    """`open_transaction` with its answer as a value."""
     try:
-        signatures = check_transaction(wire, decode_body)
+        signatures, envelope, body = open_transaction(wire, decode_body)
     except Rejected as rejection:
         return Refused(int(rejection.code), rejection.field[:FIELD_CHARACTERS_MAX])
-    envelope = decode_envelope.trusted(wire)
-    body, auth = decode_body.trusted(envelope.body), envelope.auth
+    auth = envelope.auth
     return Checked(
         signatures,
         hash_bytes(envelope.body),

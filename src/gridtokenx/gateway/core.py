@@ -59,6 +59,7 @@ class Gateway:
         self._trouble = "the gateway has just started"
         self._advanced = asyncio.Event()
         self._followed = time.monotonic()
+        self._following = asyncio.Lock()
 
     @property
     def model(self) -> ReadModel:
@@ -125,22 +126,27 @@ class Gateway:
                 return True
         return False
 
-    def catch_up(self) -> None:
-        """Follow every block that the node has committed by now."""
-        if self._model is None:
-            return
-        model, started = self._model, time.perf_counter()
-        advances: list[Advance] = []
-        for advance in model.advance():
-            height = advance.facts.height
-            self._note_line(height)
-            feeds.publish(self.hub, model, advance, self.lines[height])
-            advances.append(advance)
-        if not advances:
-            return
-        feeds.publish_accounts(self.hub, model, advances)
-        self._followed = time.monotonic()
-        self.metrics.followed(model, len(advances), time.perf_counter() - started)
+    async def catch_up(self) -> None:
+        """Follow every block that the node has committed by now, and let others have their turn between the pieces of a
+        large one."""
+        async with self._following:
+            model, started = self._model, time.perf_counter()
+            if model is None:
+                return
+            advances: list[Advance] = []
+            for advance in model.advance():
+                if advance is None:
+                    await asyncio.sleep(0)
+                    continue
+                height = advance.facts.height
+                self._note_line(height)
+                feeds.publish(self.hub, model, advance, self.lines[height])
+                advances.append(advance)
+            if not advances:
+                return
+            feeds.publish_accounts(self.hub, model, advances)
+            self._followed = time.monotonic()
+            self.metrics.followed(model, len(advances), time.perf_counter() - started)
         self._advanced.set()
         self._advanced = asyncio.Event()
 
@@ -161,7 +167,7 @@ class Gateway:
         try:
             if self._model is None:
                 await self._build_model()
-            self.catch_up()
+            await self.catch_up()
             self._link = await NodeLink.connect(self.folder.socket)
             log.info("follows the node from height %d", self.model.head.height)
             await self._follow(self._link)
@@ -182,7 +188,7 @@ class Gateway:
         try:
             while True:
                 await asyncio.wait((news,), timeout=LOOK_SECONDS)
-                self.catch_up()
+                await self.catch_up()
                 if news.done():
                     if news.result() is None:
                         return

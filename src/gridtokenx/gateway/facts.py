@@ -1,7 +1,7 @@
 """What a committed block says, decoded for the read model: pure functions of stored bytes."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Generator, Iterator
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -10,7 +10,7 @@ from gridtokenx.engine.storage import Change, Results, StoredBlock
 from gridtokenx.gateway.documents import TradeView
 from gridtokenx.ledger.batch import decode_batch, decode_batch_body
 from gridtokenx.ledger.codec import Decoder
-from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.header import LastBlock
 from gridtokenx.ledger.quantities import value_micro as value_micro_of
 from gridtokenx.ledger.transaction import Receipt, decode_envelope
@@ -20,6 +20,13 @@ from gridtokenx.modules.market.state import Trade, order_key
 
 SEQUENCE_BITS = 24
 """Of a trade's sequence: its place in its block. The rest is the height, so sequences rise and fit 53 bits."""
+
+PIECE = 200
+"""Transactions or records in one piece of work: about three milliseconds."""
+
+T = TypeVar("T")
+Work = Generator[None, None, T]
+"""Something that is done in pieces: it yields between two of them, so that others get their turn."""
 
 decode_receipt: Decoder[Receipt] = Decoder(Receipt)
 decode_last_block: Decoder[LastBlock] = Decoder(LastBlock)
@@ -74,15 +81,25 @@ class BlockFacts(msgspec.Struct):
     """Ids of all that are in the block."""
 
 
-def read_facts(stored: StoredBlock, results: Results, changes: list[Change]) -> BlockFacts:
-    """The facts of a block that the node stored."""
+def read_facts(stored: StoredBlock, results: Results, changes: list[Change]) -> Work[BlockFacts]:
+    """The facts of a block that the node stored, piece by piece."""
     header = stored.header
     facts = BlockFacts(header.height, header.time_ms, results.app_hash, changes, [], {}, {}, {}, {}, {}, [])
-    for wire, receipt in transactions_of(stored, results):
-        _read_transaction(facts, wire, decode_receipt.trusted(receipt))
-    for index, encoded in enumerate(results.trades):
-        _read_trade(facts, index, _decode_trade.trusted(encoded))
+    for count, (wire, encoded) in enumerate(transactions_of(stored, results)):
+        if count % PIECE == PIECE - 1:
+            yield
+        _read_transaction(facts, wire, decode_receipt.trusted(encoded))
+    for index, trade in enumerate(trades_of(stored, results)):
+        if index % PIECE == PIECE - 1:
+            yield
+        _add_trade(facts, trade)
     return facts
+
+
+def trades_of(stored: StoredBlock, results: Results) -> Iterator[OwnTrade]:
+    """The trades of a block."""
+    for index, encoded in enumerate(results.trades):
+        yield _read_trade(stored.header.height, stored.header.time_ms, index, _decode_trade.trusted(encoded))
 
 
 def transactions_of(stored: StoredBlock, results: Results) -> Iterator[tuple[bytes, bytes]]:
@@ -94,11 +111,10 @@ def transactions_of(stored: StoredBlock, results: Results) -> Iterator[tuple[byt
 
 
 def _read_transaction(facts: BlockFacts, wire: bytes, receipt: Receipt) -> None:
-    raw = decode_envelope.trusted(wire).body
     facts.transactions.append(receipt.transaction)
-    if receipt.transaction != hash_bytes(raw):
-        return  # not authenticated: nothing that the named sender did
-    body = CONSORTIUM.body.trusted(raw)
+    if receipt.code in _NOT_THE_SENDERS:
+        return
+    body = CONSORTIUM.body.trusted(decode_envelope.trusted(wire).body)
     for message in body.messages:
         if isinstance(message, (PlaceOrder, AmendOrder, CancelOrder)):
             _read_order_message(facts, body.sender, message, receipt)
@@ -119,11 +135,11 @@ def _read_order_message(
         facts.cancelled[key] = receipt.transaction
 
 
-def _read_trade(facts: BlockFacts, index: int, trade: Trade) -> None:
+def _read_trade(height: int, time_ms: int, index: int, trade: Trade) -> OwnTrade:
     view = TradeView(
-        facts.height << SEQUENCE_BITS | index,
-        facts.height,
-        facts.time_ms,
+        height << SEQUENCE_BITS | index,
+        height,
+        time_ms,
         trade.interval,
         trade.quantity_wh,
         trade.price_micro,
@@ -132,12 +148,28 @@ def _read_trade(facts: BlockFacts, index: int, trade: Trade) -> None:
         Source(trade.source).name.lower(),
     )
     buyer_order = order_key(trade.buyer, trade.buyer_order)
-    seller_order = order_key(trade.seller, trade.seller_order)
-    facts.trades.append(OwnTrade(view, buyer_order, seller_order))
-    value_micro = value_micro_of(trade.price_micro, trade.quantity_wh)
-    for key in (buyer_order, seller_order):
+    return OwnTrade(view, buyer_order, order_key(trade.seller, trade.seller_order))
+
+
+def _add_trade(facts: BlockFacts, trade: OwnTrade) -> None:
+    facts.trades.append(trade)
+    energy_wh = trade.view.quantity_wh
+    value_micro = value_micro_of(trade.view.price_micro, energy_wh)
+    for key in (trade.buyer_order, trade.seller_order):
         before = facts.fills.get(key, _NOTHING)
-        facts.fills[key] = Fills(before.energy_wh + trade.quantity_wh, before.value_micro + value_micro)
+        facts.fills[key] = Fills(before.energy_wh + energy_wh, before.value_micro + value_micro)
 
 
 _NOTHING = Fills(0, 0)
+_NOT_THE_SENDERS = frozenset({KernelCode.UNAUTHENTICATED, KernelCode.ACCOUNT_UNKNOWN})
+"""Receipts of what the named sender did not sign."""
+
+
+def finish(work: Work[T]) -> T:
+    """Do all pieces at once."""
+    try:
+        while True:
+            next(work)
+    except StopIteration as end:
+        result: T = end.value
+        return result

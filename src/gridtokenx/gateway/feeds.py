@@ -14,9 +14,9 @@ from gridtokenx.gateway.documents import (
 )
 from gridtokenx.gateway.facts import OwnTrade
 from gridtokenx.gateway.hub import Hub
-from gridtokenx.gateway.readmodel import Advance, ReadModel
+from gridtokenx.gateway.readmodel import Advance, ReadModel, newest
 from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import ORDERS, account_of_order, client_id_of_order, order_key
+from gridtokenx.modules.market.state import account_of_order, client_id_of_order, order_key
 
 BLOCKS, TRADES, ACCOUNT, BOOK_PREFIX = "blocks", "trades", "account", "book:"
 _ACCOUNT_PREFIX = "account:"
@@ -72,8 +72,7 @@ def snapshot(model: ReadModel, topic: str, lines: Mapping[int, BlockLine]) -> Do
     if topic == BLOCKS:
         return lines[model.head.height] if model.head.height in lines else views.status_view(model)
     if topic == TRADES:
-        newest = list(model.trades)[-TRADES_IN_SNAPSHOT:]
-        return TradesEvent([trade.view for trade in newest])
+        return TradesEvent([trade.view for trade in newest(model.trades, TRADES_IN_SNAPSHOT)])
     interval = int(topic.removeprefix(BOOK_PREFIX))
     depth = model.depth(interval)
     return BookEvent(
@@ -88,11 +87,8 @@ def account_topic(account: bytes) -> str:
 
 def account_snapshot(model: ReadModel, account: bytes) -> Document:
     """How the account stands, its open orders, and the last of those that are gone."""
-    orders: list[OrderView] = []
-    for key, _ in model.reader.scan(bytes([ORDERS.prefix]) + account):
-        if len(orders) == ORDERS_IN_SNAPSHOT:
-            break
-        orders.append(views.open_order_view(model, key[1:], model.orders[key[1:]]))
+    keys = sorted(model.orders_of.get(account, ()))[:ORDERS_IN_SNAPSHOT]
+    orders = [views.open_order_view(model, key, model.orders[key]) for key in keys]
     traces = model.memory.of_account(account)
     gone = [item for item in traces if order_key(account, item[0]) not in model.orders]
     orders += [views.traced_order_view(*item) for item in gone[-GONE_ORDERS_IN_SNAPSHOT:]]

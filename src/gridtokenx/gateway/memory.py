@@ -12,7 +12,7 @@ from enum import Enum
 
 import msgspec
 
-from gridtokenx.gateway.facts import BlockFacts, Fills, Refusal
+from gridtokenx.gateway.facts import PIECE, BlockFacts, Fills, Refusal, Work
 from gridtokenx.ledger.account import ACCOUNT_BYTES
 from gridtokenx.modules.market.messages import PlaceOrder
 from gridtokenx.modules.market.state import Order, account_of_order, client_id_of_order
@@ -33,7 +33,7 @@ class OrderState(Enum):
     REJECTED = "rejected"
 
 
-class Trace(msgspec.Struct):
+class Trace(msgspec.Struct, gc=False):
     """What is known of one order; None where the blocks that said so lie before this memory."""
 
     state: OrderState
@@ -52,7 +52,7 @@ class Trace(msgspec.Struct):
     place: int | None = None
 
 
-class PendingOrder(msgspec.Struct, frozen=True):
+class PendingOrder(msgspec.Struct, frozen=True, gc=False):
     """A placement that is accepted and in no block yet."""
 
     message: PlaceOrder
@@ -95,17 +95,18 @@ class OrderMemory:
         while len(self._pending) > PENDING_ORDERS_MAX and self._pending_of_transaction:
             self._settle(next(iter(self._pending_of_transaction)))
 
-    def apply(self, facts: BlockFacts, before: dict[bytes, Order], after: dict[bytes, Order | None]) -> set[bytes]:
-        """Follow one block: `after` are the order records it wrote (None: gone), `before` what stood there.
-
-        Returns the accounts whose orders changed.
+    def follow(
+        self, facts: BlockFacts, before: dict[bytes, Order], after: dict[bytes, Order | None]
+    ) -> Work[set[bytes]]:
+        """Take in one block, piece by piece: `after` are the order records it wrote (None: gone), `before` what stood
+        there. Returns the accounts whose orders changed. `settle` is to follow when the block is everywhere taken in.
         """
-        for transaction in facts.transactions:
-            self._settle(transaction)
         # A transaction that was rolled back leaves records that changed into what they were.
         changed = [key for key, record in after.items() if record != before.get(key)]
         touched = dict.fromkeys([*facts.placed, *facts.amended, *facts.fills, *facts.cancelled, *changed])
-        for key in touched:
+        for count, key in enumerate(touched):
+            if count % PIECE == PIECE - 1:
+                yield
             self._follow(facts, key, before.get(key), after.get(key), key in after)
         for key, refusal in facts.refused.items():
             if key not in touched:
@@ -113,13 +114,20 @@ class OrderMemory:
         self._evict()
         return {account_of_order(key) for key in (*touched, *facts.refused)}
 
+    def settle(self, transactions: list[bytes]) -> None:
+        """These are in a block: their orders are no longer pending."""
+        if self._pending_of_transaction:
+            for transaction in transactions:
+                self._settle(transaction)
+
     def _follow(self, facts: BlockFacts, key: bytes, before: Order | None, after: Order | None, changed: bool) -> None:
         trace = self._begin(facts, key, before)
         fills = facts.fills.get(key)
-        if fills is not None and trace.filled_wh is not None:
-            trace.filled_wh += fills.energy_wh
-        if fills is not None and trace.value_micro is not None:
-            trace.value_micro += fills.value_micro
+        if fills is not None:
+            if trace.filled_wh is not None:
+                trace.filled_wh += fills.energy_wh
+            if trace.value_micro is not None:
+                trace.value_micro += fills.value_micro
         trace.height = facts.height
         if after is not None:
             _take_record(trace, after)
@@ -129,18 +137,19 @@ class OrderMemory:
 
     def _begin(self, facts: BlockFacts, key: bytes, before: Order | None) -> Trace:
         """The order's trace, new if it was placed in this block or never met before."""
+        own = self._of.setdefault(key[:ACCOUNT_BYTES], {})
+        client_id = key[ACCOUNT_BYTES:]
         placed = facts.placed.get(key)
-        trace = self.find(key)
-        if placed is not None or trace is None:
-            trace = Trace(OrderState.OPEN)
-            self._of.setdefault(account_of_order(key), {})[client_id_of_order(key)] = trace
-            if before is not None:
-                _take_record(trace, before)
-                trace.value_micro = 0 if trace.filled_wh == 0 else None
         if placed is not None:
             assert isinstance(placed.message, PlaceOrder)
-            _take_placement(trace, placed.message)
+            trace = own[client_id] = _placed(placed.message)
             trace.transaction = placed.transaction
+        else:
+            known = own.get(client_id)
+            trace = own[client_id] = Trace(OrderState.OPEN) if known is None else known
+            if known is None and before is not None:
+                _take_record(trace, before)
+                trace.value_micro = 0 if trace.filled_wh == 0 else None
         amended = facts.amended.get(key)
         if amended is not None:
             trace.transaction = amended.transaction
@@ -171,8 +180,9 @@ class OrderMemory:
         known = self.find(key)
         if known is not None and known.state is not OrderState.REJECTED:
             return
-        trace = Trace(OrderState.REJECTED, height, refusal.transaction, refusal.code)
-        _take_placement(trace, refusal.message)
+        trace = _placed(refusal.message)
+        trace.state, trace.code = OrderState.REJECTED, refusal.code
+        trace.height, trace.transaction = height, refusal.transaction
         self._of.setdefault(account_of_order(key), {})[client_id_of_order(key)] = trace
         self._gone.append((key, trace))
 
@@ -209,12 +219,15 @@ def _take_record(trace: Trace, order: Order) -> None:
     trace.place = order.place
 
 
-def _take_placement(trace: Trace, message: PlaceOrder) -> None:
-    trace.interval = message.interval
-    trace.side = message.side
-    trace.portfolio = message.portfolio
-    trace.price_micro = None if message.market else message.price_micro
-    trace.quantity_wh = message.quantity_wh
-    trace.filled_wh = 0
-    trace.value_micro = 0
-    trace.remaining_wh = message.quantity_wh
+def _placed(message: PlaceOrder) -> Trace:
+    return Trace(
+        OrderState.OPEN,
+        interval=message.interval,
+        side=message.side,
+        portfolio=message.portfolio,
+        price_micro=None if message.market else message.price_micro,
+        quantity_wh=message.quantity_wh,
+        filled_wh=0,
+        value_micro=0,
+        remaining_wh=message.quantity_wh,
+    )

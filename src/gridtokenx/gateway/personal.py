@@ -4,7 +4,6 @@ The order of refusals is the same everywhere: no session, a session that has end
 is anything looked at. So a stranger learns nothing, not even whether an account exists.
 """
 
-from itertools import islice
 from typing import Annotated, Literal
 
 import msgspec
@@ -153,8 +152,7 @@ async def get_orders(request: Request) -> Response:
         shown = [views.traced_order_view(*item) for item in traces[-query.limit :]]
         return private(documents.Orders(model.head.height, shown, ""))
     after = order_key(own, read_hex(query.after, CLIENT_ID_BYTES, "after")) if query.after else own
-    rows = model.reader.scan(bytes([ORDERS.prefix]) + own)
-    keys = list(islice((key[1:] for key, _ in rows if key[1:] > after), query.limit + 1))
+    keys = sorted(key for key in model.orders_of.get(own, ()) if key > after)
     page = [views.open_order_view(model, key, model.orders[key]) for key in keys[: query.limit]]
     following = page[-1].client_id if len(keys) > query.limit else ""
     return private(documents.Orders(model.head.height, page, following))
@@ -197,7 +195,7 @@ async def get_positions(request: Request) -> Response:
         lookups += len(portfolios)
         views_here = [views.position_view(model, number, portfolio) for portfolio in portfolios]
         found += [view for view in views_here if view is not None]
-    return private(documents.Positions(model.head.height, found, following))
+    return private(documents.Positions(views.reader_head(model).height, found, following))
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """What anybody may ask: intervals, books, trades, blocks, codes, and how the gateway is."""
 
+from collections import deque
 from collections.abc import Container
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.problems import Refused
+from gridtokenx.gateway.readmodel import after_sequence, newest
 from gridtokenx.gateway.web import answer, describe, read_number, read_query
 
 PAGE = 100
@@ -117,13 +119,10 @@ async def get_interval_trades(request: Request) -> Response:
     """Rising sequences; `oldest` says how far memory reaches."""
     query, model = read_query(request, TradesQuery), gateway_of(request).model
     number = _require_interval(model.intervals, read_number(request, "interval"))
-    own = [trade.view for trade in model.trades if trade.view.interval == number]
-    if query.after is None:
-        page = own[-query.limit :]
-    else:
-        page = [view for view in own if view.sequence > query.after][: query.limit]
-    following = page[-1].sequence if page else query.after or 0
-    return answer(documents.Trades(page, following, model.trades_since))
+    trades = model.trades_of.get(number) or deque()
+    page = newest(trades, query.limit) if query.after is None else after_sequence(trades, query.after, query.limit)
+    following = page[-1].view.sequence if page else query.after or 0
+    return answer(documents.Trades([trade.view for trade in page], following, model.trades_since))
 
 
 @router.get("/v1/trades", summary="Trades of all intervals", **describe(documents.Trades, query=TradesQuery))
@@ -131,12 +130,11 @@ async def get_trades(request: Request) -> Response:
     """Rising sequences; those that memory has lost are read from their blocks."""
     query, model = read_query(request, TradesQuery), gateway_of(request).model
     if query.after is None:
-        start = max(0, len(model.trades) - query.limit)
-        newest = [model.trades[index] for index in range(start, len(model.trades))]
-        following = newest[-1].view.sequence if newest else 0
+        page = newest(model.trades, query.limit)
+        following = page[-1].view.sequence if page else 0
     else:
-        newest, following = model.trades_after(query.after, query.limit)
-    return answer(documents.Trades([trade.view for trade in newest], following, model.trades_since))
+        page, following = model.trades_after(query.after, query.limit)
+    return answer(documents.Trades([trade.view for trade in page], following, model.trades_since))
 
 
 @router.get("/v1/blocks", summary="Blocks, newest first", **describe(documents.Blocks, query=BlocksQuery))

@@ -4,19 +4,30 @@ It starts by reading the node's database: the newest blocks again for what state
 that are gone, older statements), then the present records. From there it follows block by block. It can be dropped and
 built anew at any moment, and a page never waits for a block in the making.
 
-Between two calls of `advance` everything here and everything read through `reader` is of one height.
+Everything here is of one height, that of `head`. What is read through `reader` may be of a later one while a large
+block is being taken in, piece by piece, so that nobody who asks has to wait for all of it.
 """
 
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
 from gridtokenx.engine.storage import Head, Reader
 from gridtokenx.gateway.depth import Depth
-from gridtokenx.gateway.facts import SEQUENCE_BITS, BlockFacts, OwnTrade, read_facts
+from gridtokenx.gateway.facts import (
+    PIECE,
+    SEQUENCE_BITS,
+    BlockFacts,
+    OwnTrade,
+    Work,
+    finish,
+    read_facts,
+    trades_of,
+)
 from gridtokenx.gateway.memory import OrderMemory
 from gridtokenx.gateway.statements import StatementMemory
 from gridtokenx.ledger.codec import Record
@@ -32,6 +43,7 @@ from gridtokenx.modules.market.state import (
     Interval,
     Order,
     Phase,
+    account_of_order,
 )
 from gridtokenx.modules.market.topology import TOPOLOGY, Topology
 from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement
@@ -42,7 +54,7 @@ FOLLOWED = frozenset(
 """Tables whose changes must be in the node's feed."""
 
 TRADES_MAX = 100_000
-STORED_BLOCKS_PER_PAGE = 1_000
+STORED_BLOCKS_PER_PAGE = 100
 HISTORY_BLOCKS_MAX = 10_000
 HISTORY_TRANSACTIONS_MAX = 50_000
 """How far back a start reads again: some seconds of work at most."""
@@ -69,8 +81,24 @@ class Advance(msgspec.Struct, frozen=True):
     """Whose orders or statements changed."""
 
 
-def _sequence_of(trade: OwnTrade) -> int:
-    return trade.view.sequence
+def after_sequence(trades: deque[OwnTrade], sequence: int, limit: int) -> list[OwnTrade]:
+    """The first `limit` of them with a greater sequence."""
+    start = bisect_right(trades, sequence, key=lambda trade: trade.view.sequence)
+    return list(islice(trades, start, start + limit))
+
+
+def newest(trades: deque[OwnTrade], limit: int) -> list[OwnTrade]:
+    """The last `limit` of them."""
+    return list(islice(trades, max(0, len(trades) - limit), None))
+
+
+class _Digested(msgspec.Struct, frozen=True):
+    """A block that is ready to be taken in: order records before and after, accounts whose orders changed."""
+
+    facts: BlockFacts
+    before: dict[bytes, Order]
+    after: dict[bytes, Order | None]
+    accounts: set[bytes]
 
 
 class FeedMissing(Exception):
@@ -88,6 +116,8 @@ class ReadModel:
             raise FileNotFoundError("the node has not written its genesis yet")
         self.head: Head = head
         self.orders: dict[bytes, Order] = {}
+        self.orders_of: dict[bytes, dict[bytes, None]] = {}
+        """Keys of the open orders of each account."""
         self.depths: dict[int, Depth] = {}
         self.intervals: dict[int, Interval] = {}
         self.trading: set[int] = set()
@@ -98,6 +128,8 @@ class ReadModel:
         self.portfolios: dict[bytes, Portfolio] = {}
         self.portfolios_of: dict[bytes, dict[bytes, None]] = {}
         self.trades: deque[OwnTrade] = deque(maxlen=TRADES_MAX)
+        self.trades_of: dict[int, deque[OwnTrade]] = {}
+        """The same by interval."""
         self.trades_since = 0
         """All trades with at least this sequence are in `trades`."""
         self.memory = OrderMemory()
@@ -118,17 +150,20 @@ class ReadModel:
             self._topology = TOPOLOGY.build(self._grid)
         return self._topology
 
-    def advance(self) -> Iterator[Advance]:
-        """See the blocks that were committed since, one by one. Raises FeedMissing when they are too many."""
+    def advance(self) -> Iterator[Advance | None]:
+        """See the blocks that were committed since: yields one `Advance` each, and None between the pieces of work that
+        a large block makes, when everything still stands at the block before. Raises FeedMissing when it has been away
+        for too long."""
         self.reader.refresh()
         head = self.reader.head()
         assert head is not None, "a database never loses its head"
         for height in range(self.head.height + 1, head.height + 1):
-            facts = self._facts(height)
-            if facts is None:
+            digested = yield from self._digest(height)
+            if digested is None:
                 raise FeedMissing(f"block {height} is no longer in the feed")
+            facts = digested.facts
             self.head = msgspec.structs.replace(head, height=height, time_ms=facts.time_ms, app_hash=facts.app_hash)
-            yield self._apply(facts)
+            yield self._take_in(digested)
 
     def depth(self, interval: int) -> Depth:
         """The book of an interval; empty for one without orders."""
@@ -136,11 +171,10 @@ class ReadModel:
 
     def trades_after(self, sequence: int, limit: int) -> tuple[list[OwnTrade], int]:
         """(trades with a greater sequence, oldest first, at most `limit`; the `sequence` to go on from). Older ones
-        than the memory has are read from their blocks, at most 1,000 blocks a call: a page may be empty."""
+        than the memory has are read from their blocks, at most 100 blocks a call: a page may be empty."""
         if sequence + 1 < self.trades_since:
             return self._stored_trades(sequence, limit)
-        start = bisect_right(self.trades, sequence, key=_sequence_of)
-        page = [self.trades[index] for index in range(start, min(start + limit, len(self.trades)))]
+        page = after_sequence(self.trades, sequence, limit)
         return page, page[-1].view.sequence if page else sequence
 
     def _stored_trades(self, sequence: int, limit: int) -> tuple[list[OwnTrade], int]:
@@ -148,22 +182,14 @@ class ReadModel:
         first = sequence >> SEQUENCE_BITS
         last = min(first + STORED_BLOCKS_PER_PAGE, self.head.height)
         for height in range(max(first, 1), last + 1):
-            facts = self._facts(height, need_feed=False)
-            if facts is None:
+            stored, results = self.reader.block(height), self.reader.results(height)
+            if stored is None or results is None:
                 continue
-            for trade in facts.trades:
-                if trade.view.sequence > sequence:
-                    page.append(trade)
-                    if len(page) == limit:
-                        return page, trade.view.sequence
+            page += [trade for trade in trades_of(stored, results) if trade.view.sequence > sequence]
+            if len(page) >= limit:
+                page = page[:limit]
+                return page, page[-1].view.sequence
         return page, (last + 1 << SEQUENCE_BITS) - 1
-
-    def _facts(self, height: int, need_feed: bool = True) -> BlockFacts | None:
-        stored, results = self.reader.block(height), self.reader.results(height)
-        changes = self.reader.feed(height) if need_feed else []
-        if stored is None or results is None or changes is None:
-            return None
-        return read_facts(stored, results, changes)
 
     def _read_history(self) -> None:
         """Follow the newest blocks from an empty model: what they say of orders and statements stays."""
@@ -171,11 +197,11 @@ class ReadModel:
         self.memory.complete_since = start
         self.trades_since = start << SEQUENCE_BITS
         for height in range(start, self.head.height + 1):
-            facts = self._facts(height)
-            assert facts is not None, "the start was chosen so that every block is there"
-            changed = self._apply(facts)
-            self.history.append(Advance(facts, [], changed.accounts))
-        for rows in (self.orders, self.depths, self.intervals, self.trading, self.settlements):
+            digested = finish(self._digest(height))
+            assert digested is not None, "the start was chosen so that every block is there"
+            changed = self._take_in(digested)
+            self.history.append(Advance(changed.facts, [], changed.accounts))
+        for rows in (self.orders, self.orders_of, self.depths, self.intervals, self.trading, self.settlements):
             rows.clear()
 
     def _history_start(self) -> int:
@@ -206,18 +232,36 @@ class ReadModel:
         for depth in self.depths.values():
             depth.take_changed()
 
-    def _apply(self, facts: BlockFacts) -> Advance:
+    def _digest(self, height: int) -> Work[_Digested | None]:
+        """All work that a block makes and that can be done while everything else still stands at the block before;
+        None if the feed does not have the block. The memory of orders runs ahead: it is asked last."""
+        stored, results, changes = self.reader.block(height), self.reader.results(height), self.reader.feed(height)
+        if stored is None or results is None or changes is None:
+            return None
+        facts = yield from read_facts(stored, results, changes)
         before: dict[bytes, Order] = {}
         after: dict[bytes, Order | None] = {}
-        accounts: set[bytes] = set()
+        for count, (prefixed, value) in enumerate(changes):
+            if count % PIECE == PIECE - 1:
+                yield
+            if prefixed[0] == ORDERS.prefix:
+                key = prefixed[1:]
+                after[key] = None if value is None else ORDERS.decode.trusted(value)
+                old = self.orders.get(key)
+                if old is not None:
+                    before[key] = old
+        accounts = yield from self.memory.follow(facts, before, after)
+        return _Digested(facts, before, after, accounts)
+
+    def _take_in(self, digested: _Digested) -> Advance:
+        """Everything goes from the block before to this one."""
+        facts, accounts = digested.facts, digested.accounts
         books: set[int] = set()
+        for key, order in digested.after.items():
+            self._write_order(key, order)
         for prefixed, value in facts.changes:
             prefix, key = prefixed[0], prefixed[1:]
             if prefix == ORDERS.prefix:
-                order = after[key] = None if value is None else ORDERS.decode.trusted(value)
-                old = self._write_order(key, order)
-                if old is not None:
-                    before[key] = old
                 continue
             if prefix == INTERVALS.prefix:
                 books.add(int.from_bytes(key, "big"))
@@ -230,14 +274,20 @@ class ReadModel:
             volume.traded_micro += value_micro(trade.view.price_micro, trade.view.quantity_wh)
             volume.last_price_micro = trade.view.price_micro
             self._remember(trade)
-        accounts |= self.memory.apply(facts, before, after)
-        books |= {order.interval for order in (*before.values(), *after.values()) if order is not None}
+        self.memory.settle(facts.transactions)
+        written = (*digested.before.values(), *digested.after.values())
+        books |= {order.interval for order in written if order is not None}
         return Advance(facts, sorted(books), accounts)
 
     def _remember(self, trade: OwnTrade) -> None:
         if len(self.trades) == TRADES_MAX:
-            self.trades_since = self.trades[0].view.sequence + 1
+            oldest = self.trades[0].view
+            self.trades_since = oldest.sequence + 1
+            self.trades_of[oldest.interval].popleft()
+            if not self.trades_of[oldest.interval]:
+                del self.trades_of[oldest.interval]
         self.trades.append(trade)
+        self.trades_of.setdefault(trade.view.interval, deque()).append(trade)
 
     def _volume(self, interval: int) -> Volume:
         return self.volumes.setdefault(interval, Volume())
@@ -275,18 +325,26 @@ class ReadModel:
             self._grid.rows[prefix][key] = table.decode.trusted(value)
             self._topology = None
 
-    def _write_order(self, key: bytes, order: Order | None) -> Order | None:
-        """Replace an order in its book; returns what stood there."""
-        old = self.orders.pop(key, None)
+    def _write_order(self, key: bytes, order: Order | None) -> None:
+        """Replace an order in its book."""
+        old = self.orders.get(key)
         if old is not None:
             self.depths[old.interval].add(old, -1)
         if order is not None:
             self.orders[key] = order
+            if old is None:
+                self.orders_of.setdefault(account_of_order(key), {})[key] = None
             depth = self.depths.get(order.interval)
             if depth is None:
                 depth = self.depths[order.interval] = Depth()
             depth.add(order, 1)
-        return old
+        elif old is not None:
+            del self.orders[key]
+            account = account_of_order(key)
+            own = self.orders_of[account]
+            del own[key]
+            if not own:
+                del self.orders_of[account]
 
 
 def _replace(rows: dict[int, R], number: int, table: Table[R], value: bytes | None) -> None:

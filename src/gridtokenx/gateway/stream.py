@@ -23,9 +23,8 @@ PING_SECONDS = 20.0
 SILENT_SECONDS_MAX = 60.0
 """Without a word, not even an answer to pings, for so long: nobody is there."""
 CLOSE_SECONDS_MAX = 1.0
-TOPICS_MAX = 256
-"""Of one listener."""
 LISTENERS_MAX = 10_000
+"""Of one gateway. The topics that one may hear are as many as there are open intervals, and three."""
 CLOSE_CODE_BASE = 4_000
 
 _BOOK = re.compile(re.escape(feeds.BOOK_PREFIX) + r"(0|[1-9][0-9]{0,9})")
@@ -88,8 +87,6 @@ class Connection:
     def _subscribe(self, wanted: Subscription) -> None:
         model, hub = self._gateway.model, self._gateway.hub
         height = model.head.height
-        if len(self._topics) >= TOPICS_MAX:
-            raise Refused(GatewayCode.TOO_MANY, "topic", f"at most {TOPICS_MAX} topics are heard at once")
         if wanted.topic == feeds.ACCOUNT:
             if self._account is None:
                 raise Refused(GatewayCode.SESSION_MISSING, "token", "this topic needs the token of a session")

@@ -27,6 +27,8 @@ from gridtokenx.modules.market.state import order_key
 TRANSACTIONS_MAX = 500
 """Of one request."""
 WAIT_MS_MAX = 30_000
+BLOCK_SECONDS = 2.0
+"""How long this gateway may take for a block that the node already has."""
 
 router = APIRouter()
 
@@ -144,7 +146,7 @@ async def _look_up(gateway: Gateway, transaction_id: bytes) -> documents.Transac
         return view
     standing = (await gateway.standing(transaction_id)).standing
     if standing in {Standing.COMMITTED, Standing.EXPIRED}:
-        gateway.catch_up()  # the node is a block ahead
+        await gateway.next_block(BLOCK_SECONDS)  # the node is a block ahead
         view = _stored_view(gateway, transaction_id)
         if view is not None:
             return view

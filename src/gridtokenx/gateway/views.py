@@ -6,7 +6,7 @@ from gridtokenx import __version__
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.receipts import ReceiptProof as StoredProof
 from gridtokenx.engine.receipts import prove_receipt
-from gridtokenx.engine.storage import Place, Results, StoredBlock
+from gridtokenx.engine.storage import Head, Place, Results, StoredBlock
 from gridtokenx.gateway.documents import (
     AccountView,
     BatchView,
@@ -205,19 +205,27 @@ def receipt_proof(transaction_id: bytes, place: Place, results: Results) -> Rece
     )
 
 
+def reader_head(model: ReadModel) -> Head:
+    """Where the records stand that are read from the database: at the model's height or a little later."""
+    head = model.reader.head()
+    assert head is not None, "a database never loses its head"
+    return head
+
+
 def account_of(model: ReadModel, account_id: bytes) -> Account | None:
-    """The record, as of the model's height."""
+    """The record, as of `reader_head`."""
     record = model.reader.record(bytes([ACCOUNTS.prefix]) + account_id)
     return None if record is None else ACCOUNTS.decode.trusted(record)
 
 
 def account_view(model: ReadModel, account_id: bytes, account: Account) -> AccountView:
     """One's own account."""
+    head = reader_head(model)
     return AccountView(
         account_id.hex(),
         account.participant.hex(),
-        model.head.height,
-        model.head.time_ms,
+        head.height,
+        head.time_ms,
         account.balance_micro,
         account.held_micro,
         account.balance_micro - account.held_micro,

@@ -4,7 +4,7 @@ Two forms with the same content: canonical bytes (one MessagePack array; its has
 JSON for people. Export, import, export gives equal bytes, and the app hash does not change.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, LastBlock
 from gridtokenx.ledger.module import Chain
-from gridtokenx.ledger.state import State, Table
+from gridtokenx.ledger.state import TABLES_MAX, State, Table
 
 FORMAT = "gridtokenx-genesis-1"
 
@@ -73,18 +73,25 @@ def load_state(chain: Chain, rows: Iterable[tuple[bytes, bytes]]) -> tuple[State
     Raises `Rejected(MALFORMED)` naming the key whose table or record is wrong.
     """
     state = State()
-    tables: list[Table[Any] | None] = [chain.tables.get(prefix) for prefix in range(256)]
-    kept: list[tuple[bytes, bytes]] = []
+    commitment = Commitment.build(_fill(chain, state, rows))
+    if LAST_BLOCK_KEY not in state.rows[LAST_BLOCK.prefix]:
+        raise Rejected(KernelCode.MALFORMED, "the state has no last block")
+    state.rebuild_indexes(chain.indexes)
+    return state, commitment
+
+
+def _fill(chain: Chain, state: State, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Decode each row into its table on its way to the commitment."""
+    tables: list[Table[Any] | None] = [chain.tables.get(prefix) for prefix in range(TABLES_MAX)]
     for key, data in rows:
         table = tables[key[0]] if key else None
         if table is None:
             raise Rejected(KernelCode.MALFORMED, f"no table for key {key.hex()}")
-        state.rows[key[0]][key[1:]] = table.decode(data, f"{table.name} {key[1:].hex()}")
-        kept.append((key, data))
-    if LAST_BLOCK_KEY not in state.rows[LAST_BLOCK.prefix]:
-        raise Rejected(KernelCode.MALFORMED, "the state has no last block")
-    state.rebuild_indexes(chain.indexes)
-    return state, Commitment.build(kept)
+        try:
+            state.rows[key[0]][key[1:]] = table.decode(data)
+        except Rejected as rejection:
+            raise Rejected(rejection.code, f"{table.name} {key[1:].hex()}: {rejection.field}") from None
+        yield key, data
 
 
 def to_json(chain: Chain, data: bytes) -> bytes:

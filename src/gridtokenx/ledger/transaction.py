@@ -106,9 +106,15 @@ def keys_hash(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> bytes:
 
 
 def check_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> int:
+    """Check bytes and signatures, without state; returns the number of valid signatures. Raises as
+    `open_transaction` does."""
+    return open_transaction(wire, decode_body)[0]
+
+
+def open_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> tuple[int, Envelope, Body[Any]]:
     """Check bytes and signatures, without state.
 
-    Returns the number of valid signatures. Raises `TOO_LARGE`, `MALFORMED`, `ALGORITHM_UNKNOWN`,
+    Returns the number of valid signatures, and the parts. Raises `TOO_LARGE`, `MALFORMED`, `ALGORITHM_UNKNOWN`,
     `SIGNATURE_INVALID`.
     """
     if len(wire) > limits.TRANSACTION_BYTES_MAX:
@@ -127,7 +133,7 @@ def check_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> int:
         if not signature_is_valid(signature, signed, auth.keys[index]):
             raise Rejected(KernelCode.SIGNATURE_INVALID, "signatures")
         last = index
-    return len(auth.signatures) + _check_signed_parts(body.messages)
+    return len(auth.signatures) + _check_signed_parts(body.messages), envelope, body
 
 
 def _check_signed_parts(messages: tuple[Any, ...]) -> int:

@@ -5,8 +5,8 @@ loses what, so each formula can be read against its line in `docs/market-rules.m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from typing import NamedTuple
 
 from gridtokenx.modules.identity.state import Feeder, Zone
 from gridtokenx.modules.market.messages import Terms
@@ -19,8 +19,7 @@ QUARTER_SECONDS = 900
 
 def down(numerator: int, denominator: int) -> int:
     """A quotient that loses its fraction; for amounts that are never negative."""
-    quotient, _ = divmod(numerator, denominator)
-    return quotient
+    return numerator // denominator
 
 
 def up(numerator: int, denominator: int) -> int:
@@ -42,8 +41,7 @@ def sellers_collateral(terms: Terms, tariff_micro: int, price_micro: int, energy
     return up((beyond + terms.undelivered_spread_micro) * energy_wh, 1_000) + fee
 
 
-@dataclass(frozen=True)
-class TradeMoney:
+class TradeMoney(NamedTuple):
     """Who pays and gets what in one trade."""
 
     value: int
@@ -52,6 +50,8 @@ class TradeMoney:
     wheeling_base: int
     wheeling_feeder: int
     wheeling_borders: int
+    wheeling_per_kwh: int
+    """What the buyer pays for the way, in millionths per kWh."""
 
     @property
     def wheeling(self) -> int:
@@ -74,25 +74,20 @@ class TradeMoney:
         return self.grid_fee + self.wheeling_base + self.wheeling_feeder - self.to_sellers_distributor
 
 
-def trade_money(
-    terms: Terms, price_micro: int, energy_wh: int, same_feeder: bool, borders: int
-) -> TradeMoney:
+def trade_money(terms: Terms, price_micro: int, energy_wh: int, same_feeder: bool, borders: int) -> TradeMoney:
     """The money of one trade between two feeders."""
     value = down(price_micro * energy_wh, 1_000)
+    feeder_micro = 0 if same_feeder else terms.wheeling_feeder_micro
+    border_micro = terms.wheeling_border_micro * borders
     return TradeMoney(
         value,
         down(value * terms.grid_fee_ppm, 10**6),
         down(value * terms.trading_fee_ppm, 10**6),
         down(terms.wheeling_base_micro * energy_wh, 1_000),
-        0 if same_feeder else down(terms.wheeling_feeder_micro * energy_wh, 1_000),
-        down(terms.wheeling_border_micro * borders * energy_wh, 1_000),
+        down(feeder_micro * energy_wh, 1_000),
+        down(border_micro * energy_wh, 1_000),
+        terms.wheeling_base_micro + feeder_micro + border_micro,
     )
-
-
-def wheeling_per_kwh(terms: Terms, same_feeder: bool, borders: int) -> int:
-    """What a buyer pays for the way, in millionths per kWh."""
-    feeder = 0 if same_feeder else terms.wheeling_feeder_micro
-    return terms.wheeling_base_micro + feeder + terms.wheeling_border_micro * borders
 
 
 class Map:
@@ -108,18 +103,21 @@ class Map:
                 if neighbour in self._beside:
                     self._beside[key[0]].add(neighbour)
                     self._beside[neighbour].add(key[0])
-        self._known: dict[tuple[int, int], int | None] = {}
+        self._borders: dict[tuple[int, int], int | None] = {}
+        self._distributors: dict[int, bytes] = {}
 
     def distributor(self, feeder: int) -> bytes:
         """The account of the distributor whose zone the feeder lies in."""
-        return self._zones[bytes([self._zone(feeder)])].distributor
+        if feeder not in self._distributors:
+            self._distributors[feeder] = self._zones[bytes([self._zone(feeder)])].distributor
+        return self._distributors[feeder]
 
     def borders(self, one: int, other: int) -> int | None:
         """0 inside a zone; None where no way leads."""
-        pair = self._zone(one), self._zone(other)
-        if pair not in self._known:
-            self._known[pair] = self._search(*pair)
-        return self._known[pair]
+        pair = one, other
+        if pair not in self._borders:
+            self._borders[pair] = self._search(self._zone(one), self._zone(other))
+        return self._borders[pair]
 
     def _zone(self, feeder: int) -> int:
         return self._feeders[feeder.to_bytes(2, "big")].zone
@@ -170,9 +168,7 @@ def expected_statement(
     other_export = both_ways + max(0, rest)
     other_import = both_ways + max(0, -rest)
     average_sale = down(position.sale_value_micro * 1_000, position.sold_wh) if position.sold_wh else 0
-    average_purchase = (
-        down(position.purchase_value_micro * 1_000, position.bought_wh) if position.bought_wh else 0
-    )
+    average_purchase = down(position.purchase_value_micro * 1_000, position.bought_wh) if position.bought_wh else 0
     undelivered_price = max(tariff_micro, average_sale) + terms.undelivered_spread_micro
     unused_price = max(0, min(terms.buy_back_micro, average_purchase) - terms.unused_spread_micro)
     charge = down(undelivered * undelivered_price, 1_000) + down(other_import * tariff_micro, 1_000)

@@ -42,13 +42,9 @@ def read_block(chain: Chain, block: Block, outcome: BlockOutcome) -> Told:
             continue
         transactions = decode_batch_body.trusted(decode_batch.trusted(wire).body).transactions
         if len(transactions) != len(result.receipts):
-            told.findings.append(
-                f"batch {number}: {len(transactions)} transactions, {len(result.receipts)} receipts"
-            )
+            told.findings.append(f"batch {number}: {len(transactions)} transactions, {len(result.receipts)} receipts")
         for transaction, receipt in zip(transactions, result.receipts, strict=False):
-            _read_transaction(
-                chain, told, transaction, _decode_receipt(receipt, f"receipt in batch {number}")
-            )
+            _read_transaction(chain, told, transaction, _decode_receipt(receipt, f"receipt in batch {number}"))
     return told
 
 

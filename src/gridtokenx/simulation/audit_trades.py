@@ -1,7 +1,6 @@
 """Trades against the orders that made them, and the sums that positions and dues keep of them."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from gridtokenx.ledger.codec import Decoder
@@ -69,36 +68,29 @@ class TradeAudit:
         interval = self.copy[INTERVALS.prefix][trade.interval.to_bytes(4, "big")]
         terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
         reasons = ["no such orders"]
-        for bid in self._offers(
-            told, trade.buyer + trade.buyer_order, trade.interval, Side.BUY, interval, terms
-        ):
-            for ask in self._offers(
-                told, trade.seller + trade.seller_order, trade.interval, Side.SELL, interval, terms
-            ):
-                reasons = list(self._objections(terms, trade, bid, ask))
-                if not reasons:
-                    self._add(terms, interval, trade, bid, ask)
-                    return
-        self.findings.append(
-            f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}"
-        )
+        bids = self._offers(told, trade.buyer + trade.buyer_order, trade.interval, Side.BUY, interval, terms)
+        asks = self._offers(told, trade.seller + trade.seller_order, trade.interval, Side.SELL, interval, terms)
+        for bid in bids:
+            for ask in asks:
+                money = self._money(terms, trade, bid, ask)
+                reasons = ["no way between the feeders"]
+                if money is not None:
+                    reasons = self._objections(terms, trade, bid, ask, money)
+                    if not reasons:
+                        self._add(terms, interval, trade, bid, ask, money)
+                        return
+        self.findings.append(f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}")
 
-    def _offers(
-        self, told: Told, key: bytes, number: int, side: Side, interval: Interval, terms: Terms
-    ) -> Iterator[Offer]:
+    def _offers(self, told: Told, key: bytes, number: int, side: Side, interval: Interval, terms: Terms) -> list[Offer]:
         """What the order of this key may have asked for: as it stood before the block, or as a message of the
         block placed or amended it. An amendment changes the limit alone."""
         offers = [self._placed(message, interval, terms) for message in told.placed.get(key, ())]
         resting = self.copy[ORDERS.prefix].get(key)
         if resting is not None:
-            offers.append(
-                Offer(resting.interval, resting.side, resting.price_micro, resting.source, resting.portfolio)
-            )
-        for offer in offers:
-            if (offer.interval, offer.side) == (number, side):
-                yield offer
-                for price_micro in told.amended.get(key, ()):
-                    yield offer._replace(limit_micro=price_micro)
+            offers.append(Offer(resting.interval, resting.side, resting.price_micro, resting.source, resting.portfolio))
+        fitting = [offer for offer in offers if offer.interval == number and offer.side == side]
+        limits = told.amended.get(key, ())
+        return fitting + [offer._replace(limit_micro=limit) for limit in limits for offer in fitting]
 
     def _placed(self, message: PlaceOrder, interval: Interval, terms: Terms) -> Offer:
         limit = message.price_micro
@@ -108,49 +100,44 @@ class TradeAudit:
             limit = rules.up(terms.buy_back_micro, terms.tick_micro) * terms.tick_micro
         return Offer(message.interval, message.side, limit, message.source, message.portfolio)
 
-    def _objections(self, terms: Terms, trade: Trade, bid: Offer, ask: Offer) -> Iterator[str]:
-        buyer, seller = (
-            self.copy[PORTFOLIOS.prefix][bid.portfolio],
-            self.copy[PORTFOLIOS.prefix][ask.portfolio],
-        )
-        borders = self.map.borders(buyer.feeder, seller.feeder)
+    def _money(self, terms: Terms, trade: Trade, bid: Offer, ask: Offer) -> rules.TradeMoney | None:
+        """What the trade costs; None where no way leads from seller to buyer."""
+        portfolios = self.copy[PORTFOLIOS.prefix]
+        here, there = portfolios[bid.portfolio].feeder, portfolios[ask.portfolio].feeder
+        borders = self.map.borders(here, there)
         if borders is None:
-            yield "no way between the feeders"
-            return
-        same = buyer.feeder == seller.feeder
-        way = rules.wheeling_per_kwh(terms, same, borders)
-        money = rules.trade_money(terms, trade.price_micro, trade.quantity_wh, same, borders)
+            return None
+        return rules.trade_money(terms, trade.price_micro, trade.quantity_wh, here == there, borders)
+
+    def _objections(self, terms: Terms, trade: Trade, bid: Offer, ask: Offer, money: rules.TradeMoney) -> list[str]:
+        buyer, seller = self.copy[PORTFOLIOS.prefix][bid.portfolio], self.copy[PORTFOLIOS.prefix][ask.portfolio]
+        way = money.wheeling_per_kwh
+        found = []
         if trade.price_micro % terms.tick_micro:
-            yield "price off the tick"
+            found.append("price off the tick")
         if trade.price_micro < ask.limit_micro:
-            yield f"below the seller's limit {ask.limit_micro}"
+            found.append(f"below the seller's limit {ask.limit_micro}")
         if trade.price_micro + way > bid.limit_micro:
-            yield f"with {way} of wheeling above the buyer's limit {bid.limit_micro}"
+            found.append(f"with {way} of wheeling above the buyer's limit {bid.limit_micro}")
         resting = ask.limit_micro if trade.taker_side == Side.BUY else bid.limit_micro - way
         if trade.price_micro != resting:
-            yield f"not at the resting order's price {resting}"
+            found.append(f"not at the resting order's price {resting}")
         if trade.wheeling_micro != money.wheeling:
-            yield f"wheeling {trade.wheeling_micro} instead of {money.wheeling}"
+            found.append(f"wheeling {trade.wheeling_micro} instead of {money.wheeling}")
         if trade.source != ask.source or not bid.source >> ask.source & 1:
-            yield "a source that the buyer did not accept"
-        one, other = (
-            self.copy[PARTICIPANTS.prefix][buyer.participant],
-            self.copy[PARTICIPANTS.prefix][seller.participant],
-        )
+            found.append("a source that the buyer did not accept")
+        one = self.copy[PARTICIPANTS.prefix][buyer.participant]
+        other = self.copy[PARTICIPANTS.prefix][seller.participant]
         if buyer.participant == seller.participant or (one.group and one.group == other.group):
-            yield "between related parties"
+            found.append("between related parties")
         if trade.quantity_wh <= 0:
-            yield "of nothing"
+            found.append("of nothing")
+        return found
 
-    def _add(self, terms: Terms, interval: Interval, trade: Trade, bid: Offer, ask: Offer) -> None:
-        buyer, seller = (
-            self.copy[PORTFOLIOS.prefix][bid.portfolio],
-            self.copy[PORTFOLIOS.prefix][ask.portfolio],
-        )
-        borders = self.map.borders(buyer.feeder, seller.feeder) or 0
-        money = rules.trade_money(
-            terms, trade.price_micro, trade.quantity_wh, buyer.feeder == seller.feeder, borders
-        )
+    def _add(
+        self, terms: Terms, interval: Interval, trade: Trade, bid: Offer, ask: Offer, money: rules.TradeMoney
+    ) -> None:
+        buyer, seller = self.copy[PORTFOLIOS.prefix][bid.portfolio], self.copy[PORTFOLIOS.prefix][ask.portfolio]
         head = trade.interval.to_bytes(4, "big")
         bought, sold = self._sums[head + bid.portfolio], self._sums[head + ask.portfolio]
         bought[1] += trade.quantity_wh
@@ -178,9 +165,7 @@ class TradeAudit:
         bounds[0] += max(min(most, at_limit - 2), 0)
         bounds[1] += most
 
-    def check_positions(
-        self, positions: dict[bytes, tuple[Any, Any]], dues: dict[bytes, tuple[Any, Any]]
-    ) -> None:
+    def check_positions(self, positions: dict[bytes, tuple[Any, Any]], dues: dict[bytes, tuple[Any, Any]]) -> None:
         """Positions and dues of this block, as (old, new), are the sums of the trades seen so far."""
         for key, (_, position) in positions.items():
             if position is None:
@@ -189,9 +174,7 @@ class TradeAudit:
                 self._collateral.pop(key, None)
                 continue
             if _sums_of(position) != self._sums[key]:
-                self.findings.append(
-                    f"position {key.hex()} is {_sums_of(position)}, its trades give {self._sums[key]}"
-                )
+                self.findings.append(f"position {key.hex()} is {_sums_of(position)}, its trades give {self._sums[key]}")
             least, most = self._collateral[key]
             if not least <= position.collateral_micro <= most:
                 self.findings.append(
@@ -201,9 +184,7 @@ class TradeAudit:
             if due is None:
                 self._dues.pop(key, None)
             elif due.amount_micro != self._dues[key]:
-                self.findings.append(
-                    f"due {key.hex()} is {due.amount_micro}, the trades give {self._dues[key]}"
-                )
+                self.findings.append(f"due {key.hex()} is {due.amount_micro}, the trades give {self._dues[key]}")
 
     def check_limits(self, positions: dict[bytes, tuple[Any, Any]]) -> None:
         """No position grew beyond what the connection, the sky and a licence allow. (A licence that shrank
@@ -218,10 +199,7 @@ class TradeAudit:
             if sale > sale_before and sale > self._can_export(key[:4], portfolio) + participant.short_wh:
                 self.findings.append(f"position {key.hex()} sells {sale} Wh net, more than it may")
             purchase, purchase_before = _net_purchase(new), _net_purchase(before)
-            if (
-                purchase > purchase_before
-                and purchase > rules.down(portfolio.import_w, 4) + participant.long_wh
-            ):
+            if purchase > purchase_before and purchase > rules.down(portfolio.import_w, 4) + participant.long_wh:
                 self.findings.append(f"position {key.hex()} buys {purchase} Wh net, more than it may")
 
     def _can_export(self, interval: bytes, portfolio: Any) -> int:

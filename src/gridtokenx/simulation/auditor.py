@@ -64,9 +64,10 @@ class Auditor:
     """Running sums over all blocks it was shown."""
 
     def __init__(self, chain: Chain, rows: Iterable[tuple[bytes, bytes]]) -> None:
-        """Starts from the rows of a state, (prefixed key, encoded record), which it believes: `check_state`
-        says whether they add up."""
+        """Starts from the rows of a state, (prefixed key, encoded record), which are canonical and which it believes:
+        `check_state` says whether they add up."""
         self.chain = chain
+        self._decode = {table.prefix: table.decode.trusted for table in WATCHED}
         self.copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
         self.balances = self.debts = self.payables = 0
         self.held: defaultdict[bytes, int] = defaultdict(int)
@@ -126,7 +127,7 @@ class Auditor:
                 continue
             own = key[1:]
             old = rows.get(own)
-            new = None if data is None else self.chain.tables[key[0]].decode(data, f"record {key.hex()}")
+            new = None if data is None else self._decode[key[0]](data)
             changed[key[0]][own] = (old, new)
             if new is None:
                 rows.pop(own, None)
@@ -158,9 +159,7 @@ class Auditor:
                 self._find(f"{sender.hex()} burnt and is not the bank")
         old, new = changes[MONEY.prefix].get(b"", (money, money))
         if new.supply_micro != old.supply_micro + minted - burnt:
-            self._find(
-                f"supply went from {old.supply_micro} to {new.supply_micro}, minted {minted} burnt {burnt}"
-            )
+            self._find(f"supply went from {old.supply_micro} to {new.supply_micro}, minted {minted} burnt {burnt}")
         if minted and new.supply_micro > max(old.reserves_micro, new.reserves_micro):
             self._find(f"minted {minted} above the attested reserves")
         for key, (_, redemption) in redemptions.items():
@@ -209,12 +208,8 @@ class Auditor:
                 import_wh += new.import_wh
                 export_wh += new.export_wh
         settled_wh = settled_micro = 0
-        touched = {key[:4]: None for table in (POSITIONS, STATEMENTS, DUES) for key in changes[table.prefix]}
-        touched |= dict.fromkeys(changes[SETTLEMENTS.prefix])
-        for interval in touched:
-            if interval not in self.copy[INTERVALS.prefix]:
-                continue
-            for statement in self._bring_up_to_date(interval):
+        for interval, keys in self._to_settle(changes).items():
+            for statement in self._bring_up_to_date(interval, keys):
                 settled_wh += statement.sold_wh
                 settled_micro += statement.purchase_cost_micro
             old, new = changes[SETTLEMENTS.prefix].get(interval, (None, None))
@@ -222,12 +217,24 @@ class Auditor:
                 self._check_interval(interval)
         return (import_wh, export_wh), (settled_wh, settled_micro)
 
-    def _bring_up_to_date(self, interval: bytes) -> list[Statement]:
-        """Holds and worth of everything in an interval, after its stage; returns statements newly paid."""
+    def _to_settle(self, changes: dict[int, Changed]) -> dict[bytes, list[bytes]]:
+        """The records (by prefixed key) of each open interval that need a look: all of them when the settlement went
+        on, else those that changed."""
+        intervals = self.copy[INTERVALS.prefix]
+        found = {key: list(self._by_interval[key]) for key in changes[SETTLEMENTS.prefix] if key in intervals}
+        for table in (POSITIONS, STATEMENTS, DUES):
+            head = bytes([table.prefix])
+            for key, (_, new) in changes[table.prefix].items():
+                if new is not None and key[:4] not in changes[SETTLEMENTS.prefix]:
+                    found.setdefault(key[:4], []).append(head + key)
+        return found
+
+    def _bring_up_to_date(self, interval: bytes, keys: list[bytes]) -> list[Statement]:
+        """Holds and worth of these records of an interval, after its stage; returns statements newly paid."""
         settlement = self.copy[SETTLEMENTS.prefix].get(interval, _UNTRADED)
         clearing, supplier = self._holder(RoleName.CLEARING), self._holder(RoleName.RESIDUAL_SUPPLIER)
         paid = []
-        for key in list(self._by_interval[interval]):
+        for key in keys:
             table, own = key[0], key[1:]
             if table == POSITIONS.prefix:
                 position, account = self.copy[table][own], self._account_of(own[4:])
@@ -350,10 +357,8 @@ class Auditor:
     def _load(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         for key, data in rows:
             if key[0] in self.copy:
-                self.copy[key[0]][key[1:]] = self.chain.tables[key[0]].decode(data, f"record {key.hex()}")
-        everything = {
-            prefix: {key: (None, new) for key, new in own.items()} for prefix, own in self.copy.items()
-        }
+                self.copy[key[0]][key[1:]] = self._decode[key[0]](data)
+        everything = {prefix: {key: (None, new) for key, new in own.items()} for prefix, own in self.copy.items()}
         self._follow_accounts(everything)
         for key, redemption in self.copy[REDEMPTIONS.prefix].items():
             self._hold(REDEMPTIONS, key, key[:32], redemption.amount_micro)
@@ -363,16 +368,14 @@ class Auditor:
         for table in (POSITIONS, STATEMENTS, DUES):
             for key in self.copy[table.prefix]:
                 self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
-        for interval in list(self._by_interval):
-            self._bring_up_to_date(interval)
+        for interval, keys in list(self._by_interval.items()):
+            self._bring_up_to_date(interval, list(keys))
         # What was settled before is in the balances already: the sums start from what there is.
         self.worth.clear()
         supplier = self._holder(RoleName.RESIDUAL_SUPPLIER)
         for key, account in self.copy[ACCOUNTS.prefix].items():
             payable = self.copy[PAYABLES.prefix].get(key)
-            self.worth[key] = (
-                account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
-            )
+            self.worth[key] = account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
         self.worth[supplier] += self.debts - self.payables
 
     def _open(self, order: Order, sign: int) -> None:

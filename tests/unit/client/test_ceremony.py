@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.world import CHAIN, Founding, signer
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.client.ceremony import Proposal, merge_all, propose
@@ -14,7 +15,6 @@ from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.transactions import KeyList
 from gridtokenx.ledger.transaction import check_transaction
 from gridtokenx.modules.tokens.messages import AttestReserves, Mint
-from tests.world import CHAIN, Founding, signer
 
 BANK = [PrivateKey(bytes([number]) * 32) for number in (1, 2, 3)]
 KEYS = KeyList.of([key.public_key for key in BANK], 2)
@@ -126,7 +126,7 @@ def test_what_is_no_proposal(text: str) -> None:
         {"threshold": 4},
         {"algorithm": 1},
         {"keys": []},
-        {"keys": [key.public_key.hex() for key in reversed(sorted(BANK, key=lambda key: key.public_key))]},
+        {"keys": [key.public_key.hex() for key in sorted(BANK, key=lambda key: key.public_key, reverse=True)]},
         {"keys": ["zz"]},
         {"signatures": {"00" * 32: "00" * 64}},
         {"signatures": {BANK[0].public_key.hex(): "00"}},

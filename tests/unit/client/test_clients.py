@@ -5,6 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.unit.gateway.market import Market, story, wallet_of
+from tests.world import buy, interval_at, pseudonym, sell
 
 from gridtokenx.client import proofs
 from gridtokenx.client.async_client import AsyncClient
@@ -15,8 +17,6 @@ from gridtokenx.client.wallet import Wallet
 from gridtokenx.gateway.documents import PathStep, ReceiptProof
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.modules.market.messages import CancelOrder
-from tests.unit.gateway.market import Market, story, wallet_of
-from tests.world import buy, interval_at, pseudonym, sell
 
 NOON = interval_at(12)
 
@@ -66,9 +66,9 @@ async def test_refusals_at_the_door_and_in_the_block_are_one_kind_of_error(marke
     client, mine = client_of(market), wallet_of("ann")
     mine.nonces.learn(0)
     executing = asyncio.create_task(client.execute(mine, CancelOrder(pseudonym("order"))))
-    while not len(market.node.engine.mempool):
-        await client.health()
-    await market.block()
+    while not executing.done():
+        await market.block()
+        await asyncio.sleep(0)
     with pytest.raises(TransactionRejected) as error:
         await executing
     assert error.value.name == "ORDER_UNKNOWN"
@@ -141,7 +141,9 @@ def forgeries(proof: ReceiptProof) -> list[ReceiptProof]:
         changed(claim=type(claim)(claim.root, claim.key, None, claim.proof)),
         changed(claim=type(claim)(flipped(claim.root), claim.key, claim.value, claim.proof)),
         changed(claim=type(claim)(claim.root, "01", claim.value, claim.proof)),
-        changed(claim=type(claim)(claim.root, claim.key, claim.value, state(flipped(claim.proof.items), claim.proof.path))),
+        changed(
+            claim=type(claim)(claim.root, claim.key, claim.value, state(flipped(claim.proof.items), claim.proof.path))
+        ),
         changed(claim=type(claim)(claim.root, claim.key, claim.value, state(claim.proof.items, claim.proof.path[1:]))),
         changed(claim=type(claim)(claim.root, claim.key, claim.value, state("xx", []))),
     ]

@@ -87,9 +87,7 @@ def test_a_refusal_is_not_asked_again() -> None:
 
 def test_a_submission_is_repeated_as_the_very_same_bytes() -> None:
     wire = wallet_with_nonce().sign("chain", 0, [PAY]).wire
-    answers, steps = play(
-        flows.submit([wire]), NO_ANSWER, documents.SubmissionAnswer([submitted("pending")])
-    )
+    answers, steps = play(flows.submit([wire]), NO_ANSWER, documents.SubmissionAnswer([submitted("pending")]))
     assert answers[0].state == "pending"
     bodies = [step.call.content for step in steps if isinstance(step, Exchange)]
     assert bodies[0] == bodies[1]
@@ -104,7 +102,9 @@ def wallet_with_nonce() -> Wallet:
 def test_only_what_the_node_was_too_busy_for_is_sent_again() -> None:
     mine = wallet_with_nonce()
     wires = [mine.sign("chain", 0, [PAY]).wire for _ in range(3)]
-    first = documents.SubmissionAnswer([submitted("pending"), submitted("busy"), submitted("refused", 310, "ORDER_EXISTS")])
+    first = documents.SubmissionAnswer(
+        [submitted("pending"), submitted("busy"), submitted("refused", 310, "ORDER_EXISTS")]
+    )
     answers, steps = play(flows.submit(wires), first, documents.SubmissionAnswer([submitted("pending")]))
     assert [answer.state for answer in answers] == ["pending", "pending", "refused"]
     again = [step for step in steps if isinstance(step, Exchange)][1]
@@ -144,9 +144,7 @@ def test_a_wrong_nonce_is_mended_by_asking_and_signing_anew() -> None:
     mine.nonces.learn(0)
     used = documents.SubmissionAnswer([submitted("refused", 11, "NONCE_USED")])
     accepted = documents.SubmissionAnswer([submitted("pending")])
-    sent, steps = play(
-        flows.send(memory, mine, [PAY], 1_000), status(), used, account_view(17), status(), accepted
-    )
+    sent, steps = play(flows.send(memory, mine, [PAY], 1_000), status(), used, account_view(17), status(), accepted)
     assert sent.nonce == 18
     bodies = [step.call.content for step in steps if isinstance(step, Exchange) and step.call.method == "POST"]
     assert bodies[0] != bodies[1]
@@ -245,15 +243,20 @@ def test_a_refusal_in_the_block_is_an_error_with_its_code() -> None:
     accepted = documents.SubmissionAnswer([submitted("pending")])
     refused = TransactionView("00" * 32, "committed", 301, "GATE_CLOSED")
     with pytest.raises(TransactionRejected) as error:
-        play(
-            flows.execute(Memory(), wallet_with_nonce(), [PAY], 1_000, 60, Time(0)), status(), accepted, refused
-        )
+        play(flows.execute(Memory(), wallet_with_nonce(), [PAY], 1_000, 60, Time(0)), status(), accepted, refused)
     assert (error.value.code, error.value.name) == (301, "GATE_CLOSED")
 
 
 @pytest.mark.parametrize(
     ("status_code", "kind"),
-    [(400, ApiError), (401, NotAuthorised), (403, NotAuthorised), (404, NotFound), (429, Unavailable), (503, Unavailable)],
+    [
+        (400, ApiError),
+        (401, NotAuthorised),
+        (403, NotAuthorised),
+        (404, NotFound),
+        (429, Unavailable),
+        (503, Unavailable),
+    ],
 )
 def test_errors_are_one_tree_with_code_field_and_sentence(status_code: int, kind: type[ApiError]) -> None:
     problem = b'{"code": 900, "name": "REQUEST_MALFORMED", "field": "limit", "detail": "a sentence", "later": 1}'

@@ -24,9 +24,9 @@ from gridtokenx.engine.storage import Place
 from gridtokenx.engine.worker import check
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS, Account
-from gridtokenx.ledger.batch import check_batch, decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import check_batch, decode_batch, decode_batch_body, signed_batch
 from gridtokenx.ledger.codec import encode
-from gridtokenx.ledger.crypto import BATCH_DOMAIN, TRANSACTION_DOMAIN, signature_is_valid
+from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, signature_is_valid
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.genesis import import_state
 from gridtokenx.ledger.transaction import Auth, Body, Envelope, decode_envelope, keys_hash
@@ -96,7 +96,7 @@ def test_batches_are_what_the_ledger_takes(pool) -> None:
         assert check_batch(batch.wire, COIN.body) == batch.signatures == len(batch.transactions)
         outer = decode_batch(batch.wire)
         body = decode_batch_body(outer.body)
-        assert signature_is_valid(outer.signature, BATCH_DOMAIN + outer.body, NodeKey(NODE_SEED).public_key)
+        assert signature_is_valid(outer.signature, signed_batch(outer.body), NodeKey(NODE_SEED).public_key)
         assert (body.chain, body.author, body.sequence) == (CHAIN_NAME, NODE_ID, number)
         assert body.transactions == batch.transactions
         assert body.expires_ms == batch.expires_ms

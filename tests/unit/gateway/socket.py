@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import MutableMapping
 from typing import Any, Self
 
 from fastapi import FastAPI
@@ -74,10 +75,16 @@ class Socket:
         document: dict[str, Any] = json.loads(message["text"])
         return document
 
+    async def ended(self) -> None:
+        """Wait until the application has let go of the connection."""
+        assert self._serving is not None
+        async with asyncio.timeout(30):
+            await asyncio.shield(self._serving)
+
     def stop_reading(self) -> None:
         """From now on the application's sends do not end."""
         self._reads.clear()
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: MutableMapping[str, Any]) -> None:
         await self._reads.wait()
-        self._from_app.put_nowait(message)
+        self._from_app.put_nowait(dict(message))

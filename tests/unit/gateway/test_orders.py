@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, TimeInForce
 from tests.unit.gateway.market import (
     Market,
     running_gateway,
@@ -15,6 +13,8 @@ from tests.unit.gateway.market import (
     story,
 )
 from tests.world import at, buy, interval_at, pseudonym, sell
+
+from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, TimeInForce
 
 NOON = interval_at(12)
 

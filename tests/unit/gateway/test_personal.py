@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.gateway.market import Market, auth_document, running_market, story
+from tests.world import buy, interval_at, pseudonym, sell
 
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.transactions import KeyList
@@ -14,8 +16,6 @@ from gridtokenx.gateway import personal
 from gridtokenx.gateway.sessions import CHALLENGE_LIFETIME_MS, SESSION_LIFETIME_MS
 from gridtokenx.modules.identity.messages import RotateKeys
 from gridtokenx.modules.market.state import ORDERS, POSITIONS
-from tests.unit.gateway.market import Market, auth_document, running_market, story
-from tests.world import buy, interval_at, pseudonym, sell
 
 NOON = interval_at(12)
 
@@ -228,14 +228,10 @@ async def test_ones_own_orders_positions_and_proofs(market: Market) -> None:
     (position,) = (await market.get(f"{path}/positions", token))["positions"]
     assert (position["interval"], position["sold_wh"], position["open_sell_wh"]) == (NOON, 300, 700)
     record = ORDERS.decode(
-        bytes.fromhex(
-            (await market.get(f"{path}/proof", token, record="order", client_id=ids[0]))["claim"]["value"]
-        )
+        bytes.fromhex((await market.get(f"{path}/proof", token, record="order", client_id=ids[0]))["claim"]["value"])
     )
     assert record.interval == NOON
-    proof = await market.get(
-        f"{path}/proof", token, record="position", interval=NOON, portfolio=pseudonym("ann").hex()
-    )
+    proof = await market.get(f"{path}/proof", token, record="position", interval=NOON, portfolio=pseudonym("ann").hex())
     assert POSITIONS.decode(bytes.fromhex(proof["claim"]["value"])).sold_wh == 300
     absent = await market.get(f"{path}/proof", token, record="order", client_id="00" * 8)
     assert absent["claim"]["value"] is None and absent["claim"]["proof"]["path"]

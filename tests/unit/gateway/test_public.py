@@ -4,11 +4,11 @@ import hashlib
 
 import pytest
 from starlette.routing import Route
+from tests.unit.gateway.market import Market, story
+from tests.world import at, buy, interval_at, pseudonym, sell
 
 from gridtokenx.gateway.documents import BookView, Level, checksum_of
 from gridtokenx.modules.market.messages import CancelOrder
-from tests.unit.gateway.market import Market, story
-from tests.world import at, buy, interval_at, pseudonym, sell
 
 NOON = interval_at(12)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.gateway.market import Market, running_market, story
+from tests.world import at, buy, interval_at, order, pseudonym, sell, signer
 
 from gridtokenx.engine.storage import Reader
 from gridtokenx.gateway import views
@@ -17,8 +19,6 @@ from gridtokenx.ledger.transaction import keys_hash
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, Side, TimeInForce
 from gridtokenx.modules.market.state import ORDERS, POSITIONS
 from gridtokenx.modules.settlement.state import Statement
-from tests.unit.gateway.market import Market, running_market, story
-from tests.world import at, buy, interval_at, order, pseudonym, sell, signer
 
 HOMES = ("ann", "bob", "eve", "far", "cat", "dan")
 INTERVALS = [interval_at(10), interval_at(10, 15), interval_at(12)]
@@ -34,8 +34,12 @@ def random_message(chance: random.Random, name: str) -> Message:
     if kind < 0.3:
         return AmendOrder(pseudonym(client_id), price_micro, chance.randrange(100, 900, 100))
     side = chance.choice([Side.BUY, Side.SELL]) if name not in {"cat", "dan"} else Side.BUY
-    force = chance.choice([TimeInForce.GOOD_TILL_GATE] * 4 + [TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL])
-    return order(name, side, chance.randrange(50, 900, 50), chance.choice(INTERVALS), price_micro, client_id, force=force)
+    force = chance.choice(
+        [TimeInForce.GOOD_TILL_GATE] * 4 + [TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL]
+    )
+    return order(
+        name, side, chance.randrange(50, 900, 50), chance.choice(INTERVALS), price_micro, client_id, force=force
+    )
 
 
 def random_price(chance: random.Random, name: str) -> int:

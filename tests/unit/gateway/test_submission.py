@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.gateway.market import Market, running_market, story
+from tests.world import interval_at, sell
 
 from gridtokenx.client.transactions import SignedTransaction, finish
 from gridtokenx.gateway.transactions import TRANSACTIONS_MAX
@@ -17,8 +19,6 @@ from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.limits import TRANSACTION_BYTES_MAX
 from gridtokenx.ledger.transaction import Auth, decode_envelope
-from tests.unit.gateway.market import Market, running_market, story
-from tests.world import interval_at, sell
 
 NOON = interval_at(12)
 
@@ -174,7 +174,9 @@ TEXTS = st.one_of(
     st.binary(max_size=200).map(lambda data: b64encode(data).decode()),
     st.binary(max_size=200).map(lambda data: urlsafe_b64encode(data).decode()),
     st.recursive(
-        st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.binary(max_size=64), st.text(max_size=9)),
+        st.one_of(
+            st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.binary(max_size=64), st.text(max_size=9)
+        ),
         lambda inner: st.lists(inner, max_size=6),
         max_leaves=20,
     ).map(lambda value: encode(value).hex()),

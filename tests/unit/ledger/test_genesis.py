@@ -74,7 +74,7 @@ def test_what_is_wrong_is_named(world: World) -> None:
     assert refused(Genesis(good.format, good.kind, ((b"\xee key", b""),))) == "no table for key ee206b6579"
     assert refused(Genesis(good.format, good.kind, (rows[0],))) == "the state has no last block"
     key, record = rows[0]
-    assert refused(Genesis(good.format, good.kind, ((key, record + b"\x00"),))) == f"accounts {key[1:].hex()}"
+    assert refused(Genesis(good.format, good.kind, ((key, record + b"\x00"),))).startswith(f"accounts {key[1:].hex()}")
 
 
 def test_the_form_for_people_names_tables_and_fields(world: World) -> None:

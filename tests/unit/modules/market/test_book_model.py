@@ -28,8 +28,9 @@ from gridtokenx.modules.market.book import BOOKS, Matched, Stopped, book_content
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
 
-GROUPS = {1: 0, 2: 0, 3: 7, 4: 7}
-"""Participants and their groups; those from 5 on are not registered."""
+GROUPS = {1: 0, 2: 0, 3: 7, 4: 7, 5: 8}
+UNREGISTERED = [6, 7, 8, 9, 10]
+"""Participants and their groups, and some of whom nothing is known."""
 
 WHEELINGS = [(0, 0, 0, 0), (TICK, TICK, 2 * TICK, 2 * TICK), (TICK, 2 * TICK, 4 * TICK, 6 * TICK)]
 
@@ -133,28 +134,31 @@ def check_fills(taker: Order, matched: Matched) -> None:
 
 Operation = Callable[["BookMachine"], None]
 
-names = st.integers(0, 30)
-prices = st.integers(9, 13)
-quantities = st.sampled_from([1, 2, 3, 8, 20])
+names = st.integers(0, 60)
+quantities = st.sampled_from([1, 2, 3, 5])
 
 
 @st.composite
-def entering(draw: st.DrawFn) -> Operation:
+def entering(draw: st.DrawFn, *, crosses: bool) -> Operation:
+    """A small order that waits on its side of the middle, or a large one that crosses it."""
     side = draw(st.sampled_from(Side))
-    seller_sources, buyer_masks = st.sampled_from([0, 0, 1, 5]), st.sampled_from([127, 127, 2, 33])
+    beyond_ticks = draw(st.integers(0, 7)) if crosses else -draw(st.integers(0, 1))
+    price = 20 + beyond_ticks if side == Side.BUY else 20 - beyond_ticks
+    quantity = draw(quantities) * (5 if crosses else 1)
+    seller_sources, buyer_masks = st.sampled_from([0, 0, 1, 5]), st.sampled_from([127, 127, 127, 2, 33])
     options = {
         "source": draw(seller_sources if side == Side.SELL else buyer_masks),
         "feeder": draw(st.sampled_from([0, 0, 1, 2, 2, 3, 4])),
-        "participant": draw(st.integers(1, 12)),
-        "expires_ms": draw(st.sampled_from([NEVER_MS, NEVER_MS, 10, 30])),
+        "participant": draw(st.sampled_from(sorted(GROUPS) + UNREGISTERED)),
+        "expires_ms": draw(st.sampled_from([NEVER_MS, NEVER_MS, NEVER_MS, 10, 30])),
     }
-    name, quantity, price = draw(names), draw(quantities), draw(prices)
+    name = draw(names)
     return lambda machine: machine.enter(name, side, quantity, price, options)
 
 
 @st.composite
 def amending(draw: st.DrawFn) -> Operation:
-    name, quantity, price = draw(names), draw(quantities), draw(prices)
+    name, quantity, price = draw(names), draw(quantities), 20 + draw(st.integers(-1, 1))
     return lambda machine: machine.amend(name, quantity, price)
 
 
@@ -164,14 +168,19 @@ def cancelling(draw: st.DrawFn) -> Operation:
     return lambda machine: machine.cancel(name)
 
 
-operations = st.one_of(entering(), entering(), entering(), amending(), cancelling())
+waiting = entering(crosses=False)
+operations = st.one_of(waiting, waiting, waiting, entering(crosses=True), amending(), cancelling())
 
 
 class BookMachine(RuleBasedStateMachine):
     """Each rule is one transaction."""
 
-    @initialize(wheeling=st.sampled_from(WHEELINGS), steps_max=st.sampled_from([2, 4, 256]))
-    def open(self, wheeling: tuple[int, ...], steps_max: int) -> None:
+    @initialize(
+        wheeling=st.sampled_from(WHEELINGS),
+        steps_max=st.sampled_from([3, 6, 256]),
+        crowd=st.lists(waiting, min_size=20, max_size=40),
+    )
+    def open(self, wheeling: tuple[int, ...], steps_max: int, crowd: list[Operation]) -> None:
         self.usual_steps_max = book.MATCH_STEPS_PER_ORDER_MAX
         book.MATCH_STEPS_PER_ORDER_MAX = steps_max
         self.floor = Floor(wheeling)
@@ -179,15 +188,20 @@ class BookMachine(RuleBasedStateMachine):
             add_participant(self.floor.state, number, group)
         self.floor.state.keep()
         self.model = Model(wheeling, steps_max)
+        self.transaction(crowd)
 
     def teardown(self) -> None:
         book.MATCH_STEPS_PER_ORDER_MAX = self.usual_steps_max
 
     @rule(steps=st.lists(operations, min_size=1, max_size=8))
     def transaction(self, steps: list[Operation]) -> None:
+        before = dict(self.floor.state.rows[ORDERS.prefix])
         for step in steps:
             step(self)
         self.floor.state.keep()
+        after = self.floor.state.rows[ORDERS.prefix]
+        changed = {key[1:] for key, _ in self.floor.state.take_changes()}
+        assert {key for key in before | after if before.get(key) != after.get(key)} <= changed
 
     @rule(steps=st.lists(operations, min_size=1, max_size=8))
     def rejected_transaction(self, steps: list[Operation]) -> None:
