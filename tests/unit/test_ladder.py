@@ -17,8 +17,8 @@ LADDER = {
     "gateway": 40,
     "client": 41,
     "simulation": 42,
-    "operations": 42,
-    "bench": 43,
+    "operations": 43,
+    "bench": 44,
     "cli": 50,
 }
 """A room imports from rooms with a smaller number, and from itself. Equal numbers do not know each other."""

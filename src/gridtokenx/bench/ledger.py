@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +68,9 @@ def run(quick: bool) -> dict[str, object]:
     return figures
 
 
-def measure(count: int, accounts: int, resting: int) -> Run:
-    """One node from a genesis of the given size, and `count` orders through it."""
+def measure(count: int, accounts: int, resting: int, after: Callable[[Path], None] = lambda data: None) -> Run:
+    """One node from a genesis of the given size, and `count` orders through it; `after` may look at its data folder
+    when the node has stopped."""
     now_ms = time.time_ns() // 1_000_000
     signers = make_signers(SIGNERS)
     print(f"genesis with {accounts:,} accounts and {resting:,} resting orders", flush=True)

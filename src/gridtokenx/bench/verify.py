@@ -1,43 +1,32 @@
-"""`bench verify`: how fast `gridtokenx verify` replays what a node wrote, beside how fast the node wrote it.
-
-The same orders as in `bench ledger`, through the same node; then everything that it left is verified: headers,
-signatures, results, receipts, records, invariants, journal.
-"""
+"""`bench verify`: how fast a chain is replayed and checked, beside how fast it was made."""
 
 import os
-import shutil
 import tempfile
-import time
 from pathlib import Path
 
-from gridtokenx.bench.ledger import CHAIN_PATH, SIGNERS, with_node
-from gridtokenx.bench.report import file_system
-from gridtokenx.bench.workload import NODE_SEED, make_genesis, make_signers
-from gridtokenx.engine.folder import DataFolder, create_data_folder
-from gridtokenx.operations.verify import verify_folder
+from gridtokenx.bench.ledger import CHAIN_PATH, SIGNERS, measure
+from gridtokenx.bench.report import file_system, signature_us
+from gridtokenx.engine.folder import DataFolder
+from gridtokenx.operations.verify import Verification, verify_folder
 
 
 def run(quick: bool) -> dict[str, object]:
-    """Both speeds in the same run, and their ratio."""
-    signers = make_signers(SIGNERS)
-    genesis = make_genesis(signers, SIGNERS, SIGNERS, time.time_ns() // 1_000_000)
-    folder = Path(tempfile.mkdtemp(prefix="gtx-bench-"))
-    try:
-        create_data_folder(folder / "data", genesis, NODE_SEED)
-        ledger = with_node(folder / "data", signers, 60_000 if quick else 400_000)
-        print("verifying", flush=True)
-        found = verify_folder(DataFolder(folder / "data"), CHAIN_PATH, os.cpu_count() or 1)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    for finding in found.findings:
-        print(finding)
-    verified = found.transactions / found.seconds
+    """Orders through a node as in `bench ledger`, then `verify` on what it left."""
+    found: list[Verification] = []
+
+    def verify(data: Path) -> None:
+        workers = min(os.cpu_count() or 1, 8)
+        found.append(verify_folder(DataFolder(data), CHAIN_PATH, workers, lambda doing, done, total: None))
+
+    made = measure(40_000 if quick else 200_000, SIGNERS, SIGNERS, verify)
+    checked = found[0]
+    orders_per_second = checked.transactions / checked.seconds
     return {
-        "verified_per_second": round(verified),
-        "orders_per_second": round(ledger.orders_per_second),
-        "verify_ratio": round(verified / ledger.orders_per_second, 2),
-        "transactions": found.transactions,
-        "findings": len(found.findings),
-        "signature_us": ledger.signature_us,
+        "orders_per_second": round(orders_per_second),
+        "ledger_orders_per_second": round(made.orders_per_second),
+        "ratio": round(orders_per_second / made.orders_per_second, 2),
+        "orders": checked.transactions,
+        "sound": checked.is_sound,
+        "signature_us": signature_us(),
         "file_system": file_system(Path(tempfile.gettempdir())),
     }

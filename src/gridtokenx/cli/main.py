@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 import gridtokenx
-from gridtokenx.cli import up
+from gridtokenx.cli import keys, query, tx, up
 from gridtokenx.cli.bench import bench
+from gridtokenx.cli.export import export
 from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
 from gridtokenx.cli.simulate import simulate
 from gridtokenx.cli.top import top
@@ -52,3 +53,7 @@ app.command()(top)
 app.command()(simulate)
 app.command()(bench)
 app.command()(verify)
+app.command()(export)
+app.add_typer(keys.app, name="keys")
+app.add_typer(tx.app, name="tx")
+app.add_typer(query.app, name="query")

@@ -45,8 +45,8 @@ from gridtokenx.ledger.errors import Rejected
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
 
-FEED_PREFIXES: Final = (0x62, 0x63)
-"""Intervals and orders: what a gateway needs to show the book."""
+FEED_PREFIXES: Final = (0x21, 0x22, 0x24, 0x60, 0x62, 0x63, 0x73, 0x74)
+"""Tables whose changes are kept for followers: what a gateway follows (`gateway.readmodel.FOLLOWED`)."""
 
 SWITCH_SECONDS: Final = 0.002
 """How long the thread that makes blocks may keep the event loop waiting."""

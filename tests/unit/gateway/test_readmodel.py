@@ -9,10 +9,11 @@ import pytest
 from tests.unit.gateway.market import Market, running_market, story
 from tests.world import at, buy, interval_at, order, pseudonym, sell, signer
 
+from gridtokenx.engine.node import FEED_PREFIXES
 from gridtokenx.engine.storage import Reader
 from gridtokenx.gateway import views
 from gridtokenx.gateway.memory import OrderMemory
-from gridtokenx.gateway.readmodel import ReadModel
+from gridtokenx.gateway.readmodel import FOLLOWED, ReadModel
 from gridtokenx.gateway.statements import StatementMemory
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.transaction import keys_hash
@@ -217,3 +218,7 @@ async def test_trades_that_memory_has_lost_are_read_from_their_blocks(market: Ma
         page, after = model.trades_after(after, 2)
         seen += [trade.view for trade in page]
     assert seen == whole
+
+
+def test_a_node_keeps_what_a_gateway_follows() -> None:
+    assert set(FEED_PREFIXES) == FOLLOWED
