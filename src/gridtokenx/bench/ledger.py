@@ -79,7 +79,9 @@ def measure(count: int, accounts: int, resting: int, after: Callable[[Path], Non
     try:
         create_data_folder(folder / "data", genesis, NODE_SEED)
         del genesis
-        return with_node(folder / "data", signers, count)
+        measured = with_node(folder / "data", signers, count)
+        after(folder / "data")
+        return measured
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
