@@ -75,6 +75,18 @@ def skips_of(config: pytest.Config) -> list[Skip]:
     return sorted(found)
 
 
+SLOW_FOLDERS = ("fuzz", "properties", "determinism", "faults", "processes", "fresh", "unit/gateway")
+"""`make check` leaves these out, so that it stays under a minute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole folders are slow; single tests elsewhere say so themselves."""
+    root = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(root).as_posix().startswith(SLOW_FOLDERS):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a second or two; left out of `make check`")
     config.addinivalue_line("markers", "soak: takes minutes or more; only in `make soak`")

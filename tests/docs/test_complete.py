@@ -3,7 +3,13 @@
 import re
 from pathlib import Path
 
+import typer
+from fastapi.routing import APIRoute, APIWebSocketRoute
+
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.cli.main import app
+from gridtokenx.gateway import personal, public, stream, transactions
+from gridtokenx.gateway.codes import GatewayCode
 from make_reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +27,37 @@ def test_every_code_stands_in_the_docs() -> None:
 
 def test_the_reference_of_messages_and_tables_is_current() -> None:
     assert text_of("docs/messages.md") == reference(), "run `python scripts/make_reference.py`"
+
+
+def test_every_route_stands_in_the_docs() -> None:
+    routers = (public.router, transactions.router, personal.router, stream.router)
+    paths = {
+        route.path for router in routers for route in router.routes if isinstance(route, APIRoute | APIWebSocketRoute)
+    }
+    page = text_of("docs/api.md")
+    assert len(paths) > 15
+    assert [path for path in sorted(paths) if f"`{path}`" not in page] == []
+
+
+def test_every_code_of_the_gateway_stands_in_the_docs() -> None:
+    page = text_of("docs/api.md")
+    assert [code.name for code in GatewayCode if f"| {code.value} | `{code.name}` |" not in page] == []
+
+
+def test_every_metric_stands_in_the_docs() -> None:
+    sources = [path.read_text() for path in (ROOT / "src").rglob("metrics.py")]
+    names = {name for source in sources for name in re.findall(r'"(gridtokenx_[a-z_]+)"', source)}
+    page = text_of("docs/api.md")
+    assert len(names) > 10
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    page = text_of("README.md")
+    commands = typer.main.get_command(app)
+    assert [
+        name for name in sorted(commands.commands) if f"`{name}`" not in page and f"`gridtokenx {name}" not in page
+    ] == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -1,4 +1,4 @@
-"""Codes are consensus: each is reached, explained, and pinned."""
+"""Codes of the ledger are consensus: each is reached, explained, and pinned."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import pytest
 from tests.codes_reached import CASES, fresh_world
 
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.gateway.codes import GatewayCode
 
 ROOT = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"\| (\d+) \| ([A-Z_]+) \| (.+?) \| (.+?) \| (.+?) \|$")
@@ -32,8 +33,9 @@ def test_the_golden_file_pins_numbers_and_names() -> None:
 def test_the_documentation_explains_each_code_in_both_languages() -> None:
     text = (ROOT / "docs/codes.md").read_text(encoding="utf-8")
     rows = [found.groups() for line in text.splitlines() if (found := ROW.match(line))]
-    assert {int(number): name for number, name, *_ in rows} == CONSORTIUM.codes
-    assert len(rows) == len(CONSORTIUM.codes)
+    known = CONSORTIUM.codes | {int(code): code.name for code in GatewayCode}
+    assert {int(number): name for number, name, *_ in rows} == known
+    assert len(rows) == len(known)
     for _, name, meaning, advice, thai in rows:
         assert meaning.endswith((".", ")")) and advice.endswith("."), name
         assert re.search("[\u0e00-\u0e7f]", thai), name

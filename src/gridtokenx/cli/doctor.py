@@ -41,6 +41,7 @@ LIBRARIES = {
     "httpx": "httpx",
     "websockets": "websockets",
     "prometheus-client": "prometheus_client",
+    "mnemonic": "mnemonic",
     "tzdata": "tzdata",
 }
 """Distribution name to import name of each runtime dependency."""

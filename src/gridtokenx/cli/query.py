@@ -81,7 +81,7 @@ def orders(
     if as_json:
         print_json(view)
         return
-    table = _table("client id", "state", "delivery", "side", "WATT/kWh", "kWh", "filled", "left")
+    table = _table("client id", "state", "delivery", "side", "WATT/kWh", "filled", "left")
     for one in view.orders:
         table.add_row(
             one.client_id,
@@ -89,7 +89,7 @@ def orders(
             "" if one.interval is None else delivery(one.interval),
             one.side or "",
             "" if one.price_micro is None else watt(one.price_micro),
-            *("" if wh is None else kilowatt_hours(wh) for wh in (one.quantity_wh, one.filled_wh, one.remaining_wh)),
+            *("" if wh is None else kilowatt_hours(wh) for wh in (one.filled_wh, one.remaining_wh)),
         )
     _print(table, "There are none.")
 

@@ -188,7 +188,9 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
     if same_price and message.remaining_wh == order.remaining_wh:
         raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
     if same_price and message.remaining_wh < order.remaining_wh:
-        state.put(ORDERS, key, msgspec.structs.replace(order, remaining_wh=message.remaining_wh))
+        quantity_wh = order.quantity_wh - order.remaining_wh + message.remaining_wh
+        smaller = msgspec.structs.replace(order, remaining_wh=message.remaining_wh, quantity_wh=quantity_wh)
+        state.put(ORDERS, key, smaller)
         fills.shrink(state, interval, terms, key, order, message.remaining_wh)
         return order.place, 0, message.remaining_wh
     take_out(state, key, order)

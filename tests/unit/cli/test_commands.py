@@ -1,0 +1,251 @@
+"""`keys`, `tx`, `query` and `export` against a running market: what works, and what is said when it does not."""
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from tests.unit.cli.market_thread import MarketThread, market_thread
+from tests.unit.gateway.market import wallet_of
+from tests.world import pseudonym
+from typer.testing import CliRunner
+
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.cli import advice, query, tx
+from gridtokenx.cli.main import app
+from gridtokenx.client.client import Client
+from gridtokenx.client.keys import PrivateKey
+from gridtokenx.client.keystore import Keystore
+from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.ledger.genesis import import_state
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketThread]:
+    with market_thread(tmp_path_factory.mktemp("market")) as running:
+        yield running
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """Development keys of two homes, and of a stranger."""
+    keystore = Keystore(tmp_path / "keys")
+    for name in ("ann", "cat"):
+        keystore.add_development_key(name, PrivateKey(sha256(f"{name}/0".encode()).digest()))
+    keystore.add_development_key("stranger", PrivateKey.generate())
+    return keystore.folder
+
+
+@pytest.fixture
+def run(market: MarketThread, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A command, with the keys and the market."""
+    monkeypatch.setattr(tx, "open_client", market.client)
+    monkeypatch.setattr(query, "open_client", market.client)
+    monkeypatch.setenv("GRIDTOKENX_KEYS", str(keys))
+
+    def invoke(*words: str, code: int = 0, text: str = "") -> Result:
+        result = CliRunner().invoke(app, list(words), input=text)
+        assert result.exit_code == code, result.output
+        return result
+
+    return invoke
+
+
+def document(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+# --- keys
+
+
+def test_a_key_from_its_making_to_its_words_and_back(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDTOKENX_PASSPHRASE", "correct horse")
+    made = run("keys", "new", "roof").stdout
+    shown = document(run("keys", "show", "roof", "--json"))
+    assert shown["public_key"] in made
+    assert shown["protection"] == "passphrase"
+    words = run("keys", "phrase", "roof", "--yes").stdout.strip()
+    assert len(words.split()) == 24
+    file = tmp_path / "words"
+    file.write_text(words, encoding="utf-8")
+    run("keys", "import", "roof-again", "--phrase-file", str(file))
+    assert document(run("keys", "show", "roof-again", "--json"))["account"] == shown["account"]
+    listed = {one["name"]: one["account"] for one in document(run("keys", "list", "--json"))}
+    assert listed["roof"] == listed["roof-again"] == shown["account"]
+    run("keys", "export", "roof", str(tmp_path / "backup"))
+    assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+    assert "cannot be written" in run("keys", "export", "roof", str(tmp_path / "backup"), code=1).stderr
+
+
+def test_what_keys_refuses_says_what_to_do(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDTOKENX_PASSPHRASE", "one")
+    run("keys", "new", "roof")
+    assert "Choose another name" in run("keys", "new", "roof", code=1).stderr
+    assert "lower-case letters" in run("keys", "new", "Roof!", code=1).stderr
+    assert "keys list" in run("keys", "show", "nothing", code=1).stderr
+    monkeypatch.setenv("GRIDTOKENX_PASSPHRASE", "another")
+    assert "Type it again" in run("keys", "phrase", "roof", "--yes", code=1).stderr
+    file = tmp_path / "words"
+    file.write_text("abandon " * 24, encoding="utf-8")
+    assert "24 words" in run("keys", "import", "other", "--phrase-file", str(file), code=1).stderr
+    assert "keys new" in run("keys", "list", "--keys", str(tmp_path / "empty")).stderr
+    run("keys", "phrase", "roof", code=1, text="n\n")
+
+
+# --- transactions and queries
+
+
+def test_a_trade_from_the_command_line(run: Any, market: MarketThread) -> None:
+    sale = document(
+        run("tx", "place", "sell", "2.5", "12:00", "--price", "3.00", "--source", "solar", "--key", "ann", "--json")
+    )
+    assert sale["resting_kwh"] == "2.500"
+    book = document(run("query", "book", "12:00", "--json"))
+    assert [level["quantity_wh"] for level in book["asks"]] == [2_500]
+    assert "solar" in run("query", "book", "12:00").stdout
+    assert "3.20" in run("query", "book", "12:00", "--feeder", "11").stdout
+    amended = run("tx", "amend", sale["order"], "--price", "3.00", "--energy", "2", "--key", "ann").stdout
+    assert "2.000" in amended
+    bought = document(run("tx", "place", "buy", "0.5", "12:00", "--price", "3.20", "--key", "cat", "--json"))
+    assert bought["filled_kwh"] == "0.500"
+    (trade,) = document(run("query", "trades", "--interval", "12:00", "--json"))["trades"]
+    assert (trade["quantity_wh"], trade["price_micro"]) == (500, 3_000_000)
+    assert "3.00" in run("query", "trades").stdout
+    (order,) = document(run("query", "orders", "--key", "ann", "--json"))["orders"]
+    assert (order["client_id"], order["remaining_wh"]) == (sale["order"], 1_500)
+    assert sale["order"] in run("query", "orders", "--key", "ann").stdout
+    assert "1.500" in run("tx", "cancel", sale["order"], "--key", "ann").stdout
+    assert "There are none" in run("query", "orders", "--key", "ann").stderr
+    gone = run("query", "orders", "--gone", "--key", "ann").stdout
+    assert "cancelled" in gone
+    (order,) = document(run("query", "orders", "--gone", "--key", "ann", "--json"))["orders"]
+    assert (order["client_id"], order["filled_wh"], order["remaining_wh"]) == (sale["order"], 500, 0)
+    assert "WATT" in run("query", "account", "--key", "ann").stdout
+    shown = run("query", "block").stdout
+    assert market.market.node.application.info().app_hash.hex() in shown
+
+
+def test_other_ways_of_ordering(run: Any) -> None:
+    placed = run(
+        *("tx", "place", "buy", "200Wh", "2026-06-01 13:00", "--price", "1.00", "--source", "solar+wind"),
+        *("--until", "12:30", "--post-only", "--client-id", "00" * 8, "--key", "cat"),
+    )
+    assert "0.200" in placed.stdout
+    run("tx", "cancel", "00" * 8, "--key", "cat")
+    nothing = run("tx", "place", "buy", "1", "13:00", "--market", "--key", "cat").stdout
+    assert "0.000" in nothing
+
+
+def test_a_payment_with_its_receipt_and_proof(run: Any, market: MarketThread) -> None:
+    paid = document(run("tx", "transfer", "cat", "1.25", "--key", "ann", "--json"))
+    name = paid["id"]
+    assert "committed" in run("tx", "status", name).stdout
+    assert "committed" in run("query", "receipt", name).stdout
+    proved = run("query", "receipt", name, "--proof")
+    assert "proved" in proved.stdout
+    assert "own word" in proved.stderr
+    app_hash = document(run("query", "block", str(paid["height"]), "--json"))["app_hash"]
+    checked = document(run("query", "receipt", name, "--app-hash", app_hash, "--json"))
+    assert checked["receipt"]["transaction"] == name
+    wrong = run("query", "receipt", name, "--app-hash", "00" * 32, code=1)
+    assert "another state" in wrong.stderr
+
+
+def test_refusals_say_code_and_advice(run: Any) -> None:
+    poor = run("tx", "transfer", "cat", "100,000,000", "--key", "ann", code=1).stderr
+    assert "BALANCE_TOO_LOW (101)" in poor
+    assert advice.ADVICE["BALANCE_TOO_LOW"] in poor
+    assert "ORDER_UNKNOWN" in run("tx", "cancel", "11" * 8, "--key", "ann", code=1).stderr
+    stranger = run("query", "account", "--key", "stranger", code=1).stderr
+    assert "present ones" in stranger
+    assert "check id" in run("query", "receipt", "00" * 32, "--proof", code=1).stderr
+    assert "unknown" in run("tx", "status", "00" * 32).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("tx", "transfer", "nobody", "1", "--key", "ann"), "nor the name of a key"),
+        (("tx", "transfer", "cat", "much", "--key", "ann"), "write 12.50"),
+        (("tx", "transfer", "cat", "0.0000001", "--key", "ann"), "at most 6 decimals"),
+        (("tx", "transfer", "cat", "-1", "--key", "ann"), "No such option"),
+        (("tx", "place", "buy", "1", "12:07", "--price", "1", "--key", "ann"), "no delivery interval"),
+        (("tx", "place", "buy", "1", "12:00", "--key", "ann"), "--price or --market"),
+        (("tx", "place", "buy", "1", "12:00", "--price", "1", "--market", "--key", "ann"), "--price or --market"),
+        (("tx", "place", "sell", "1", "12:00", "--price", "1", "--source", "coal", "--key", "ann"), "choose one of"),
+        (("tx", "place", "buy", "a lot", "12:00", "--price", "1", "--key", "ann"), "write 1.5"),
+        (("tx", "cancel", "short", "--key", "ann"), "16 hexadecimal digits"),
+        (("query", "block", "highest"), "write a number"),
+        (("query", "book", "2026-13-01 12:00"), "no date"),
+    ],
+)
+def test_what_cannot_be_understood_is_said_before_anything_is_sent(run: Any, words: tuple[str, ...], said: str) -> None:
+    output = run(*words, code=2).output
+    assert said in re.sub(r"\s*│\s*", " ", output).replace("\n", " ") or said in " ".join(output.split()), output
+
+
+def test_a_gateway_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query, "open_client", lambda url: Client(url, pause=lambda seconds: None))
+    result = CliRunner().invoke(app, ["query", "trades", "--url", "http://127.0.0.1:9"])
+    assert result.exit_code == 1
+    assert "gridtokenx up" in result.stderr
+
+
+# --- ceremonies
+
+
+def test_a_ceremony_of_several_signers(run: Any, keys: Path, tmp_path: Path) -> None:
+    file = tmp_path / "proposal.json"
+    cat = Keystore(keys).public_key("cat").hex()
+    words = ("tx", "transfer", "cat", "1", "--key", "ann", "--signer", cat, "--threshold", "2", "--propose", str(file))
+    assert "--nonce" in run(*words, code=2).output
+    assert "1 more needed" in run(*words, "--nonce", "1").stdout
+    assert "of 2 signatures" in run("tx", "send", str(file), code=1).stderr
+    assert "none of the account's" in run("tx", "sign", str(file), "--key", "stranger", "--yes", code=1).stderr
+    run("tx", "sign", str(file), "--key", "cat", code=1, text="n\n")
+    signed = run("tx", "sign", str(file), "--key", "cat", "--yes").stdout
+    assert '"type": "Transfer"' in signed
+    assert "All signatures are there" in signed
+    assert "ACCOUNT_UNKNOWN" in run("tx", "send", str(file), code=1).stderr
+
+
+def test_one_signer_proposes_for_itself(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "proposal.json"
+    run("tx", "transfer", "cat", "0.50", "--key", "ann", "--propose", str(file))
+    assert "committed" in run("tx", "send", str(file)).stdout
+    assert "committed" in run("tx", "send", str(file)).stdout
+    assert "cannot be read" in run("tx", "send", str(tmp_path / "nothing"), code=1).stderr
+
+
+# --- export
+
+
+def test_an_export_is_the_state_that_it_was_taken_from(run: Any, market: MarketThread, tmp_path: Path) -> None:
+    run("tx", "transfer", "cat", "0.01", "--key", "ann")
+    data, file = str(market.market.node.folder.path), tmp_path / "state.bin"
+    run("export", str(file), "--data", data)
+    state, commitment = import_state(CONSORTIUM, file.read_bytes())
+    assert commitment.root() == market.market.node.application.info().app_hash
+    assert state.rows[0x01]
+    assert "cannot be written" in run("export", str(file), "--data", data, code=1).stderr
+    tables = json.loads(run("export", "-", "--data", data, "--json").stdout)["tables"]
+    account = wallet_of("ann").account.hex()
+    assert tables["accounts"][account]["balance_micro"] < 1_000_000_000
+    assert pseudonym("ann").hex() in tables["portfolios"]
+    assert "no data folder" in run("export", str(tmp_path / "other"), "--data", str(tmp_path), code=2).stderr
+
+
+def test_advice_is_what_the_documentation_says() -> None:
+    rows = re.findall(
+        r"^\| \d+ \| ([A-Z_]+) \| .+? \| (.+?) \| .+? \|$",
+        (ROOT / "docs/codes.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    documented = dict(reversed([row for row in rows if row[0] not in {"OK", *GatewayCode.__members__}]))
+    assert documented == advice.ADVICE

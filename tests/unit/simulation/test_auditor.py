@@ -1,0 +1,230 @@
+"""The auditor finds what it is there for: each kind of lie, told in one record of a true story."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from tests.traffic import Traffic, founded
+from tests.world import World
+
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.block import Block, BlockOutcome
+from gridtokenx.ledger.codec import encode
+from gridtokenx.ledger.genesis import decode_genesis
+from gridtokenx.ledger.schedule import SET_ASIDE, SetAside
+from gridtokenx.ledger.state import Table
+from gridtokenx.modules.market.state import DUES, ORDERS, POSITIONS, Trade
+from gridtokenx.modules.settlement.state import PAYABLES, SETTLEMENTS, STATEMENTS, Payable
+from gridtokenx.modules.tokens.state import MONEY
+from gridtokenx.simulation import audit_trades
+from gridtokenx.simulation.auditor import WATCHED, Auditor
+
+Changes = list[tuple[bytes, bytes | None]]
+decode_trade = audit_trades._decode_trade
+
+
+@pytest.fixture(scope="module")
+def story() -> tuple[World, list[tuple[Block, BlockOutcome]]]:
+    """Some hours of traffic, with every outcome."""
+    world = founded()
+    told: list[tuple[Block, BlockOutcome]] = []
+    world.watchers.append(lambda block, outcome: told.append((block, outcome)))
+    for _ in Traffic(world, 5, (60_000, 240_000)).steps(150):
+        pass
+    return world, told
+
+
+def audited(story: tuple[World, Any], lie: Callable[[Block, BlockOutcome], BlockOutcome | None]) -> list[str]:
+    """What the auditor finds when the first block to which the lie applies is told with it."""
+    world, told = story
+    auditor = Auditor(CONSORTIUM, decode_genesis(world.genesis).rows)
+    for block, outcome in told:
+        changed = lie(block, outcome)
+        findings = auditor.check_block(block, changed or outcome)
+        if changed is not None:
+            assert all(f"block {block.height}: " in finding for finding in findings)
+            return findings
+        assert not findings
+    pytest.fail("no block could be told with this lie")
+
+
+def with_record(
+    table: Table[Any], change: Callable[[Any], Any]
+) -> Callable[[Block, BlockOutcome], BlockOutcome | None]:
+    """The first record of the table for which `change` gives another one."""
+
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        for place, (key, data) in enumerate(outcome.changes):
+            if key[0] != table.prefix or data is None:
+                continue
+            record = table.decode(data)
+            changed = change(record)
+            if changed not in (None, record):
+                changes: Changes = [*outcome.changes[:place], (key, encode(changed)), *outcome.changes[place + 1 :]]
+                return replace(outcome, changes=changes)
+        return None
+
+    return lie
+
+
+def with_trade(change: Callable[[Trade], Trade]) -> Callable[[Block, BlockOutcome], BlockOutcome | None]:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        if not outcome.trades:
+            return None
+        changed = encode(change(decode_trade(outcome.trades[0])))
+        return replace(outcome, trades=(changed, *outcome.trades[1:]))
+
+    return lie
+
+
+def more(name: str, by: int = 1) -> Callable[[Any], Any]:
+    """The record with a little more of one field."""
+    return lambda record: msgspec.structs.replace(record, **{name: getattr(record, name) + by})
+
+
+def test_the_truth_has_no_findings(story: tuple[World, Any]) -> None:
+    world, told = story
+    auditor = Auditor(CONSORTIUM, decode_genesis(world.genesis).rows)
+    for block, outcome in told:
+        assert auditor.check_block(block, outcome) == []
+    assert auditor.check_state(decode_genesis(world.export()).rows) == []
+    assert sum(len(outcome.trades) for _, outcome in told) > 20
+    assert any(outcome.summary.settled_wh for _, outcome in told)
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        (with_record(ACCOUNTS, more("balance_micro")), "the supply is"),
+        (with_record(ACCOUNTS, more("held_micro")), "its orders and trades need"),
+        (with_record(ACCOUNTS, more("debt_micro")), "its history explains"),
+        (with_record(MONEY, more("supply_micro")), "supply went from"),
+        (with_record(ORDERS, more("remaining_wh")), "open orders sum to"),
+        (with_record(ORDERS, more("price_micro", 1_000)), "its orders and trades need"),
+        (with_record(POSITIONS, more("bought_wh")), "its trades give"),
+        (with_record(POSITIONS, more("sale_fee_micro")), "its trades give"),
+        (with_record(POSITIONS, more("open_buy_wh")), "open orders sum to"),
+        (with_record(POSITIONS, more("collateral_micro", 10)), "its orders and trades need"),
+        (with_record(DUES, more("amount_micro")), "the trades give"),
+        (with_record(STATEMENTS, more("import_wh")), "contract and meter give"),
+        (with_record(STATEMENTS, more("charge_micro")), "contract and meter give"),
+        (with_record(STATEMENTS, more("credit_micro")), "contract and meter give"),
+        (with_trade(more("price_micro", 1_000)), "not at the resting order's price"),
+        (with_trade(more("price_micro", -(10**6))), "below the seller's limit"),
+        (with_trade(more("price_micro", 10**8)), "above the buyer's limit"),
+        (with_trade(more("wheeling_micro")), "wheeling"),
+        (with_trade(more("quantity_wh")), "its trades give"),
+        (with_trade(more("source")), "did not accept"),
+        (with_trade(lambda trade: msgspec.structs.replace(trade, seller=trade.buyer)), "no such orders"),
+    ],
+)
+def test_a_lie_is_found(story: tuple[World, Any], lie: Any, said: str) -> None:
+    findings = audited(story, lie)
+    assert any(said in finding for finding in findings), findings
+
+
+def test_a_trade_that_is_left_out_is_missed(story: tuple[World, Any]) -> None:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        return replace(outcome, trades=outcome.trades[1:]) if outcome.trades else None
+
+    findings = "\n".join(audited(story, lie))
+    assert "the summary says" in findings and "its trades give" in findings
+
+
+@pytest.mark.parametrize("name", ["traded_wh", "traded_micro", "metered_import_wh", "settled_wh", "settled_micro"])
+def test_a_wrong_summary_is_found(story: tuple[World, Any], name: str) -> None:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        if not getattr(outcome.summary, name):
+            return None
+        return replace(outcome, summary=more(name)(outcome.summary))
+
+    assert any("the summary says" in finding for finding in audited(story, lie))
+
+
+def test_money_that_changes_hands_without_a_reason_is_found(story: tuple[World, Any]) -> None:
+    """Balances still sum to the supply; but no transfer, trade or statement explains the two."""
+
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        places = [
+            place for place, (key, data) in enumerate(outcome.changes) if key[0] == ACCOUNTS.prefix and data is not None
+        ]
+        if len(places) < 2:
+            return None
+        changes = list(outcome.changes)
+        for place, by in zip(places[:2], (-1, 1), strict=True):
+            key, data = changes[place]
+            assert data is not None
+            changes[place] = (key, encode(more("balance_micro", by)(ACCOUNTS.decode(data))))
+        return replace(outcome, changes=changes)
+
+    findings = audited(story, lie)
+    assert sum("its history explains" in finding for finding in findings) == 2, findings
+
+
+def test_a_settlement_that_goes_on_without_paying_is_found(story: tuple[World, Any]) -> None:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        if not outcome.summary.settled_micro:
+            return None
+        kept = [change for change in outcome.changes if change[0][0] != ACCOUNTS.prefix]
+        return replace(outcome, changes=kept)
+
+    findings = "\n".join(audited(story, lie))
+    assert "its history explains" in findings
+
+
+def test_work_that_was_set_aside_is_told(story: tuple[World, Any]) -> None:
+    key = bytes([SET_ASIDE.prefix]) + bytes(12)
+
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome:
+        return replace(outcome, changes=[*outcome.changes, (key, encode(SetAside(1, 1)))])
+
+    assert any("set aside" in finding for finding in audited(story, lie))
+
+
+def test_an_order_that_vanishes_keeps_nothing_held(story: tuple[World, Any]) -> None:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        gone = {key for key, data in outcome.changes if key[0] == ORDERS.prefix and data is not None}
+        if not gone:
+            return None
+        changes = [(key, None if key in gone else data) for key, data in outcome.changes]
+        return replace(outcome, changes=changes)
+
+    assert any("its orders and trades need" in finding for finding in audited(story, lie))
+
+
+def test_debt_and_payable_at_once_are_found(story: tuple[World, Any]) -> None:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        indebted = [
+            key[1:]
+            for key, data in outcome.changes
+            if key[0] == ACCOUNTS.prefix and data is not None and ACCOUNTS.decode(data).debt_micro
+        ]
+        if not indebted:
+            return None
+        payable = (bytes([PAYABLES.prefix]) + indebted[0], encode(Payable(1)))
+        return replace(outcome, changes=[*outcome.changes, payable])
+
+    assert any("set off" in finding for finding in audited(story, lie))
+
+
+@pytest.mark.parametrize("table", [ACCOUNTS, ORDERS, POSITIONS, STATEMENTS, SETTLEMENTS], ids=lambda table: table.name)
+def test_the_full_look_finds_a_state_that_is_not_what_was_followed(story: tuple[World, Any], table: Table[Any]) -> None:
+    world, told = story
+    auditor = Auditor(CONSORTIUM, decode_genesis(world.genesis).rows)
+    for block, outcome in told:
+        auditor.check_block(block, outcome)
+    rows = list(decode_genesis(world.export()).rows)
+    place = next(place for place, (key, _) in enumerate(rows) if key[0] == table.prefix)
+    del rows[place]
+    assert any(table.name in finding for finding in auditor.check_state(rows))
+
+
+def test_it_watches_every_table_that_holds_money_or_energy() -> None:
+    unwatched = {table.name for table in CONSORTIUM.tables.values()} - {table.name for table in WATCHED}
+    assert unwatched == {
+        *("rotated_keys", "pending_keys", "schedule", "nodes", "batches", "last_block"),
+        *("used_references", "terms_version", "holidays", "last_measured", "same_quarter"),
+    }
