@@ -18,7 +18,7 @@ def run(quick: bool) -> dict[str, object]:
         workers = min(os.cpu_count() or 1, 8)
         found.append(verify_folder(DataFolder(data), CHAIN_PATH, workers, lambda doing, done, total: None))
 
-    made = measure(40_000 if quick else 200_000, SIGNERS, SIGNERS, verify)
+    made = measure(100_000 if quick else 200_000, SIGNERS, SIGNERS, verify)
     checked = found[0]
     orders_per_second = checked.transactions / checked.seconds
     return {

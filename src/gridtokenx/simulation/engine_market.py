@@ -46,9 +46,11 @@ class EngineMarket:
         genesis: ScenarioGenesis,
         storage: Storage | None = None,
         on_block: Callable[[State, BlockOutcome], None] = lambda state, outcome: None,
+        application: Application | None = None,
     ) -> None:
-        """Begin with the genesis, or go on where the storage ends. With a `storage` every block is kept."""
-        self.application = Application(CONSORTIUM, storage)
+        """Begin with the genesis, or go on where the storage ends. With a `storage` every block is kept.
+        `application` is one of another kind, over the same storage."""
+        self.application = application or Application(CONSORTIUM, storage)
         if not self.application.load():
             self.application.init_chain(genesis.data)
         node_key = NodeKey(genesis.node_key.secret())

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import msgspec
 
+from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.folder import create_data_folder
 from gridtokenx.engine.storage import Storage
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.quantities import INTERVAL_MS, INTERVALS_PER_DAY
 from gridtokenx.ledger.state import State
+from gridtokenx.simulation.audited import AuditedApplication
 from gridtokenx.simulation.driver import STEP_MS, Driver
 from gridtokenx.simulation.engine_market import EngineMarket
 from gridtokenx.simulation.genesis import ScenarioGenesis, make_genesis
@@ -64,8 +66,8 @@ def run_simulation(
 ) -> Result:
     """Run `days` of delivery (all by default) and the lead-in before them, until the last reading is settled.
 
-    With `data` the chain is kept in that new folder, with a feed of the tables in `feed_prefixes`. With `check`
-    every invariant is checked after every block.
+    With `data` the chain is kept in that new folder, with a feed of the tables in `feed_prefixes`. With `check` the
+    auditor reads every block, and everything at the end.
     Raises `ScenarioError` for days that the scenario does not have, `FolderUnusable` for a folder that exists.
     """
     end_interval = scenario.end_interval
@@ -122,16 +124,13 @@ def _run(
     progress: Progress,
 ) -> Result:
     recorder = Recorder()
-    breaches: list[str] = []
 
-    def note(state: State, outcome: BlockOutcome) -> None:
+    def note(_: State, outcome: BlockOutcome) -> None:
         recorder.record(outcome)
-        if check and len(breaches) < BREACHES_MAX:
-            height = outcome.header.height
-            breaches.extend(f"block {height}: {breach}" for breach in invariant_breaches(state))
 
     begun_s = time.monotonic()
-    market = EngineMarket(genesis, storage, note)
+    audited = AuditedApplication(CONSORTIUM, storage) if check else None
+    market = EngineMarket(genesis, storage, note, audited)
     before_micro = balances_micro(market.state)
     driver = Driver(scenario, genesis, market, seed, end_interval)
     time_ms, end_ms = genesis.time_ms, end_interval * INTERVAL_MS
@@ -142,6 +141,10 @@ def _run(
         if time_ms % PROGRESS_MS == 0:
             progress(time_ms - genesis.time_ms, end_ms - genesis.time_ms, time_ms)
     real_ms = int((time.monotonic() - begun_s) * 1_000)
+    breaches: list[str] = []
+    if audited is not None:
+        audited.audit_state()
+        breaches = audited.findings
     report = make_report(
         scenario,
         genesis,
