@@ -10,7 +10,7 @@ from tests.world import World
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.block import Block, BlockOutcome
-from gridtokenx.ledger.genesis import decode_genesis
+from gridtokenx.ledger.genesis import genesis_rows
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.state import DUES_BY_INTERVAL, POSITIONS_BY_INTERVAL
@@ -24,7 +24,7 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        rows = decode_genesis(world.genesis).rows
+        rows = tuple(genesis_rows("consortium", world.genesis))
         self.auditor = Auditor(CONSORTIUM, rows)
         findings = self.auditor.check_state(rows)
         assert not findings, findings
@@ -39,7 +39,7 @@ class Watch:
 
     def finish(self) -> None:
         """The auditor's copy is the state, and all of it adds up."""
-        findings = self.auditor.check_state(decode_genesis(self.world.export()).rows)
+        findings = self.auditor.check_state(tuple(genesis_rows("consortium", self.world.export())))
         assert not findings, "\n".join(findings)
 
 

@@ -16,7 +16,7 @@ from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observ
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, Proof
 from gridtokenx.ledger.crypto import hash_bytes
-from gridtokenx.ledger.genesis import decode_genesis, import_state, load_state
+from gridtokenx.ledger.genesis import genesis_rows, import_state, load_state
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, LastBlock, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import next_due_ms
@@ -87,7 +87,7 @@ class Application:
         info = self.info()
         if self.storage is not None:
             head = Head(info.kind, info.chain, info.height, info.time_ms, info.app_hash, hash_bytes(genesis))
-            self.storage.write_genesis(head, decode_genesis(genesis).rows)
+            self.storage.write_genesis(head, genesis_rows(self.chain.kind, genesis))
         return info.app_hash
 
     def load(self) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gridtokenx.gateway.documents import DeliveredLevel, Level, checksum_of
 from gridtokenx.modules.market.messages import Side, Terms
 from gridtokenx.modules.market.state import Order
-from gridtokenx.modules.market.topology import wheeling_micro
+from gridtokenx.modules.market.wheeling import wheeling_micro
 
 LevelKey = tuple[int, int, int, int]
 """Side, limit, feeder, mask of sources."""

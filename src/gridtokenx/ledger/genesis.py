@@ -1,10 +1,13 @@
 """State in and out: a genesis is a dump of all tables, and an export is a genesis.
 
-Two forms with the same content: canonical bytes (one MessagePack array; its hash names the genesis) and
-JSON for people. Export, import, export gives equal bytes, and the app hash does not change.
+Canonical bytes: frames, each behind its length (four bytes, big-endian). The first frame names format and kind of
+chain; each other one is an array of `ROWS_PER_FRAME` rows (the last may have fewer), keys ascending, so that a state
+of any size is read and written piece by piece. The hash of the bytes names the genesis. Export, import, export gives
+equal bytes, and the app hash does not change. JSON for people has the same content.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -20,15 +23,21 @@ from gridtokenx.ledger.state import TABLES_MAX, State, Table
 FORMAT = "gridtokenx-genesis-1"
 
 
-class Genesis(Record, frozen=True):
-    """`rows` are (prefixed key, encoded record), keys ascending."""
+ROWS_PER_FRAME = 4_096
+
+Row = tuple[bytes, bytes]
+"""(prefixed key, encoded record)."""
+
+
+class GenesisHead(Record, frozen=True):
+    """The first frame."""
 
     format: str
     kind: str
-    rows: tuple[tuple[bytes, bytes], ...]
 
 
-decode_genesis: Decoder[Genesis] = Decoder(Genesis)
+_decode_head: Decoder[GenesisHead] = Decoder(GenesisHead)
+_decode_rows: Decoder[tuple[Row, ...]] = Decoder(tuple[Row, ...])
 
 
 def new_state(chain: Chain, chain_name: str, time_ms: int) -> State:
@@ -41,33 +50,70 @@ def new_state(chain: Chain, chain_name: str, time_ms: int) -> State:
     return state
 
 
+def genesis_bytes(kind: str, rows: Iterable[Row]) -> bytes:
+    """Rows, keys ascending, as canonical bytes."""
+    parts = [_frame(encode(GenesisHead(FORMAT, kind)))]
+    ordered = iter(rows)
+    while piece := tuple(islice(ordered, ROWS_PER_FRAME)):
+        parts.append(_frame(encode(piece)))
+    return b"".join(parts)
+
+
+def genesis_rows(kind: str, data: bytes) -> Iterator[Row]:
+    """The rows of canonical bytes, a frame at a time.
+
+    Raises `Rejected(MALFORMED)` naming the place on the way: the format or kind is another, a frame is not canonical
+    or not full, keys do not ascend.
+    """
+    frames = _frames(data)
+    head = _decode_head(next(frames, b""), "genesis")
+    if (head.format, head.kind) != (FORMAT, kind):
+        raise Rejected(KernelCode.MALFORMED, f"genesis is {head.format} {head.kind}")
+    last, full = b"", True
+    for frame in frames:
+        rows = _decode_rows(frame, "genesis")
+        if not full or not 0 < len(rows) <= ROWS_PER_FRAME:
+            raise Rejected(KernelCode.MALFORMED, f"genesis frame after key {last.hex()}")
+        full = len(rows) == ROWS_PER_FRAME
+        for row in rows:
+            if row[0] <= last:
+                raise Rejected(KernelCode.MALFORMED, f"genesis key {row[0].hex()} out of order")
+            last = row[0]
+            yield row
+
+
+def _frame(content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + content
+
+
+def _frames(data: bytes) -> Iterator[bytes]:
+    place = 0
+    while place < len(data):
+        start = place + 4
+        place = start + int.from_bytes(data[place:start], "big")
+        if place > len(data):
+            raise Rejected(KernelCode.MALFORMED, f"genesis ends inside the frame at byte {start}")
+        yield data[start:place]
+
+
 def export_state(chain: Chain, state: State) -> bytes:
     """The whole state as canonical bytes."""
-    rows = tuple(
-        (bytes([prefix]) + key, encode(record))
-        for prefix, table in sorted(chain.tables.items())
-        for key, record in state.items(table)
-    )
-    return encode(Genesis(FORMAT, chain.kind, rows))
+    return genesis_bytes(chain.kind, _rows_of(chain, state))
+
+
+def _rows_of(chain: Chain, state: State) -> Iterator[Row]:
+    for prefix, table in sorted(chain.tables.items()):
+        head = bytes([prefix])
+        for key, record in state.items(table):
+            yield head + key, encode(record)
 
 
 def import_state(chain: Chain, data: bytes) -> tuple[State, Commitment]:
-    """The state of an export, with indexes and commitment built.
-
-    Raises `Rejected(MALFORMED)` naming the place if bytes, a prefix, a record or the order is wrong.
-    """
-    genesis = decode_genesis(data, "genesis")
-    if genesis.format != FORMAT or genesis.kind != chain.kind:
-        raise Rejected(KernelCode.MALFORMED, f"genesis is {genesis.format} {genesis.kind}")
-    last = b""
-    for key, _ in genesis.rows:
-        if key <= last:
-            raise Rejected(KernelCode.MALFORMED, f"genesis key {key.hex()} out of order")
-        last = key
-    return load_state(chain, genesis.rows)
+    """The state of an export, with indexes and commitment built. Raises as `genesis_rows` and `load_state` do."""
+    return load_state(chain, genesis_rows(chain.kind, data))
 
 
-def load_state(chain: Chain, rows: Iterable[tuple[bytes, bytes]]) -> tuple[State, Commitment]:
+def load_state(chain: Chain, rows: Iterable[Row]) -> tuple[State, Commitment]:
     """State and commitment from (prefixed key, encoded record): from a genesis or from a database.
 
     Raises `Rejected(MALFORMED)` naming the key whose table or record is wrong.
@@ -80,7 +126,7 @@ def load_state(chain: Chain, rows: Iterable[tuple[bytes, bytes]]) -> tuple[State
     return state, commitment
 
 
-def _fill(chain: Chain, state: State, rows: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+def _fill(chain: Chain, state: State, rows: Iterable[Row]) -> Iterator[Row]:
     """Decode each row into its table on its way to the commitment."""
     tables: list[Table[Any] | None] = [chain.tables.get(prefix) for prefix in range(TABLES_MAX)]
     for key, data in rows:
@@ -96,13 +142,12 @@ def _fill(chain: Chain, state: State, rows: Iterable[tuple[bytes, bytes]]) -> It
 
 def to_json(chain: Chain, data: bytes) -> bytes:
     """An export for people: table name → {key in hex: record with its field names}."""
-    genesis = decode_genesis(data, "genesis")
     tables: dict[str, dict[str, Any]] = {}
-    for key, value in genesis.rows:
+    for key, value in genesis_rows(chain.kind, data):
         table = chain.tables[key[0]]
         record = table.decode.trusted(value)
         tables.setdefault(table.name, {})[key[1:].hex()] = readable(record)
-    document = {"format": genesis.format, "kind": genesis.kind, "tables": tables}
+    document = {"format": FORMAT, "kind": chain.kind, "tables": tables}
     return msgspec.json.format(msgspec.json.encode(document))
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.storage import Reader
 from gridtokenx.engine.worker import load_chain
-from gridtokenx.ledger.codec import encode
-from gridtokenx.ledger.genesis import FORMAT, Genesis, to_json
+from gridtokenx.ledger.genesis import genesis_bytes, to_json
 
 
 def read_state(folder: DataFolder, chain_import_path: str, *, as_json: bool = False) -> bytes:
@@ -19,7 +18,7 @@ def read_state(folder: DataFolder, chain_import_path: str, *, as_json: bool = Fa
     own_files = Path(tempfile.mkdtemp(prefix="export-", dir=folder.run))
     reader = Reader(folder.database, own_files)
     try:
-        canonical = encode(Genesis(FORMAT, chain.kind, tuple(reader.scan())))
+        canonical = genesis_bytes(chain.kind, reader.scan())
     finally:
         reader.close()
         shutil.rmtree(own_files, ignore_errors=True)

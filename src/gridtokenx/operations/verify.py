@@ -30,7 +30,7 @@ from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, verify
 from gridtokenx.ledger.crypto import hash_bytes, merkle_root, signature_is_valid
 from gridtokenx.ledger.errors import Rejected
-from gridtokenx.ledger.genesis import decode_genesis, import_state
+from gridtokenx.ledger.genesis import genesis_rows, import_state
 from gridtokenx.ledger.header import Header, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.state import State
@@ -198,7 +198,7 @@ class _Run:
         if hash_bytes(data) != head.genesis_hash:
             raise _Stop("genesis.bin", "its hash is not the one that the database began with")
         state, commitment = _guarded("genesis.bin", lambda: import_state(self.chain, data))
-        rows = decode_genesis(data).rows
+        rows = tuple(genesis_rows(self.chain.kind, data))
         auditor = Auditor(self.chain, rows)
         for finding in auditor.check_state(rows):
             self.found.find("genesis.bin", finding)

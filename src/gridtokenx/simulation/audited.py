@@ -3,7 +3,7 @@
 from gridtokenx.engine.application import Application
 from gridtokenx.engine.storage import Storage
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observe
-from gridtokenx.ledger.genesis import decode_genesis, export_state
+from gridtokenx.ledger.genesis import export_state, genesis_rows
 from gridtokenx.ledger.module import Chain
 from gridtokenx.simulation.auditor import Auditor
 
@@ -19,7 +19,7 @@ class AuditedApplication(Application):
     def init_chain(self, genesis: bytes) -> bytes:
         """As any application; the genesis is audited too."""
         app_hash = super().init_chain(genesis)
-        rows = decode_genesis(genesis).rows
+        rows = tuple(genesis_rows(self.chain.kind, genesis))
         self._auditor = Auditor(self.chain, rows)
         self.findings += self._auditor.check_state(rows)
         return app_hash
@@ -37,4 +37,5 @@ class AuditedApplication(Application):
 
     def audit_state(self) -> None:
         """A look at everything, for the end."""
-        self.findings += self._auditor.check_state(decode_genesis(export_state(self.chain, self.state)).rows)
+        rows = tuple(genesis_rows(self.chain.kind, export_state(self.chain, self.state)))
+        self.findings += self._auditor.check_state(rows)

@@ -28,7 +28,7 @@ from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, hash_bytes
 from gridtokenx.ledger.errors import KernelCode
-from gridtokenx.ledger.genesis import decode_genesis
+from gridtokenx.ledger.genesis import genesis_rows
 from gridtokenx.ledger.transaction import Auth, Envelope, Receipt, decode_envelope
 
 ACCOUNT_PREFIX = bytes([ACCOUNTS.prefix])
@@ -58,7 +58,7 @@ def test_a_genesis_is_all_there_is_at_first(engine) -> None:
     storage, head = engine.storage, engine.storage.head()
     assert (head.kind, head.chain, head.height) == ("coin", CHAIN_NAME, 1)
     assert head.genesis_hash == hash_bytes(genesis())
-    keys = {key for key, _ in decode_genesis(genesis()).rows}
+    keys = {key for key, _ in genesis_rows("coin", genesis())}
     assert {key for key, _ in storage.scan()} == keys
     assert storage.block(0) is None and storage.results(0) is None and storage.feed(0) is None
 

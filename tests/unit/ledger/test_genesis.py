@@ -11,7 +11,16 @@ from tests.world import WATT, Founding, World
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.errors import KernelCode, Rejected
-from gridtokenx.ledger.genesis import Genesis, decode_genesis, export_state, import_state, to_json
+from gridtokenx.ledger.genesis import (
+    FORMAT,
+    GenesisHead,
+    Row,
+    export_state,
+    genesis_bytes,
+    genesis_rows,
+    import_state,
+    to_json,
+)
 from gridtokenx.modules.tokens.messages import Transfer
 
 
@@ -55,26 +64,37 @@ def test_a_changed_byte_is_refused_or_changes_the_root(world: World, data: st.Da
     assert export_state(CONSORTIUM, state) == bytes(wire)
 
 
-def refused(genesis: Genesis | bytes) -> str:
-    data = genesis if isinstance(genesis, bytes) else encode(genesis)
+def refused(data: bytes) -> str:
     with pytest.raises(Rejected) as caught:
         import_state(CONSORTIUM, data)
     assert caught.value.code == KernelCode.MALFORMED
     return caught.value.field
 
 
+def of(*rows: Row) -> bytes:
+    return genesis_bytes("consortium", rows)
+
+
+def framed(*contents: object) -> bytes:
+    parts = [encode(content) for content in contents]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
 def test_what_is_wrong_is_named(world: World) -> None:
-    good = decode_genesis(world.export())
-    rows = good.rows
+    rows = tuple(genesis_rows("consortium", world.export()))
+    head = GenesisHead(FORMAT, "consortium")
     assert refused(b"") == "genesis"
-    assert refused(Genesis("other", good.kind, rows)) == "genesis is other consortium"
-    assert refused(Genesis(good.format, "public", rows)) == f"genesis is {good.format} public"
-    assert "out of order" in refused(Genesis(good.format, good.kind, (rows[1], rows[0])))
-    assert "out of order" in refused(Genesis(good.format, good.kind, (rows[0], rows[0])))
-    assert refused(Genesis(good.format, good.kind, ((b"\xee key", b""),))) == "no table for key ee206b6579"
-    assert refused(Genesis(good.format, good.kind, (rows[0],))) == "the state has no last block"
+    assert refused(framed(GenesisHead("other", "consortium"), rows)) == "genesis is other consortium"
+    assert refused(genesis_bytes("public", rows)) == f"genesis is {FORMAT} public"
+    assert "out of order" in refused(of(rows[1], rows[0]))
+    assert "out of order" in refused(of(rows[0], rows[0]))
+    assert refused(of((b"\xee key", b""))) == "no table for key ee206b6579"
+    assert refused(of(rows[0])) == "the state has no last block"
+    assert refused(framed(head, ())).startswith("genesis frame after key")
+    assert refused(framed(head, rows[:1], rows[1:])) == f"genesis frame after key {rows[0][0].hex()}"
+    assert refused(world.export()[:-1]).startswith("genesis ends inside the frame at byte")
     key, record = rows[0]
-    assert refused(Genesis(good.format, good.kind, ((key, record + b"\x00"),))).startswith(f"accounts {key[1:].hex()}")
+    assert refused(of((key, record + b"\x00"))).startswith(f"accounts {key[1:].hex()}")
 
 
 def test_the_form_for_people_names_tables_and_fields(world: World) -> None:

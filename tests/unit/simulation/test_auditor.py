@@ -13,7 +13,7 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import encode
-from gridtokenx.ledger.genesis import decode_genesis
+from gridtokenx.ledger.genesis import genesis_rows
 from gridtokenx.ledger.schedule import SET_ASIDE, SetAside
 from gridtokenx.ledger.state import Table
 from gridtokenx.modules.market.state import DUES, ORDERS, POSITIONS, Trade
@@ -40,7 +40,7 @@ def story() -> tuple[World, list[tuple[Block, BlockOutcome]]]:
 def audited(story: tuple[World, Any], lie: Callable[[Block, BlockOutcome], BlockOutcome | None]) -> list[str]:
     """What the auditor finds when the first block to which the lie applies is told with it."""
     world, told = story
-    auditor = Auditor(CONSORTIUM, decode_genesis(world.genesis).rows)
+    auditor = Auditor(CONSORTIUM, tuple(genesis_rows("consortium", world.genesis)))
     for block, outcome in told:
         changed = lie(block, outcome)
         findings = auditor.check_block(block, changed or outcome)
@@ -87,10 +87,10 @@ def more(name: str, by: int = 1) -> Callable[[Any], Any]:
 
 def test_the_truth_has_no_findings(story: tuple[World, Any]) -> None:
     world, told = story
-    auditor = Auditor(CONSORTIUM, decode_genesis(world.genesis).rows)
+    auditor = Auditor(CONSORTIUM, tuple(genesis_rows("consortium", world.genesis)))
     for block, outcome in told:
         assert auditor.check_block(block, outcome) == []
-    assert auditor.check_state(decode_genesis(world.export()).rows) == []
+    assert auditor.check_state(tuple(genesis_rows("consortium", world.export()))) == []
     assert sum(len(outcome.trades) for _, outcome in told) > 20
     assert any(outcome.summary.settled_wh for _, outcome in told)
 
@@ -213,10 +213,10 @@ def test_debt_and_payable_at_once_are_found(story: tuple[World, Any]) -> None:
 @pytest.mark.parametrize("table", [ACCOUNTS, ORDERS, POSITIONS, STATEMENTS, SETTLEMENTS], ids=lambda table: table.name)
 def test_the_full_look_finds_a_state_that_is_not_what_was_followed(story: tuple[World, Any], table: Table[Any]) -> None:
     world, told = story
-    auditor = Auditor(CONSORTIUM, decode_genesis(world.genesis).rows)
+    auditor = Auditor(CONSORTIUM, tuple(genesis_rows("consortium", world.genesis)))
     for block, outcome in told:
         auditor.check_block(block, outcome)
-    rows = list(decode_genesis(world.export()).rows)
+    rows = list(genesis_rows("consortium", world.export()))
     place = next(place for place, (key, _) in enumerate(rows) if key[0] == table.prefix)
     del rows[place]
     assert any(table.name in finding for finding in auditor.check_state(rows))

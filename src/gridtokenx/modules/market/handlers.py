@@ -312,7 +312,7 @@ def open_interval(state: State, context: Context, number: int) -> None:
 def close_gate(state: State, context: Context, key: bytes) -> int:
     """Scheduled at the gate: cancel what is left of the book, some hundred orders a step."""
     number = int.from_bytes(key, "big")
-    keys = open_keys(book.book_of(state, number))
+    keys = book.keys_of(book.book_of(state, number), CANCELS_PER_STEP + 1)
     for order_name in keys[:CANCELS_PER_STEP]:
         take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
     interval = state.rows[INTERVALS.prefix][key]
@@ -321,12 +321,6 @@ def close_gate(state: State, context: Context, key: bytes) -> int:
         return CANCELS_PER_STEP
     state.put(INTERVALS, key, msgspec.structs.replace(interval, phase=Phase.CLOSED))
     return len(keys) + 1
-
-
-def open_keys(live: book.Book) -> list[bytes]:
-    """Every open order of an interval, in key order."""
-    levels = [level for queue in live.queues.values() for level in queue.levels.values()]
-    return sorted(key for level in levels for _, key in level)
 
 
 def expire_order(state: State, context: Context, key: bytes) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.identity.state import FEEDERS, ZONES
-from gridtokenx.modules.market.messages import Terms
 
 SAME_FEEDER = 0
 SAME_ZONE = 1
@@ -66,12 +65,3 @@ def _build_topology(state: State) -> Topology:
 
 
 TOPOLOGY: Index[Topology] = Index("topology", _build_topology)
-
-
-def wheeling_micro(terms: Terms, nearness: int) -> int:
-    """Wheeling per kWh between two feeders (`docs/market-rules.md`): a base for each trade, more when it leaves its
-    feeder, and more for each border."""
-    if nearness == SAME_FEEDER:
-        return terms.wheeling_base_micro
-    borders = nearness - SAME_ZONE
-    return terms.wheeling_base_micro + terms.wheeling_feeder_micro + borders * terms.wheeling_border_micro

@@ -4,7 +4,8 @@ import pytest
 from tests.unit.modules.market.trading_floor import empty_state
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
-from gridtokenx.modules.market.topology import TOPOLOGY, Topology, wheeling_micro
+from gridtokenx.modules.market.topology import TOPOLOGY, Topology
+from gridtokenx.modules.market.wheeling import wheeling_micro
 
 
 @pytest.mark.parametrize(
