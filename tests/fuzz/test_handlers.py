@@ -50,11 +50,12 @@ def quick(examples: int) -> settings:
 
 @st.composite
 def transactions(draw: st.DrawFn, world: World, kinds: tuple[type[Message], ...]) -> bytes:
-    """Five of six as an honest client would sign them; the others spoilt in some way."""
+    """Most as an honest client would sign them; the others spoilt in some way. (Seven is no favourite of Hypothesis, as
+    the ends of a range are.)"""
     sender, messages = draw(asks(kinds))
     who = world.signers[sender]
     body = world.body(sender, *messages)
-    if draw(st.integers(0, 5)):
+    if draw(st.integers(0, 11)) != 7:
         return signed(who, body)
     spoilt = draw(st.integers(0, 5))
     if spoilt == 0:
