@@ -9,13 +9,15 @@ import gc
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from typing import BinaryIO
 
 from gridtokenx.engine.faultpoints import reached
 from gridtokenx.engine.storage import Head, Storage
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observe, apply_block
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, Proof
-from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.genesis import genesis_rows, import_state, load_state
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, LastBlock, last_block
 from gridtokenx.ledger.module import Chain
@@ -23,6 +25,10 @@ from gridtokenx.ledger.schedule import next_due_ms
 from gridtokenx.ledger.state import State
 
 LAST_BLOCK_STATE_KEY = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
+
+
+HASH_PIECE_BYTES = 1_048_576
+"""A genesis is read in pieces, because it can be as large as a state."""
 
 
 class StateDamaged(Exception):
@@ -81,13 +87,20 @@ class Application:
             raise ValueError("no chain yet: call init_chain or load first")
         return self._commitment
 
-    def init_chain(self, genesis: bytes) -> bytes:
-        """Begin with this genesis; returns its app hash. Raises `Rejected` if it is not one of this chain."""
-        self._state, self._commitment = import_state(self.chain, genesis)
+    def init_chain(self, genesis: bytes | BinaryIO) -> bytes:
+        """Begin with this genesis, given as bytes or as a file, which is then read in pieces; returns its app hash.
+        Raises `Rejected` if it is not one of this chain."""
+        stream = BytesIO(genesis) if isinstance(genesis, bytes) else genesis
+        self._state, self._commitment = import_state(self.chain, stream)
         info = self.info()
         if self.storage is not None:
-            head = Head(info.kind, info.chain, info.height, info.time_ms, info.app_hash, hash_bytes(genesis))
-            self.storage.write_genesis(head, genesis_rows(self.chain.kind, genesis))
+            stream.seek(0)
+            digest = sha256()
+            while piece := stream.read(HASH_PIECE_BYTES):
+                digest.update(piece)
+            head = Head(info.kind, info.chain, info.height, info.time_ms, info.app_hash, digest.digest())
+            stream.seek(0)
+            self.storage.write_genesis(head, genesis_rows(self.chain.kind, stream))
         return info.app_hash
 
     def load(self) -> bool:

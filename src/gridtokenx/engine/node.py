@@ -89,7 +89,8 @@ class Node:
         self.storage = Storage(self.folder.database, feed_prefixes=settings.feed_prefixes)
         self.application = Application(load_chain(settings.chain), self.storage)
         if not self.application.load():
-            self.application.init_chain(self.folder.genesis.read_bytes())
+            with self.folder.genesis.open("rb") as genesis:
+                self.application.init_chain(genesis)
         self.journal = Journal(self.folder.journal, segment_bytes_max=settings.journal_segment_bytes)
         require_whole(self.application, self.journal)
         self.metrics = Metrics()

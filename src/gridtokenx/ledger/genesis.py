@@ -7,8 +7,9 @@ equal bytes, and the app hash does not change. JSON for people has the same cont
 """
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -59,13 +60,13 @@ def genesis_bytes(kind: str, rows: Iterable[Row]) -> bytes:
     return b"".join(parts)
 
 
-def genesis_rows(kind: str, data: bytes) -> Iterator[Row]:
-    """The rows of canonical bytes, a frame at a time.
+def genesis_rows(kind: str, data: bytes | BinaryIO) -> Iterator[Row]:
+    """The rows of canonical bytes, or of a file that holds them, a frame at a time.
 
     Raises `Rejected(MALFORMED)` naming the place on the way: the format or kind is another, a frame is not canonical
     or not full, keys do not ascend.
     """
-    frames = _frames(data)
+    frames = _frames(BytesIO(data) if isinstance(data, bytes) else data)
     head = _decode_head(next(frames, b""), "genesis")
     if (head.format, head.kind) != (FORMAT, kind):
         raise Rejected(KernelCode.MALFORMED, f"genesis is {head.format} {head.kind}")
@@ -86,14 +87,12 @@ def _frame(content: bytes) -> bytes:
     return len(content).to_bytes(4, "big") + content
 
 
-def _frames(data: bytes) -> Iterator[bytes]:
-    place = 0
-    while place < len(data):
-        start = place + 4
-        place = start + int.from_bytes(data[place:start], "big")
-        if place > len(data):
-            raise Rejected(KernelCode.MALFORMED, f"genesis ends inside the frame at byte {start}")
-        yield data[start:place]
+def _frames(stream: BinaryIO) -> Iterator[bytes]:
+    while length := stream.read(4):
+        content = stream.read(int.from_bytes(length, "big"))
+        if len(length) < 4 or len(content) < int.from_bytes(length, "big"):
+            raise Rejected(KernelCode.MALFORMED, f"genesis ends inside a frame, after {stream.tell()} bytes")
+        yield content
 
 
 def export_state(chain: Chain, state: State) -> bytes:
@@ -108,7 +107,7 @@ def _rows_of(chain: Chain, state: State) -> Iterator[Row]:
             yield head + key, encode(record)
 
 
-def import_state(chain: Chain, data: bytes) -> tuple[State, Commitment]:
+def import_state(chain: Chain, data: bytes | BinaryIO) -> tuple[State, Commitment]:
     """The state of an export, with indexes and commitment built. Raises as `genesis_rows` and `load_state` do."""
     return load_state(chain, genesis_rows(chain.kind, data))
 

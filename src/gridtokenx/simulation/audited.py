@@ -1,5 +1,7 @@
 """An application whose every block is read by the auditor: what `simulate --check` runs on."""
 
+from typing import BinaryIO
+
 from gridtokenx.engine.application import Application
 from gridtokenx.engine.storage import Storage
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observe
@@ -16,9 +18,11 @@ class AuditedApplication(Application):
         self.findings: list[str] = []
         """What does not hold, in the order in which it was found."""
 
-    def init_chain(self, genesis: bytes) -> bytes:
+    def init_chain(self, genesis: bytes | BinaryIO) -> bytes:
         """As any application; the genesis is audited too."""
         app_hash = super().init_chain(genesis)
+        if not isinstance(genesis, bytes):
+            genesis.seek(0)
         rows = tuple(genesis_rows(self.chain.kind, genesis))
         self._auditor = Auditor(self.chain, rows)
         self.findings += self._auditor.check_state(rows)

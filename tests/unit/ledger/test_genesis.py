@@ -92,7 +92,7 @@ def test_what_is_wrong_is_named(world: World) -> None:
     assert refused(of(rows[0])) == "the state has no last block"
     assert refused(framed(head, ())).startswith("genesis frame after key")
     assert refused(framed(head, rows[:1], rows[1:])) == f"genesis frame after key {rows[0][0].hex()}"
-    assert refused(world.export()[:-1]).startswith("genesis ends inside the frame at byte")
+    assert refused(world.export()[:-1]).startswith("genesis ends inside a frame, after")
     key, record = rows[0]
     assert refused(of((key, record + b"\x00"))).startswith(f"accounts {key[1:].hex()}")
 
