@@ -128,14 +128,19 @@ def load_state(chain: Chain, rows: Iterable[Row]) -> tuple[State, Commitment]:
 def _fill(chain: Chain, state: State, rows: Iterable[Row]) -> Iterator[Row]:
     """Decode each row into its table on its way to the commitment."""
     tables: list[Table[Any] | None] = [chain.tables.get(prefix) for prefix in range(TABLES_MAX)]
+    known: dict[Any, Any] = {}
     for key, data in rows:
         table = tables[key[0]] if key else None
         if table is None:
             raise Rejected(KernelCode.MALFORMED, f"no table for key {key.hex()}")
         try:
-            state.rows[key[0]][key[1:]] = table.decode(data)
+            record = table.decode(data)
         except Rejected as rejection:
             raise Rejected(rejection.code, f"{table.name} {key[1:].hex()}: {rejection.field}") from None
+        for name in table.common:
+            value = getattr(record, name)
+            msgspec.structs.force_setattr(record, name, known.setdefault(value, value))
+        state.rows[key[0]][key[1:]] = record
         yield key, data
 
 

@@ -19,14 +19,18 @@ TABLES_MAX = 256
 
 
 class Table(Generic[R]):
-    """The name, prefix and record type of one table. Prefixes are never reused."""
+    """The name, prefix and record type of one table. Prefixes are never reused.
 
-    __slots__ = ("decode", "name", "prefix", "record_type")
+    `common` names fields whose values few records have for themselves: a state that is loaded keeps each once.
+    """
 
-    def __init__(self, prefix: int, name: str, record_type: type[R]) -> None:
+    __slots__ = ("common", "decode", "name", "prefix", "record_type")
+
+    def __init__(self, prefix: int, name: str, record_type: type[R], common: tuple[str, ...] = ()) -> None:
         self.prefix = prefix
         self.name = name
         self.record_type = record_type
+        self.common = common
         self.decode: Decoder[R] = Decoder(record_type)
 
 

@@ -103,7 +103,7 @@ ROLES: Table[Role] = Table(0x20, "roles", Role)
 ZONES: Table[Zone] = Table(0x21, "zones", Zone)
 FEEDERS: Table[Feeder] = Table(0x22, "feeders", Feeder)
 PARTICIPANTS: Table[Participant] = Table(0x23, "participants", Participant)
-PORTFOLIOS: Table[Portfolio] = Table(0x24, "portfolios", Portfolio)
+PORTFOLIOS: Table[Portfolio] = Table(0x24, "portfolios", Portfolio, common=("export_w",))
 SITES: Table[Site] = Table(0x25, "sites", Site)
 METERS: Table[Meter] = Table(0x26, "meters", Meter)
 

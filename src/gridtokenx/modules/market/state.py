@@ -154,39 +154,40 @@ def day_key(day: int) -> bytes:
 
 
 class KeysByInterval:
-    """The second halves of the keys of a table keyed by interval ‖ something; derived from the table, and
-    journaled as it is."""
+    """The keys of a table keyed by interval ‖ something, by interval; derived from the table, and journaled as it
+    is. It holds the very keys of the table, not copies."""
 
     def __init__(self, table: Table[Any], state: State) -> None:
         self.table = table
         self.by_interval: dict[int, dict[bytes, None]] = {}
         for key in state.rows[table.prefix]:
-            self._insert(int.from_bytes(key[:4], "big"), key[4:])
+            self._insert(int.from_bytes(key[:4], "big"), key)
 
     def put(self, state: State, interval: int, rest: bytes, record: Record) -> None:
         """Write the record, and remember its key if it is new."""
         key = interval.to_bytes(4, "big") + rest
         if key not in state.rows[self.table.prefix]:
-            state.undo.append((self._discard, interval, rest))
-            self._insert(interval, rest)
+            state.undo.append((self._discard, interval, key))
+            self._insert(interval, key)
         state.put(self.table, key, record)
 
     def delete(self, state: State, interval: int, rest: bytes) -> None:
         """Delete the record, and forget its key."""
-        state.delete(self.table, interval_key(interval) + rest)
-        state.undo.append((self._insert, interval, rest))
-        self._discard(interval, rest)
+        key = interval_key(interval) + rest
+        state.delete(self.table, key)
+        state.undo.append((self._insert, interval, key))
+        self._discard(interval, key)
 
     def of(self, interval: int) -> list[bytes]:
-        """In key order."""
-        return sorted(self.by_interval.get(interval, ()))
+        """What follows the interval in its keys, in key order."""
+        return sorted([key[4:] for key in self.by_interval.get(interval, ())])
 
-    def _insert(self, interval: int, rest: bytes) -> None:
-        self.by_interval.setdefault(interval, {})[rest] = None
+    def _insert(self, interval: int, key: bytes) -> None:
+        self.by_interval.setdefault(interval, {})[key] = None
 
-    def _discard(self, interval: int, rest: bytes) -> None:
+    def _discard(self, interval: int, key: bytes) -> None:
         own = self.by_interval[interval]
-        del own[rest]
+        del own[key]
         if not own:
             del self.by_interval[interval]
 
