@@ -244,7 +244,7 @@ def asks(draw: st.DrawFn, kinds: tuple[type[Message], ...] = MESSAGE_TYPES) -> t
     """A sender, and one to three messages of types that this sender may ask for; orders fit their sender."""
     kind = draw(st.sampled_from(kinds))
     sender = draw(senders(kind))
-    count = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    count = draw(st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3]))
     return sender, tuple(_fitting(draw, sender, draw(messages(kind))) for _ in range(count))
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from gridtokenx.ledger.codec import Decoder
-from gridtokenx.modules.identity.messages import RoleName, Source
+from gridtokenx.modules.identity.messages import Licence, RoleName, Source
 from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANTS, PORTFOLIOS, ROLES
 from gridtokenx.modules.market.messages import PlaceOrder, Side, Terms
 from gridtokenx.modules.market.state import (
@@ -195,11 +195,14 @@ class TradeAudit:
             before = old or EMPTY_POSITION
             portfolio = self.copy[PORTFOLIOS.prefix][key[4:]]
             participant = self.copy[PARTICIPANTS.prefix][portfolio.participant]
+            short_wh = long_wh = 0
+            if participant.licence == Licence.DEALER:
+                short_wh, long_wh = participant.short_wh, participant.long_wh
             sale, sale_before = _net_sale(new), _net_sale(before)
-            if sale > sale_before and sale > self._can_export(key[:4], portfolio) + participant.short_wh:
+            if sale > sale_before and sale > self._can_export(key[:4], portfolio) + short_wh:
                 self.findings.append(f"position {key.hex()} sells {sale} Wh net, more than it may")
             purchase, purchase_before = _net_purchase(new), _net_purchase(before)
-            if purchase > purchase_before and purchase > rules.down(portfolio.import_w, 4) + participant.long_wh:
+            if purchase > purchase_before and purchase > rules.down(portfolio.import_w, 4) + long_wh:
                 self.findings.append(f"position {key.hex()} buys {purchase} Wh net, more than it may")
 
     def _can_export(self, interval: bytes, portfolio: Any) -> int:

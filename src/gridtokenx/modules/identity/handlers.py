@@ -229,6 +229,16 @@ MODULE = Module(
         RegisterPortfolio: register_portfolio,
         ReplaceMeterKey: replace_meter_key,
     },
-    urgent=frozenset({SuspendParticipant}),
+    urgent=frozenset(
+        {
+            RegisterParticipant,
+            UpdateParticipant,
+            SuspendParticipant,
+            RegisterAccount,
+            RegisterSite,
+            RegisterPortfolio,
+            ReplaceMeterKey,
+        }
+    ),
     invariants=invariants,
 )

@@ -5,7 +5,7 @@ from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.limits import ENERGY_WH_MAX, PRICE_MICRO_MAX
 from gridtokenx.ledger.quantities import energy_wh_of, interval_key
 from gridtokenx.ledger.state import State
-from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, SOURCES, Source
+from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, SOURCES, Licence, Source
 from gridtokenx.modules.identity.state import (
     FEEDERS,
     PARTICIPANTS,
@@ -34,6 +34,7 @@ _GOOD_TILL_TIME = int(TimeInForce.GOOD_TILL_TIME)
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
 _SOLAR = int(Source.SOLAR)
+_DEALER = int(Licence.DEALER)
 
 
 def open_interval(state: State, context: Context, number: int) -> tuple[Interval, Terms]:
@@ -122,14 +123,15 @@ def check_sale(state: State, order: Order, portfolio: Portfolio, participant: Pa
     """Position limit of a seller: sold + open sells - bought may not exceed what the portfolio's sources can
     export in the interval (PV by the sky table) plus a dealer's licensed short, and one order not what its own
     source can. `SOURCE_INVALID`, `POSITION_LIMIT`."""
-    total_wh, quantity_wh, source = participant.short_wh, order.remaining_wh, order.source
+    short_wh = participant.short_wh if participant.licence == _DEALER else 0
+    total_wh, quantity_wh, source = short_wh, order.remaining_wh, order.source
     for kind, power_w in enumerate(portfolio.export_w):
         if power_w:
             able_wh = _able_wh(state, order.interval, portfolio.feeder, kind, power_w)
             total_wh += able_wh
-            if kind == source and quantity_wh > able_wh + participant.short_wh:
+            if kind == source and quantity_wh > able_wh + short_wh:
                 raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
-    if not portfolio.export_w[source] and not (source == Source.CONVENTIONAL and participant.short_wh):
+    if not portfolio.export_w[source] and not (source == Source.CONVENTIONAL and short_wh):
         raise Rejected(MarketCode.SOURCE_INVALID, "source")
     if position.sold_wh + position.open_sell_wh + quantity_wh - position.bought_wh > total_wh:
         raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
@@ -138,7 +140,7 @@ def check_sale(state: State, order: Order, portfolio: Portfolio, participant: Pa
 def check_purchase(order: Order, portfolio: Portfolio, participant: Participant, position: Position) -> None:
     """Position limit of a buyer: bought + open buys - sold may not exceed the connection's import plus a
     dealer's licensed long. `POSITION_LIMIT`."""
-    limit_wh = energy_wh_of(portfolio.import_w) + participant.long_wh
+    limit_wh = energy_wh_of(portfolio.import_w) + (participant.long_wh if participant.licence == _DEALER else 0)
     if position.bought_wh + position.open_buy_wh + order.remaining_wh - position.sold_wh > limit_wh:
         raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
 

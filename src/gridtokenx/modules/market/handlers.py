@@ -368,6 +368,7 @@ MODULE = Module(
         PARTICIPANT_CHANGED: participant_changed,
     },
     indexes=(TOPOLOGY, WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    urgent=frozenset({SetTerms, SetHoliday}),
     cancels=frozenset({CancelOrder}),
     invariants=invariants,
 )

@@ -31,7 +31,8 @@ def freeze_registers(state: State, interval: int, portfolio_id: bytes) -> None:
         return
     now = _lifted(now, before) if now else _estimated(state, interval, portfolio_id, portfolio, meter, before)
     state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, now)
-    _remember_quarter(state, interval, meter, now.import_wh - before.import_wh)
+    if now.quality == Quality.MEASURED:
+        _remember_quarter(state, interval, meter, now.import_wh - before.import_wh)
 
 
 def make_statement(state: State, interval: int, portfolio_id: bytes) -> Statement | None:
@@ -96,17 +97,26 @@ def _estimated(
     state: State, interval: int, portfolio_id: bytes, portfolio: Portfolio, meter: bytes, before: Registers
 ) -> Registers:
     position = state.get(POSITIONS, interval_key(interval) + portfolio_id) or EMPTY_POSITION
-    past = state.get(SAME_QUARTER, meter + bytes([calendar.quarter_of(interval)]))
     import_wh = estimate_import_wh(
         position.bought_wh - position.sold_wh,
-        past.energies_wh if past else (),
+        _same_quarter_wh(state, interval, meter),
         energy_wh_of(portfolio.import_w),
     )
     return Registers(before.import_wh + import_wh, before.export_wh, Quality.ESTIMATED)
 
 
+def _same_quarter_wh(state: State, interval: int, meter: bytes) -> tuple[int, ...]:
+    """Measured import of this quarter-hour in the seven days before, as far as there is any."""
+    past = state.get(SAME_QUARTER, meter + bytes([calendar.quarter_of(interval)]))
+    if past is None:
+        return ()
+    days_ago = calendar.day_of(interval) - past.last_day
+    within = max(SAME_QUARTER_DAYS + 1 - days_ago, 0)
+    return past.energies_wh[-within:] if within else ()
+
+
 def _remember_quarter(state: State, interval: int, meter: bytes, import_wh: int) -> None:
-    """Keep the import of this quarter-hour for the estimates of the next seven days."""
+    """Keep the measured import of this quarter-hour for the estimates of the next seven days."""
     key = meter + bytes([calendar.quarter_of(interval)])
     day = calendar.day_of(interval)
     past = state.get(SAME_QUARTER, key)
