@@ -8,7 +8,7 @@ from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import NODES, Node
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.genesis import export_state, new_state
-from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, interval_key, interval_of
+from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, MICRO_PER_WATT, interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import ALGORITHM_ED25519
 from gridtokenx.modules.identity.handlers import NO_CAPACITY, add_portfolio, allowed_keys_hash
@@ -55,7 +55,7 @@ from gridtokenx.modules.settlement.state import (
 )
 from gridtokenx.modules.tokens.state import MONEY, MONEY_KEY, Money
 
-WATT = 10**6
+WATT = MICRO_PER_WATT
 
 DEFAULT_TERMS = Terms(
     on_peak_micro=5_798_200,

@@ -7,7 +7,6 @@ from the epoch, so an interval's number needs four bytes until the year 124,000.
 
 MICRO_PER_WATT = 1_000_000
 WH_PER_KWH = 1_000
-MILLISECONDS_PER_SECOND = 1_000
 PARTS_PER_MILLION = 1_000_000
 
 INTERVAL_MS = 900_000
@@ -44,16 +43,6 @@ def bangkok_day_start_ms(time_ms: int) -> int:
 def value_micro(price_micro: int, energy_wh: int) -> int:
     """Price (per kWh) times energy; exact for prices on the tick, else rounded down."""
     return price_micro * energy_wh // WH_PER_KWH
-
-
-def value_micro_rounded_up(price_micro: int, energy_wh: int) -> int:
-    """Price (per kWh) times energy, rounded up: for holds, which must cover what is later paid."""
-    return -(-price_micro * energy_wh // WH_PER_KWH)
-
-
-def fee_micro(amount_micro: int, rate_ppm: int) -> int:
-    """A share of an amount in parts per million, rounded down: the payer keeps the rest."""
-    return amount_micro * rate_ppm // PARTS_PER_MILLION
 
 
 def energy_wh_of(power_w: int) -> int:
