@@ -26,8 +26,9 @@ from gridtokenx.client.livebook import LiveBook
 from gridtokenx.client.proofs import check_receipt
 from gridtokenx.client.stream import Heard, Stream
 from gridtokenx.engine.folder import create_data_folder
-from gridtokenx.gateway.documents import BlockLine, BookEvent
+from gridtokenx.gateway.documents import BlockLine
 from gridtokenx.gateway.server import pid_file
+from gridtokenx.gateway.stream_documents import BookEvent
 from gridtokenx.modules.market.messages import CancelOrder
 
 SPEED = 60

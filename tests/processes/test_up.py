@@ -127,7 +127,7 @@ def test_the_next_start_goes_on_and_reset_begins_anew(data: Path) -> None:
         assert client.status().height > height
         assert client.status().chain == "gridtokenx-two-neighbours"
     other = gridtokenx("up", "--data", str(data), "--scenario", str(SCENARIO))
-    assert other.returncode == 2 and "two-neighbours" in other.stdout
+    assert other.returncode == 2 and "two-neighbours" in other.stderr
     assert gridtokenx("down", "--data", str(data)).returncode == 0
     assert "Stopped" in second.rest()
     (data / "notes.txt").write_text("mine")
@@ -164,7 +164,7 @@ def test_only_a_folder_of_ours_is_ever_deleted(tmp_path: Path) -> None:
     (tmp_path / "letters").mkdir()
     (tmp_path / "letters" / "dear.txt").write_text("you")
     refused = gridtokenx("reset", "--yes", "--data", str(tmp_path / "letters"))
-    assert refused.returncode == 2 and "nothing was deleted" in refused.stdout
+    assert refused.returncode == 2 and "nothing was deleted" in refused.stderr
     assert (tmp_path / "letters" / "dear.txt").read_text() == "you"
     refused = gridtokenx("up", "--data", str(tmp_path / "letters"))
     assert refused.returncode == 2

@@ -121,9 +121,7 @@ def examine(data: Path, ports: Sequence[int]) -> Iterator[Finding]:
         try:
             yield from check()
         except OSError as error:
-            yield Finding(
-                "the check itself", Outcome.FAIL, str(error), "look at the path or device named here"
-            )
+            yield Finding("the check itself", Outcome.FAIL, str(error), "look at the path or device named here")
 
 
 def show(findings: Sequence[Finding]) -> None:
@@ -137,9 +135,7 @@ def show(findings: Sequence[Finding]) -> None:
             print(f"{finding.outcome:8} {finding.subject}: {finding.found}  {finding.fix}".rstrip())
         return
     colours = {Outcome.OK: "green", Outcome.WARNING: "yellow", Outcome.FAIL: "bold red"}
-    table = Table(
-        "check", "state", "found", "what to do", title=f"GridTokenX {gridtokenx.__version__}: this machine"
-    )
+    table = Table("check", "state", "found", "what to do", title=f"GridTokenX {gridtokenx.__version__}: this machine")
     for finding in findings:
         state = Text(finding.outcome, style=colours[finding.outcome])
         table.add_row(Text(finding.subject), state, Text(finding.found), Text(finding.fix))
@@ -152,9 +148,7 @@ def show(findings: Sequence[Finding]) -> None:
 def check_python() -> Iterator[Finding]:
     """Whether the interpreter is one that the lock file is made for."""
     found = f"{platform.python_implementation()} {platform.python_version()} at {sys.executable}"
-    supported = (
-        PYTHON_OLDEST <= sys.version_info[:2] <= PYTHON_NEWEST and sys.implementation.name == "cpython"
-    )
+    supported = PYTHON_OLDEST <= sys.version_info[:2] <= PYTHON_NEWEST and sys.implementation.name == "cpython"
     if supported:
         yield Finding("Python", Outcome.OK, found)
     else:
@@ -169,9 +163,7 @@ def lock_file() -> Path | None:
 
 def locked_versions(lock: Path) -> dict[str, str]:
     """Distribution name to the version pinned for it."""
-    return dict(
-        re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def check_libraries(lock: Path | None) -> Iterator[Finding]:
@@ -213,9 +205,7 @@ def check_signature_judge() -> Iterator[Finding]:
     if accepted and refused:
         yield Finding(subject, Outcome.OK, f"RFC 8032 test vector right, {elapsed_us:.0f} µs")
     else:
-        yield Finding(
-            subject, Outcome.FAIL, "RFC 8032 test vector wrong", "make clean setup; do not run a node"
-        )
+        yield Finding(subject, Outcome.FAIL, "RFC 8032 test vector wrong", "make clean setup; do not run a node")
 
 
 def check_disk(data: Path) -> Iterator[Finding]:
@@ -225,18 +215,12 @@ def check_disk(data: Path) -> Iterator[Finding]:
         yield Finding("data folder", Outcome.FAIL, f"{folder} is not a folder", "--data DIR")
         return
     if not os.access(folder, os.W_OK | os.X_OK):
-        yield Finding(
-            "data folder", Outcome.FAIL, f"{folder} cannot be written to", "--data DIR, or its owner"
-        )
+        yield Finding("data folder", Outcome.FAIL, f"{folder} cannot be written to", "--data DIR, or its owner")
         return
     kind = file_system_type(folder)
-    found = f"{data}, {kind}" + (
-        "" if folder == data.absolute() else f" (of {folder}; made at the first start)"
-    )
+    found = f"{data}, {kind}" + ("" if folder == data.absolute() else f" (of {folder}; made at the first start)")
     if kind in NETWORK_FILE_SYSTEMS:
-        yield Finding(
-            "data folder", Outcome.WARNING, found, "a local disk: locks and fsync differ over a network"
-        )
+        yield Finding("data folder", Outcome.WARNING, found, "a local disk: locks and fsync differ over a network")
     elif kind in MEMORY_FILE_SYSTEMS:
         yield Finding("data folder", Outcome.WARNING, found, "a disk: this one forgets when the power goes")
     else:
@@ -252,9 +236,7 @@ def check_disk(data: Path) -> Iterator[Finding]:
     if fsync_ms > FSYNC_WARN_MS:
         yield Finding("fsync", Outcome.WARNING, found, "a faster disk: each order waits for one fsync")
     elif fsync_ms < FSYNC_TOO_GOOD_MS and kind not in MEMORY_FILE_SYSTEMS:
-        yield Finding(
-            "fsync", Outcome.WARNING, found, "a file system that keeps its promise: this one is too fast"
-        )
+        yield Finding("fsync", Outcome.WARNING, found, "a file system that keeps its promise: this one is too fast")
     else:
         yield Finding("fsync", Outcome.OK, found)
 
@@ -314,11 +296,7 @@ def check_open_files() -> Iterator[Finding]:
     """The limit of open files and sockets of one process: RocksDB and each connection take some."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     unlimited = soft == resource.RLIM_INFINITY
-    found = (
-        "no limit"
-        if unlimited
-        else f"{soft:,} (up to {'any' if hard == resource.RLIM_INFINITY else f'{hard:,}'})"
-    )
+    found = "no limit" if unlimited else f"{soft:,} (up to {'any' if hard == resource.RLIM_INFINITY else f'{hard:,}'})"
     outcome = Outcome.OK
     if not unlimited and soft < OPEN_FILES_WARN:
         outcome = Outcome.FAIL if soft < OPEN_FILES_FAIL else Outcome.WARNING
@@ -332,9 +310,7 @@ def check_memory() -> Iterator[Finding]:
     if available is None:
         yield Finding("memory", Outcome.OK, "this system does not say")
     else:
-        yield below(
-            "memory", available, (MEMORY_FAIL_BYTES, MEMORY_WARN_BYTES), "end other programs, or add memory"
-        )
+        yield below("memory", available, (MEMORY_FAIL_BYTES, MEMORY_WARN_BYTES), "end other programs, or add memory")
 
 
 def available_memory_bytes() -> int | None:
@@ -362,9 +338,7 @@ def check_processors() -> Iterator[Finding]:
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = f"{count} of {platform.machine()}"
     if count < 2:
-        yield Finding(
-            "processors", Outcome.WARNING, found, "two or more: signatures are checked beside the ledger"
-        )
+        yield Finding("processors", Outcome.WARNING, found, "two or more: signatures are checked beside the ledger")
     else:
         yield Finding("processors", Outcome.OK, found)
 
@@ -422,9 +396,7 @@ def check_ports(data: Path, ports: Sequence[int]) -> Iterator[Finding]:
                 if running:
                     yield Finding(subject, Outcome.OK, "in use while the market runs")
                 else:
-                    yield Finding(
-                        subject, Outcome.FAIL, "in use by another program", "end it, or choose another port"
-                    )
+                    yield Finding(subject, Outcome.FAIL, "in use by another program", "end it, or choose another port")
             else:
                 yield Finding(subject, Outcome.OK, "free")
 

@@ -1,24 +1,17 @@
 """`gridtokenx keys`: keys on this machine, encrypted, and the words that bring one back."""
 
-import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from gridtokenx.cli.connection import (
-    DEFAULT_KEYS,
-    AsJson,
-    Keys,
-    PassphraseFile,
-    err,
-    failures,
-    open_keystore,
-    out,
-    print_facts,
-    print_json,
-)
+from gridtokenx.cli.connection import open_keys, open_keystore
+from gridtokenx.cli.console import err, failures, out, print_facts, print_json, write_new
+from gridtokenx.cli.options import DEFAULT_KEYS, AsJson, Keys, PassphraseFile
+
+if TYPE_CHECKING:
+    from gridtokenx.client.keys import PrivateKey
 
 app = typer.Typer(help="Keys on this machine.", no_args_is_help=True)
 
@@ -46,7 +39,8 @@ def import_key(
     from gridtokenx.client.keys import PrivateKey
 
     with failures():
-        words = phrase_file.read_text(encoding="utf-8") if phrase_file else getpass("The 24 words: ")
+        # What is not text cannot hold words of the list: the phrase is refused like any other wrong one.
+        words = phrase_file.read_text(encoding="utf-8", errors="replace") if phrase_file else getpass("The 24 words: ")
         key = PrivateKey.from_phrase(words)
     _add(name, key, keys, passphrase_file)
 
@@ -90,8 +84,6 @@ def show_phrase(
     yes: Annotated[bool, typer.Option("--yes", help="Nobody is looking.")] = False,
 ) -> None:
     """Show the 24 words of a key. Whoever reads them has the key."""
-    from gridtokenx.cli.connection import open_keys
-
     if not yes:
         typer.confirm("Whoever sees the next line has the key. Is nobody looking?", abort=True, err=True)
     with failures():
@@ -110,21 +102,13 @@ def export_key(
         keystore = open_keystore(keys)
         keystore.public_key(name)  # whole, and readable by its owner alone
         data = keystore.path(name).read_bytes()
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        err.print(f"[red]{file} cannot be written: {error.strerror}[/red]", soft_wrap=True)
-        raise typer.Exit(1) from None
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
+    write_new(file, data, 0o600)
     out.print(f"Written to {file}.", highlight=False, soft_wrap=True)
 
 
-def _add(name: str, key: object, keys: Path, passphrase_file: Path | None) -> None:
-    from gridtokenx.client.keys import PrivateKey
+def _add(name: str, key: "PrivateKey", keys: Path, passphrase_file: Path | None) -> None:
     from gridtokenx.client.passphrase import read_passphrase
 
-    assert isinstance(key, PrivateKey)
     with failures():
         keystore = open_keystore(keys)
         keystore.path(name)  # a wrong name is said before a passphrase is asked for

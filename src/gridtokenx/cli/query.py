@@ -5,23 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from gridtokenx.cli.connection import (
-    DEFAULT_KEYS,
-    DEFAULT_URL,
-    AccountHex,
-    AsJson,
-    KeyNames,
-    Keys,
-    PassphraseFile,
-    Url,
-    err,
-    failures,
-    open_client,
-    open_wallet,
-    out,
-    print_facts,
-    print_json,
-)
+from gridtokenx.cli.connection import open_client, open_wallet
+from gridtokenx.cli.console import err, failures, out, print_facts, print_json
+from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 
 if TYPE_CHECKING:
     from gridtokenx.client.client import Client
@@ -152,7 +138,9 @@ def block(
     as_json: AsJson = False,
 ) -> None:
     """One block: links, roots, summary, transactions with their codes."""
-    if height != LATEST and not height.isdecimal():
+    from gridtokenx.cli.values import is_number
+
+    if height != LATEST and not is_number(height):
         raise typer.BadParameter(f"{height!r} is no height: write a number, or {LATEST}")
     with failures(), open_client(url) as client:
         view = client.block(client.status().height if height == LATEST else int(height))
@@ -197,9 +185,9 @@ def receipt(
 
 def _interval(client: "Client", text: str) -> int:
     """A number or a time; chain time is asked for only if it is needed."""
-    from gridtokenx.cli.values import interval_number
+    from gridtokenx.cli.values import interval_number, is_number
 
-    return interval_number(text, 0 if text.isdecimal() else client.status().time_ms)
+    return interval_number(text, 0 if is_number(text) else client.status().time_ms)
 
 
 def _table(*headings: str) -> Table:

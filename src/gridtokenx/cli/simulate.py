@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from gridtokenx.cli.console import err, folder_failures, out
+from gridtokenx.ledger.quantities import MICRO_PER_WATT
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +18,6 @@ if TYPE_CHECKING:
     from gridtokenx.simulation.scenario import Scenario
     from gridtokenx.simulation.simulate import Result
 
-MICRO = 1_000_000
 WIDE_COLUMNS = 116
 
 
@@ -31,19 +33,17 @@ def simulate(
 ) -> None:
     """Run a community without waiting: agents decide, meters sign, the ledger settles, the report adds it up."""
     from gridtokenx.cli.scenarios import find_scenario
-    from gridtokenx.engine.folder import FolderUnusable
-    from gridtokenx.simulation.scenario import ScenarioError, load_scenario
+    from gridtokenx.simulation.scenario import load_scenario
 
-    console = Console(stderr=True)
-    try:
+    if json_file is not None and not json_file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {json_file.parent}: make it first", param_hint="--json")
+    with folder_failures():
         loaded = load_scenario(find_scenario(scenario))
-        result = _run_with_progress(console, loaded, days, data, seed, check)
-    except (ScenarioError, FolderUnusable) as error:
-        console.print(f"[red]{error}[/red]", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        result = _run_with_progress(err, loaded, days, data, seed, check)
+    print_report(out, result)
     if json_file is not None:
-        json_file.write_bytes(result.to_json())
-    print_report(Console(), result)
+        with folder_failures():
+            json_file.write_bytes(result.to_json())
     if result.report.breaches:
         raise typer.Exit(1)
 
@@ -53,7 +53,7 @@ def _run_with_progress(
 ) -> "Result":
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from gridtokenx.cli.top_view import bangkok
+    from gridtokenx.cli.values import bangkok
     from gridtokenx.gateway.readmodel import FOLLOWED
     from gridtokenx.simulation.simulate import run_simulation
 
@@ -80,14 +80,14 @@ def print_report(console: Console, result: "Result") -> None:
     report = result.report
     console.print(_homes_table(report, console.width))
     days = report.intervals / 96
-    price = report.average_price_micro / MICRO
+    price = report.average_price_micro / MICRO_PER_WATT
     traded = report.traded_wh / 1_000
     console.print(
         f"{traded:,.1f} kWh in {report.trades:,} trades at {price:.3f} WATT/kWh on average; neighbours had bought "
         f"{report.sold_permille / 10:.1f} % of what the sites exported.\n"
         f"Of the PV energy {report.own_use_permille / 10:.1f} % stayed in the community "
         f"({report.own_use_without_permille / 10:.1f} % without the market). "
-        f"Imbalance {report.imbalance_wh / 1_000:,.1f} kWh, arrears {report.arrears_micro / MICRO:,.2f} WATT.",
+        f"Imbalance {report.imbalance_wh / 1_000:,.1f} kWh, arrears {report.arrears_micro / MICRO_PER_WATT:,.2f} WATT.",
         highlight=False,
         soft_wrap=True,
     )
@@ -95,14 +95,14 @@ def print_report(console: Console, result: "Result") -> None:
     console.print(f"Worse off with the market: {losers}." if losers else "Nobody is worse off with the market.")
     money = {name: change for name, change in report.balance_changes_micro.items() if change}
     homes = {home.name for home in report.homes}
-    others = ", ".join(f"{name} {change / MICRO:+,.2f}" for name, change in money.items() if name not in homes)
+    others = ", ".join(f"{name} {change / MICRO_PER_WATT:+,.2f}" for name, change in money.items() if name not in homes)
     summed = f"all changes sum to {sum(money.values())}"
     console.print(f"Money of the others: {others}; {summed}.", highlight=False, soft_wrap=True)
     if report.refused:
         refused = ", ".join(f"{name} {count}" for name, count in report.refused.items())
         console.print(f"Refused by the ledger: {refused}.", highlight=False, soft_wrap=True)
     for breach in (*report.breaches, *report.alarms):
-        console.print(f"[bold red]{breach}[/bold red]", highlight=False, soft_wrap=True)
+        console.print(breach, style="bold red", markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"{report.blocks:,} blocks, {report.transactions:,} transactions, app hash {report.app_hash}\n"
         f"{days:g} days in {result.real_ms / 1_000:.1f} s: {result.speed:,} times real time.",
@@ -135,9 +135,9 @@ def _money_cells(homes: "Sequence[HomeReport]", style: str) -> tuple[str | Text,
     )
     share = saved * 100 / abs(without) if without else 0.0
     return (
-        f"{without / MICRO:,.2f}",
-        f"{with_market / MICRO:,.2f}",
-        Text(f"{saved / MICRO:+,.2f}", style),
+        f"{without / MICRO_PER_WATT:,.2f}",
+        f"{with_market / MICRO_PER_WATT:,.2f}",
+        Text(f"{saved / MICRO_PER_WATT:+,.2f}", style),
         f"{share:+.1f}",
     )
 

@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from gridtokenx.cli.console import HINTS, folder_failures
 from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def top(
     from gridtokenx.cli.top_data import MarketSource
 
     console = Console() if picture is None else Console(record=True, file=StringIO(), width=132, height=42)
-    source = MarketSource(port, data)
+    with folder_failures():
+        source = MarketSource(port, data)
     screen = Screen(console, source, list)
     with contextlib.closing(source):
         if once or picture:
@@ -47,7 +49,8 @@ def top(
             console.print(screen.drawn, height=console.height, end="")
             if picture:
                 svg = console.export_svg(title="gridtokenx top")
-                picture.write_text(FONTS_FROM_OUTSIDE.sub("", svg))
+                with folder_failures():
+                    picture.write_text(FONTS_FROM_OUTSIDE.sub("", svg), encoding="utf-8")
             raise typer.Exit(0 if screen.is_good else 1)
         with contextlib.suppress(KeyboardInterrupt), screen:
             while True:
@@ -96,7 +99,8 @@ class Screen:
         try:
             snapshot = self._source.take()
         except ClientError as error:
-            return self._waiting(news or str(error)), False
+            advice = "" if self._processes() else HINTS.get(error.name, "")
+            return self._waiting(news or f"{error}\n{advice}"), False
         snapshot.processes, snapshot.news = self._processes(), news
         return frame(snapshot, self._console.width, self._console.height), True
 
@@ -139,7 +143,7 @@ class Lines:
 
     def refresh(self) -> None:
         """The status line, when it is time."""
-        from gridtokenx.cli.top_view import bangkok
+        from gridtokenx.cli.values import bangkok
         from gridtokenx.client.errors import ClientError
 
         now_s = time.monotonic()

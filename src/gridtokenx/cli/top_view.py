@@ -6,7 +6,6 @@ has: the tariff it pays and the buy-back it earns.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from rich.align import Align
 from rich.box import ROUNDED
@@ -16,14 +15,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from gridtokenx.gateway.documents import (
-    BlockLine,
-    BookView,
-    IntervalView,
-    Level,
-    StatusView,
-    TradeView,
-)
+from gridtokenx.cli.values import bangkok
+from gridtokenx.gateway.documents import BlockLine, BookView, IntervalView, Level, StatusView, TradeView
 
 BUY, SELL, TARIFF, BUY_BACK, LAST, QUIET = "green3", "orange1", "red3", "deep_sky_blue1", "bold white", "grey50"
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -34,7 +27,7 @@ SOURCES = {
     "wind": ("≈", "cyan"),
     "hydro": ("~", "blue"),
 }
-BANGKOK = timedelta(hours=7)
+CLOCK = "%H:%M"
 
 WIDE_COLUMNS, WIDE_ROWS = 118, 30
 
@@ -177,7 +170,7 @@ def ladder(snapshot: Snapshot, width: int, rows: int) -> Panel:
     lines += [Text()] * max(0, rows - 1 - len(lines))
     lines.append(_rule("buy-back", interval.buy_back_micro, BUY_BACK, width))
     gate = max(0, interval.gate_ms - snapshot.status.time_ms) // 1000
-    title = f"book {bangkok(interval.delivery_ms)}  gate in {gate // 60}:{gate % 60:02}"
+    title = f"book {bangkok(interval.delivery_ms, CLOCK)}  gate in {gate // 60}:{gate % 60:02}"
     return _panel(Group(*lines[:rows]), title)
 
 
@@ -228,7 +221,7 @@ def intervals(snapshot: Snapshot, width: int, rows: int) -> Panel:
         last = "" if interval.last_price_micro is None else f"{interval.last_price_micro / 1e6:5.2f}"
         volume = f"{interval.traded_wh / 1000:7.2f}" if interval.traded_wh else ""
         table.add_row(
-            bangkok(interval.delivery_ms),
+            bangkok(interval.delivery_ms, CLOCK),
             price_scale(interval, snapshot.wheeling_micro, scale),
             Text(last, LAST),
             volume,
@@ -288,7 +281,7 @@ def trades(snapshot: Snapshot, rows: int) -> Panel:
     for trade in snapshot.trades[:rows]:
         sign, style = SOURCES.get(trade.source, ("·", QUIET))
         table.add_row(
-            Text(bangkok(trade.time_ms), QUIET),
+            Text(bangkok(trade.time_ms, CLOCK), QUIET),
             Text(sign, style),
             Text(f"{trade.quantity_wh / 1000:.2f} kWh"),
             Text(f"{trade.price_micro / 1e6:.3f}", BUY if trade.taker == "buy" else SELL),
@@ -415,11 +408,6 @@ def spark(values: Sequence[int]) -> str:
     if not largest:
         return "▁" * len(values)
     return "".join(STEPS[value * (len(STEPS) - 1) // largest] for value in values)
-
-
-def bangkok(time_ms: int, pattern: str = "%H:%M") -> str:
-    """An instant in Bangkok's time."""
-    return (datetime.fromtimestamp(time_ms / 1000, UTC) + BANGKOK).strftime(pattern)
 
 
 def _block_sums(blocks: Sequence[BlockLine]) -> dict[str, int]:

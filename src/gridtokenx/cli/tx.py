@@ -8,27 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gridtokenx.cli.connection import (
-    DEFAULT_KEYS,
-    DEFAULT_URL,
-    AccountHex,
-    AsJson,
-    KeyNames,
-    Keys,
-    PassphraseFile,
-    Url,
-    account_of,
-    failures,
-    open_client,
-    open_keys,
-    open_wallet,
-    out,
-    print_facts,
-    print_json,
-)
+from gridtokenx.cli.connection import account_of, open_client, open_keys, open_wallet
+from gridtokenx.cli.console import failures, out, print_facts, print_json
+from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 
 if TYPE_CHECKING:
     from gridtokenx.client.client import Client
+    from gridtokenx.client.keys import PrivateKey
     from gridtokenx.client.wallet import Wallet
     from gridtokenx.gateway.documents import TransactionView
     from gridtokenx.ledger.codec import Message
@@ -46,40 +32,36 @@ Signers = Annotated[
     list[str],
     typer.Option("--signer", help="Public key of a further signer of the account; several times for several."),
 ]
+NONCE_MAX = 2**63 - 1
 ClientId = Annotated[str, typer.Argument(help="Client id of the order: 16 hexadecimal digits.")]
 
 
 class SideName(StrEnum):
-    """Of an order."""
+    """Of an order, under the names of the market's `Side`."""
 
     BUY = "buy"
     SELL = "sell"
 
 
 class ForceName(StrEnum):
-    """How long an order stays."""
+    """How long an order stays, under the names of the market's `TimeInForce`."""
 
-    GATE = "gtc"
-    TIME = "gtd"
-    IMMEDIATE = "ioc"
+    GOOD_TILL_GATE = "gtc"
+    GOOD_TILL_TIME = "gtd"
+    IMMEDIATE_OR_CANCEL = "ioc"
     FILL_OR_KILL = "fok"
 
 
 @dataclass(frozen=True)
-class Sending:
-    """How a transaction is signed and where it goes."""
+class Draft:
+    """What a proposal says besides its message: where it goes, who else signs, its number, until when it may be sent
+    (Bangkok time). None: as many signatures as there are keys, the account's next number, some minutes from now."""
 
-    keys: Path
-    names: list[str]
-    passphrase_file: Path | None
-    account: str | None
-    url: str
-    as_json: bool
-    propose: Path | None = None
-    signers: tuple[str, ...] = ()
-    threshold: int | None = None
-    nonce: int | None = None
-    expires: str | None = None
+    file: Path
+    signers: list[str]
+    threshold: int | None
+    nonce: int | None
+    expires: str | None
 
 
 @app.command()
@@ -95,7 +77,7 @@ def transfer(
     propose: Propose = None,
     signer: Signers = [],  # noqa: B006 - typer copies it
     threshold: Threshold = None,
-    nonce: Annotated[int | None, typer.Option(min=1, help="Number of a proposed transaction.")] = None,
+    nonce: Annotated[int | None, typer.Option(min=1, max=NONCE_MAX, help="Number of a proposed transaction.")] = None,
     expires: Annotated[
         str | None, typer.Option(help="Until when a proposal may be sent, in Bangkok time; from ten minutes before.")
     ] = None,
@@ -104,13 +86,17 @@ def transfer(
     from gridtokenx.cli.values import amount_micro
     from gridtokenx.modules.tokens.messages import Transfer
 
-    sending = Sending(
-        *(keys, key, passphrase_file, account, url, as_json), propose, tuple(signer), threshold, nonce, expires
-    )
+    if propose is None and (signer or threshold or nonce or expires):
+        raise typer.BadParameter("--signer, --threshold, --nonce and --expires are for a proposal: add --propose FILE")
     with failures():
         message = Transfer(account_of(keys, recipient), amount_micro(amount))
         with open_client(url) as client:
-            _send(client, sending, message)
+            if propose is None:
+                wallet = open_wallet(keys, key, passphrase_file, account)
+                _print_outcome(client.execute(wallet, message), as_json)
+                return
+            draft = Draft(propose, signer, threshold, nonce, expires)
+            _propose(client, open_keys(keys, key, passphrase_file), account, message, draft)
 
 
 @app.command()
@@ -142,27 +128,30 @@ def place(
 
     if market == (price is not None):
         raise typer.BadParameter("give either --price or --market")
-    sending = Sending(keys, key, passphrase_file, account, url, as_json)
-    selling = side is SideName.SELL
+    price_micro = 0 if price is None else values.price_micro(price)
+    quantity_wh = values.energy_wh(energy)
+    minimum_wh = values.energy_wh(minimum) if minimum else 0
+    sources = values.one_source(source or "solar") if side is SideName.SELL else values.source_mask(source or "any")
     name = secrets.token_bytes(CLIENT_ID_BYTES)
     if client_id is not None:
         name = values.hexadecimal(client_id, CLIENT_ID_BYTES, "client id")
-    if force is None:
-        force = ForceName.IMMEDIATE if market else ForceName.TIME if until else ForceName.GATE
     with failures(), open_client(url) as client:
-        wallet = _wallet(sending)
+        # All that was typed is understood before a passphrase is asked for.
         now_ms = client.status().time_ms
+        number = values.interval_number(interval, now_ms)
+        expires_ms = values.moment_ms(until, now_ms) if until else 0
+        wallet = open_wallet(keys, key, passphrase_file, account)
         message = PlaceOrder(
             _portfolio(client, wallet, portfolio),
             name,
-            values.interval_number(interval, now_ms),
-            int(Side.SELL if selling else Side.BUY),
-            0 if price is None else values.price_micro(price),
-            values.energy_wh(energy),
-            values.one_source(source or "solar") if selling else values.source_mask(source or "any"),
-            int(TimeInForce(list(ForceName).index(force))),
-            values.moment_ms(until, now_ms) if until else 0,
-            values.energy_wh(minimum) if minimum else 0,
+            number,
+            int(Side[side.name]),
+            price_micro,
+            quantity_wh,
+            sources,
+            int(TimeInForce[_force(force, market, until).name]),
+            expires_ms,
+            minimum_wh,
             post_only,
             market,
         )
@@ -174,6 +163,17 @@ def place(
             "resting_kwh": values.kilowatt_hours(resting_wh),
         }
         _print_committed(view, as_json, facts)
+
+
+def _force(force: ForceName | None, market: bool, until: str | None) -> ForceName:
+    """What was asked for; else what the other options ask for."""
+    if force is None:
+        force = ForceName.GOOD_TILL_GATE
+        if market:
+            force = ForceName.IMMEDIATE_OR_CANCEL
+        elif until:
+            force = ForceName.GOOD_TILL_TIME
+    return force
 
 
 @app.command()
@@ -190,10 +190,9 @@ def cancel(
     from gridtokenx.cli.values import hexadecimal, kilowatt_hours
     from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, CancelOrder
 
-    sending = Sending(keys, key, passphrase_file, account, url, as_json)
     message = CancelOrder(hexadecimal(client_id, CLIENT_ID_BYTES, "client id"))
     with failures(), open_client(url) as client:
-        view = client.execute(_wallet(sending), message)
+        view = client.execute(open_wallet(keys, key, passphrase_file, account), message)
         _print_committed(view, as_json, {"taken_back_kwh": kilowatt_hours(view.results[0][0])})
 
 
@@ -213,11 +212,10 @@ def amend(
     from gridtokenx.cli import values
     from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, AmendOrder
 
-    sending = Sending(keys, key, passphrase_file, account, url, as_json)
     name = values.hexadecimal(client_id, CLIENT_ID_BYTES, "client id")
     message = AmendOrder(name, values.price_micro(price), values.energy_wh(energy))
     with failures(), open_client(url) as client:
-        view = client.execute(_wallet(sending), message)
+        view = client.execute(open_wallet(keys, key, passphrase_file, account), message)
         _, filled_wh, resting_wh = view.results[0]
         facts = {"filled_kwh": values.kilowatt_hours(filled_wh), "resting_kwh": values.kilowatt_hours(resting_wh)}
         _print_committed(view, as_json, facts)
@@ -253,19 +251,12 @@ def send(
 ) -> None:
     """Send a proposal that has all its signatures. Sending it again does no harm."""
     from gridtokenx.client.ceremony import Proposal, merge_all
-    from gridtokenx.client.errors import TransactionRejected
+    from gridtokenx.client.flows import Sent, require_taken
 
     with failures(), open_client(url) as client:
         transaction = merge_all([Proposal.read(file) for file in files]).transaction()
         (answer,) = client.submit([transaction.wire])
-        if answer.state == "refused":
-            raise TransactionRejected(
-                "the transaction was refused",
-                transaction_id=transaction.id,
-                code=answer.code,
-                name=answer.name,
-                field=answer.field,
-            )
+        require_taken(Sent(transaction, answer))
         _print_outcome(client.wait(transaction), as_json)
 
 
@@ -283,20 +274,8 @@ def status(
         _print_outcome(client.transaction(hexadecimal(transaction, HASH_BYTES, "transaction")), as_json)
 
 
-def _wallet(sending: Sending) -> "Wallet":
-    return open_wallet(sending.keys, sending.names, sending.passphrase_file, sending.account)
-
-
-def _send(client: "Client", sending: Sending, message: "Message") -> None:
-    """Sign and send, or write a proposal."""
-    if sending.propose is not None:
-        _propose(client, sending, message)
-        return
-    _print_outcome(client.execute(_wallet(sending), message), sending.as_json)
-
-
-def _propose(client: "Client", sending: Sending, message: "Message") -> None:
-    """A proposal with the signatures of the keys at hand."""
+def _propose(client: "Client", mine: "list[PrivateKey]", account: str | None, message: "Message", draft: Draft) -> None:
+    """Write a proposal with the signatures of the keys at hand."""
     from gridtokenx.cli.values import hexadecimal, moment_ms
     from gridtokenx.client.ceremony import propose
     from gridtokenx.client.transactions import LIFETIME_MS, KeyList
@@ -304,15 +283,12 @@ def _propose(client: "Client", sending: Sending, message: "Message") -> None:
     from gridtokenx.ledger.account import ACCOUNT_BYTES
     from gridtokenx.ledger.crypto import PUBLIC_KEY_BYTES
 
-    mine = open_keys(sending.keys, sending.names, sending.passphrase_file)
-    others = [hexadecimal(text, PUBLIC_KEY_BYTES, "public key") for text in sending.signers]
+    others = [hexadecimal(text, PUBLIC_KEY_BYTES, "public key") for text in draft.signers]
     public_keys = sorted({key.public_key for key in mine} | set(others))
-    key_list = KeyList.of(public_keys, sending.threshold or len(public_keys))
-    sender = key_list.hash()
-    if sending.account is not None:
-        sender = hexadecimal(sending.account, ACCOUNT_BYTES, "account")
+    key_list = KeyList.of(public_keys, draft.threshold or len(public_keys))
+    sender = key_list.hash() if account is None else hexadecimal(account, ACCOUNT_BYTES, "account")
     now = client.status()
-    nonce = sending.nonce
+    nonce = draft.nonce
     if nonce is None:
         if len(mine) < key_list.threshold:
             raise typer.BadParameter(
@@ -320,12 +296,11 @@ def _propose(client: "Client", sending: Sending, message: "Message") -> None:
                 "(the gateway tells it only to whoever has enough of the account's keys)"
             )
         nonce = client.account(Wallet(mine, key_list, sender)).nonce_highest + 1
-    expires_ms = now.time_ms + LIFETIME_MS if sending.expires is None else moment_ms(sending.expires, now.time_ms)
+    expires_ms = now.time_ms + LIFETIME_MS if draft.expires is None else moment_ms(draft.expires, now.time_ms)
     proposal = propose(now.chain, sender, nonce, expires_ms, [message], key_list)
     for key in mine:
         proposal = proposal.sign(key)
-    assert sending.propose is not None
-    proposal.write(sending.propose)
+    proposal.write(draft.file)
     print_json(proposal.describe())
     out.print(_still_missing(proposal.missing), highlight=False, soft_wrap=True)
 
@@ -350,9 +325,9 @@ def _portfolio(client: "Client", wallet: "Wallet", text: str | None) -> bytes:
 
 
 def _print_committed(view: "TransactionView", as_json: bool, facts: dict[str, str]) -> None:
-    if as_json:
-        from msgspec import to_builtins
+    from msgspec import to_builtins
 
+    if as_json:
         print_json(to_builtins(view) | facts)
         return
     print_facts({"transaction": view.id, "block": view.height, **facts})

@@ -7,12 +7,12 @@ import socket
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
+from gridtokenx.cli.console import folder_failures, out, refuse
+from gridtokenx.cli.options import CHAIN, DEFAULT_DATA, DEFAULT_PORT, Data, Port
 
 if TYPE_CHECKING:
     from gridtokenx.cli.top import Lines, Screen
@@ -29,7 +29,6 @@ CHAIN_MS_PER_BLOCK_MAX = 60_000
 """However fast the clock, blocks stand no further apart than this: transactions live for minutes of chain time."""
 
 BLOCK_MS_MAX, BLOCK_MS_MIN = 1_000, 50
-CHAIN = "gridtokenx.chains.consortium:CONSORTIUM"
 
 
 def up(
@@ -47,30 +46,25 @@ def up(
     from gridtokenx.cli.top import display_for
     from gridtokenx.cli.top_data import MarketSource
     from gridtokenx.cli.top_view import ProcessLine
-    from gridtokenx.engine.folder import FolderUnusable
     from gridtokenx.gateway.readmodel import FOLLOWED
     from gridtokenx.operations.supervisor import Supervisor
     from gridtokenx.simulation.market_folder import MarketFolder, UpLock
-    from gridtokenx.simulation.scenario import ScenarioError
     from gridtokenx.simulation.simulate import play_at_once
 
-    console = Console()
     folder = MarketFolder(data)
-    try:
+    with folder_failures():
         wanted = find_scenario(scenario) if scenario else None
         loaded, genesis = folder.prepare(wanted, find_scenario(DEFAULT_SCENARIO))
         lock = UpLock(folder)
-    except (ScenarioError, FolderUnusable) as error:
-        _refuse(console, str(error))
     try:
         if _port_is_taken(port):
-            _refuse(console, f"port {port} is in use: choose another with --port")
-        with console.status(f"playing the first hours of {loaded.name}"):
+            refuse(f"port {port} is in use: choose another with --port", code=2)
+        with folder_failures(), out.status(f"playing the first hours of {loaded.name}"):
             play_at_once(loaded, genesis, folder, FOLLOWED)
         programs = _programs(folder, port, speed or loaded.speed)
         supervisor = Supervisor(programs, folder.logs)
         stop = _stop_on_signals()
-        console.print(f"API at http://127.0.0.1:{port}, Ctrl-C stops the market.", highlight=False)
+        out.print(f"API at http://127.0.0.1:{port}, Ctrl-C stops the market.", highlight=False)
 
         def processes() -> list[ProcessLine]:
             return [ProcessLine(each.program.name, each.state, each.restarts) for each in supervisor.children]
@@ -78,15 +72,15 @@ def up(
         try:
             with (
                 contextlib.closing(MarketSource(port, data)) as source,
-                display_for(console, source, processes) as display,
+                display_for(out, source, processes) as display,
             ):
                 _watch(supervisor, display, stop)
         finally:
-            console.print("Stopping.")
+            out.print("Stopping.")
             supervisor.stop()
     finally:
         lock.release()
-    console.print(f"Stopped. The market is kept in {data}; `gridtokenx up` goes on with it.", highlight=False)
+    out.print(f"Stopped. The market is kept in {data}; `gridtokenx up` goes on with it.", highlight=False)
 
 
 def _programs(folder: "MarketFolder", port: int, speed: int) -> "list[Program]":
@@ -158,19 +152,20 @@ def down(data: Data = DEFAULT_DATA) -> None:
     """Stop a running market cleanly."""
     from gridtokenx.simulation.market_folder import MarketFolder, running_pid
 
-    console = Console()
     folder = MarketFolder(data)
-    pid = running_pid(folder)
+    with folder_failures():
+        pid = running_pid(folder)
     if pid is None:
-        console.print(f"No market is running in {data}.", highlight=False)
+        out.print(f"No market is running in {data}.", highlight=False)
         return
     os.kill(pid, signal.SIGTERM)
     ends_s = time.monotonic() + DOWN_S_MAX
     while running_pid(folder) is not None:
         if time.monotonic() > ends_s:
-            _refuse(console, f"process {pid} has not stopped in {DOWN_S_MAX:g} s")
+            sentence = f"process {pid} has not stopped in {DOWN_S_MAX:g} s"
+            refuse(sentence, f"Look into {folder.logs}; `kill -9 {pid}` ends it, and the next start repairs.", code=2)
         time.sleep(TEND_S)
-    console.print(f"Stopped. The market is kept in {data}.", highlight=False)
+    out.print(f"Stopped. The market is kept in {data}.", highlight=False)
 
 
 def reset(
@@ -178,30 +173,23 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete the state of a market that is not running."""
-    from gridtokenx.engine.folder import FolderLock, FolderUnusable
+    from gridtokenx.engine.folder import FolderLock
     from gridtokenx.simulation.market_folder import MarketFolder, UpLock
 
-    console = Console()
     folder = MarketFolder(data)
     if not data.exists():
-        console.print(f"There is nothing in {data}.", highlight=False)
+        out.print(f"There is nothing in {data}.", highlight=False)
         return
     if not folder.exists:
-        _refuse(console, f"{data} is no data folder of GridTokenX: nothing was deleted")
-    try:
+        refuse(f"{data} is no data folder of GridTokenX: nothing was deleted", "Name another with --data.", code=2)
+    with folder_failures():
         UpLock(folder).release()
         FolderLock(folder.node).release()
-    except FolderUnusable as error:
-        _refuse(console, str(error))
     if not yes and not typer.confirm(f"Delete the market in {data}, with all its blocks and keys?"):
         raise typer.Exit(1)
-    left = folder.delete()
+    with folder_failures():
+        left = folder.delete()
     if left:
-        console.print(f"Deleted; {data} stays, because it holds {', '.join(left)} too.", highlight=False)
+        out.print(f"Deleted; {data} stays, because it holds {', '.join(left)} too.", highlight=False)
     else:
-        console.print(f"Deleted {data}.", highlight=False)
-
-
-def _refuse(console: Console, sentence: str) -> NoReturn:
-    console.print(f"[red]{sentence}[/red]", highlight=False, soft_wrap=True)
-    raise typer.Exit(2)
+        out.print(f"Deleted {data}.", highlight=False)

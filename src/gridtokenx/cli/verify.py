@@ -1,23 +1,22 @@
 """`gridtokenx verify`: replay the chain, and compare everything that is stored."""
 
-import json
 import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
-from gridtokenx.cli.options import DEFAULT_DATA, Data
+from gridtokenx.cli.console import err, folder_failures, out, print_json
+from gridtokenx.cli.options import CHAIN, DEFAULT_DATA, NO_MARKET_ADVICE, AsJson, Data
 
 if TYPE_CHECKING:
     from gridtokenx.operations.verify import Verification
 
-CHAIN = "gridtokenx.chains.consortium:CONSORTIUM"
-
 
 def verify(
     data: Data = DEFAULT_DATA,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: AsJson = False,
     workers: Annotated[int, typer.Option(min=0, max=64, help="Processes that check signatures.")] = min(
         os.cpu_count() or 1, 8
     ),
@@ -26,20 +25,15 @@ def verify(
 
     Ends with 1 and the exact place if anything is not what it was.
     """
-    from gridtokenx.engine.folder import DataFolder, FolderUnusable
+    from gridtokenx.engine.folder import DataFolder
     from gridtokenx.operations.verify import verify_folder
 
-    console = Console(stderr=True)
-    try:
-        with _Bar(console) as bar:
-            found = verify_folder(DataFolder(data), CHAIN, workers, bar.progress)
-    except (FolderUnusable, FileNotFoundError) as error:
-        console.print(f"[red]{error}[/red]", highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+    with folder_failures(NO_MARKET_ADVICE), _Bar(err) as bar:
+        found = verify_folder(DataFolder(data), CHAIN, workers, bar.progress)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), indent=2))
+        print_json(found.to_json())
     else:
-        _print(Console(), found)
+        _print(found)
     if not found.is_sound:
         raise typer.Exit(1)
 
@@ -70,9 +64,9 @@ class _Bar:
         self._bar.update(TaskID(self._tasks[doing]), completed=done, total=total)
 
 
-def _print(console: Console, found: "Verification") -> None:
+def _print(found: "Verification") -> None:
     rate = found.transactions / found.seconds if found.seconds else 0
-    console.print(
+    out.print(
         f"{found.chain or 'the chain'}: {found.blocks:,} blocks to height {found.height:,}, "
         f"{found.transactions:,} transactions, {found.signatures:,} signatures, {found.records:,} records, "
         f"{found.journal_entries:,} journal entries in {found.seconds:.1f} s ({rate:,.0f} transactions/s).",
@@ -80,10 +74,10 @@ def _print(console: Console, found: "Verification") -> None:
         soft_wrap=True,
     )
     for note in found.notes:
-        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)
+        out.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
     for finding in found.findings:
-        console.print(f"[bold red]{finding.place}[/bold red]: {finding.what}", highlight=False, soft_wrap=True)
+        out.print(Text.assemble((finding.place, "bold red"), f": {finding.what}"), soft_wrap=True)
     if found.is_sound:
-        console.print(f"[green]Everything is what it was.[/green] App hash {found.app_hash}", highlight=False)
+        out.print(f"[green]Everything is what it was.[/green] App hash {found.app_hash}", highlight=False)
     else:
-        console.print(f"[bold red]{len(found.findings)} found.[/bold red]", highlight=False)
+        out.print(f"[bold red]{len(found.findings)} found.[/bold red]", highlight=False)

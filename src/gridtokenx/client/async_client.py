@@ -11,8 +11,16 @@ import httpx
 
 from gridtokenx.client import calls, flows
 from gridtokenx.client.calls import Call
-from gridtokenx.client.client import DEFAULT_URL, TIMEOUT_SECONDS, WAIT_SECONDS, headers_of, name_of
-from gridtokenx.client.errors import ClientError, TransportError
+from gridtokenx.client.client import (
+    DEFAULT_URL,
+    TIMEOUT_SECONDS,
+    WAIT_SECONDS,
+    checked_address,
+    name_of,
+    no_answer,
+    request_of,
+)
+from gridtokenx.client.errors import ClientError
 from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.stream import Stream
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
@@ -36,8 +44,8 @@ class AsyncClient:
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """As for `Client`."""
-        self.url = url
         self._memory = Memory(chain)
+        self.url = checked_address(url)
         self._http = http or httpx.AsyncClient(base_url=url, timeout=TIMEOUT_SECONDS, verify=tls or True)
         self._pause = pause
         self._tls = tls
@@ -199,11 +207,8 @@ class AsyncClient:
         if isinstance(step, Pause):
             await self._pause(step.seconds)
             return None
-        call, headers = step.call, headers_of(step)
         try:
-            response = await self._http.request(
-                call.method, call.path, params=call.parameters, content=call.content, headers=headers
-            )
+            response = await self._http.request(**request_of(step))
         except httpx.TransportError as error:
-            raise TransportError(f"no answer from {self.url}: {str(error) or type(error).__name__}") from error
-        return call.read(response.status_code, response.content)
+            raise no_answer(self.url, error) from error
+        return step.call.read(response.status_code, response.content)

@@ -133,13 +133,13 @@ def block(height: int) -> Call[documents.BlockView]:
 
 
 def challenge(account: bytes) -> Call[documents.ChallengeAnswer]:
-    """Something to sign."""
+    """A challenge for the account to sign."""
     body = documents.ChallengeRequest(account.hex())
     return Call("POST", "/v1/challenges", documents.ChallengeAnswer, body=body)
 
 
 def session(signed: bytes, auth: Auth) -> Call[documents.SessionAnswer]:
-    """Be let in."""
+    """A session for whoever signed this challenge."""
     document = documents.AuthDocument(
         auth.algorithm,
         auth.threshold,

@@ -9,13 +9,13 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from gridtokenx.client import calls, flows
 from gridtokenx.client.calls import Call
-from gridtokenx.client.errors import ClientError, TransportError
+from gridtokenx.client.errors import AddressInvalid, ClientError, TransportError
 from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
@@ -42,11 +42,11 @@ class Client:
         http: httpx.Client | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`chain`: refuse to talk to another one; by default the first that answers. `tls`: whom to trust, for a
-        gateway with a certificate of its own. `http`: a client of one's own, for proxies, or for an application in this
-        process."""
+        """`url`: of the gateway; raises AddressInvalid. `chain`: refuse to talk to another one; by default the first
+        that answers. `tls`: whom to trust, for a gateway with a certificate of its own. `http`: a client of one's own,
+        for proxies, or for an application in this process. `pause`: waits so many seconds between attempts."""
         self._memory = Memory(chain)
-        self.url = url
+        self.url = checked_address(url)
         self._http = http or httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, verify=tls or True)
         self._pause = pause
 
@@ -191,22 +191,41 @@ class Client:
         if isinstance(step, Pause):
             self._pause(step.seconds)
             return None
-        call, headers = step.call, headers_of(step)
         try:
-            response = self._http.request(
-                call.method, call.path, params=call.parameters, content=call.content, headers=headers
-            )
+            response = self._http.request(**request_of(step))
         except httpx.TransportError as error:
-            raise TransportError(f"no answer from {self.url}: {str(error) or type(error).__name__}") from error
-        return call.read(response.status_code, response.content)
+            raise no_answer(self.url, error) from error
+        return step.call.read(response.status_code, response.content)
 
 
-def headers_of(exchange: Exchange) -> dict[str, str]:
-    """Of a request."""
-    headers = {"Content-Type": "application/json"}
+def checked_address(url: str) -> str:
+    """The address. Raises AddressInvalid unless it is one of HTTP, with a host."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise AddressInvalid(f"{url} is no address of a gateway: {error}") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise AddressInvalid(f"{url} is no address of a gateway")
+    return url
+
+
+def request_of(exchange: Exchange) -> dict[str, Any]:
+    """What to ask, as arguments of httpx."""
+    call, headers = exchange.call, {"Content-Type": "application/json"}
     if exchange.token is not None:
         headers["Authorization"] = f"Bearer {exchange.token}"
-    return headers
+    return {
+        "method": call.method,
+        "url": call.path,
+        "params": call.parameters,
+        "content": call.content,
+        "headers": headers,
+    }
+
+
+def no_answer(url: str, error: httpx.TransportError) -> TransportError:
+    """What httpx raised, in this package's words."""
+    return TransportError(f"no answer from {url}: {str(error) or type(error).__name__}")
 
 
 def name_of(transaction: SignedTransaction | bytes) -> tuple[bytes, int | None]:

@@ -105,6 +105,10 @@ class WrongChain(ClientError):
     """The gateway serves another chain than the one that was asked for."""
 
 
+class AddressInvalid(ClientError):
+    """What was given as a gateway's address is none."""
+
+
 class TransportError(ClientError):
     """No answer: refused, cut off or timed out. For a submission: send the same bytes again."""
 

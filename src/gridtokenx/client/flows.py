@@ -158,14 +158,19 @@ def send(memory: Memory, wallet: Wallet, messages: Sequence[Message], lifetime_m
     a few times: the refused one can never count. Raises TransactionRejected, Unavailable when the node stays busy."""
     for attempt in range(RESIGN_MAX):
         (sent,) = yield from send_many(memory, wallet, [messages], lifetime_ms)
-        answer = sent.answer
-        if answer.state == "busy":
-            raise Unavailable("the node is busy", status=503, code=answer.code, name=answer.name, field=answer.field)
-        if answer.state != "refused":
-            return sent.transaction
-        if answer.code not in NONCE_CODES or attempt == RESIGN_MAX - 1:
-            raise rejected(sent.transaction.id, answer.code, answer.name, answer.field)
+        if sent.answer.state != "refused" or sent.answer.code not in NONCE_CODES or attempt == RESIGN_MAX - 1:
+            return require_taken(sent)
     raise AssertionError("the last attempt returns or raises")
+
+
+def require_taken(sent: Sent) -> SignedTransaction:
+    """The transaction, if the node took it. Raises TransactionRejected, Unavailable when the node stayed busy."""
+    answer = sent.answer
+    if answer.state == "busy":
+        raise Unavailable("the node is busy", status=503, code=answer.code, name=answer.name, field=answer.field)
+    if answer.state == "refused":
+        raise rejected(sent.transaction.id, answer.code, answer.name, answer.field)
+    return sent.transaction
 
 
 def wait(

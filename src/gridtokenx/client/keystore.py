@@ -8,6 +8,8 @@ damaged file from a wrong passphrase. Files are 0600, their folder 0700; a file 
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -92,15 +94,18 @@ class Keystore:
     def open(self, name: str, passphrase: str | None = None) -> PrivateKey:
         """The key. Raises KeyUnknown, KeyFileExposed, KeyFileCorrupt, PassphraseWrong, and PassphraseMissing for an
         encrypted key without a passphrase."""
-        return decrypt_key(self._read(name), passphrase)
+        with _named(name):
+            return decrypt_key(self._read(name), passphrase)
 
     def public_key(self, name: str) -> bytes:
         """What the file says of itself; needs no passphrase. Errors as for `open`."""
-        return bytes.fromhex(read_key_file(self._read(name)).public_key)
+        with _named(name):
+            return bytes.fromhex(read_key_file(self._read(name)).public_key)
 
     def is_encrypted(self, name: str) -> bool:
         """Whether `open` needs a passphrase. Errors as for `open`."""
-        return read_key_file(self._read(name)).protection is not None
+        with _named(name):
+            return read_key_file(self._read(name)).protection is not None
 
     def change_passphrase(self, name: str, old: str | None, new: str, cost_log2: int = COST_LOG2) -> None:
         """Encrypt anew; the old file stays until the new one is on disk. Errors as for `open`."""
@@ -134,6 +139,15 @@ class Keystore:
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(self.folder)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Errors about the bytes of a file say which key's file it is."""
+    try:
+        yield
+    except (KeyFileCorrupt, PassphraseMissing, PassphraseWrong) as error:
+        raise type(error)(f"key {name}: {error.detail}", field=name) from None
 
 
 def encrypt_key(key: PrivateKey, passphrase: str, cost_log2: int = COST_LOG2) -> bytes:

@@ -1,7 +1,8 @@
 """A book that is followed, and proves at each step that nothing was missed."""
 
 from gridtokenx.client.errors import ClientError
-from gridtokenx.gateway.documents import BookEvent, Level, checksum_of
+from gridtokenx.gateway.documents import Level, checksum_of
+from gridtokenx.gateway.stream_documents import BookEvent
 
 LevelKey = tuple[int, int, int]
 """Limit, feeder, sources."""

@@ -17,15 +17,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, TransportError, Unavailable
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.gateway.documents import (
-    AccountEvent,
-    BlockLine,
-    BookEvent,
-    Problem,
-    StreamRequest,
-    Subscription,
-    TradesEvent,
-)
+from gridtokenx.gateway.documents import BlockLine, Problem
+from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, StreamRequest, Subscription, TradesEvent
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)

@@ -1,6 +1,7 @@
 """The gateway: the way in. A process of its own beside the node; pages never wait for a block in the making.
 
-- `documents`     everything that travels as JSON; `codes` and `problems`: how it says no.
+- `documents`     what travels by HTTP, `stream_documents` what travels by WebSocket, all of it JSON; `codes` and
+                  `problems`: how it says no.
 - `readmodel`     what pages ask for, in memory, made of committed blocks; its parts are `facts` (what a block says),
                   `depth` (books without names), `memory` (orders that are gone), `statements`.
 - `core`          follows the node, and asks it what only the node knows.

@@ -16,12 +16,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gridtokenx import __version__
-from gridtokenx.gateway import documents, personal, public, stream, transactions
+from gridtokenx.gateway import documents, personal, public, stream, stream_documents, transactions
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.metrics import Metrics
 from gridtokenx.gateway.problems import Refused
-from gridtokenx.gateway.web import problem_answer, refusal
+from gridtokenx.gateway.web import refusal
 
 log = logging.getLogger("gridtokenx.gateway")
 
@@ -73,8 +73,7 @@ async def _not_routed(_: Request, error: Exception) -> Response:
 async def _fault(request: Request, error: Exception) -> Response:
     """A mistake of ours: told without details, logged with them."""
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    fault = Refused(GatewayCode.GATEWAY_FAULT, "", "a mistake of the gateway; its log says more")
-    return problem_answer(fault.problem(), fault.status)
+    return refusal(Refused(GatewayCode.GATEWAY_FAULT, "", "a mistake of the gateway; its log says more"))
 
 
 class Measured:
@@ -109,9 +108,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document: paths by FastAPI, schemas by msgspec."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        named = vars(documents) | vars(stream_documents)
         kinds = [
             kind
-            for kind in vars(documents).values()
+            for kind in named.values()
             if isinstance(kind, type) and issubclass(kind, (documents.Document, documents.Request))
         ]
         _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")

@@ -19,6 +19,7 @@ from gridtokenx.engine.wire import Proven
 from gridtokenx.gateway import feeds, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import BlockLine, HealthView
+from gridtokenx.gateway.facts import block_line
 from gridtokenx.gateway.hub import Hub
 from gridtokenx.gateway.metrics import Metrics
 from gridtokenx.gateway.problems import Refused
@@ -95,7 +96,7 @@ class Gateway:
         if height in self.lines:
             return self.lines[height]
         stored, results = self.model.reader.block(height), self.model.reader.results(height)
-        return None if stored is None or results is None else views.block_line(stored, results)
+        return None if stored is None or results is None else block_line(stored, results)
 
     async def submit(self, transactions: Sequence[bytes]) -> list[Answer]:
         """To the node. Refuses with `NODE_UNREACHABLE`: whether it was taken is then open, and sending the same again
@@ -127,8 +128,8 @@ class Gateway:
         return False
 
     async def catch_up(self) -> None:
-        """Follow every block that the node has committed by now, and let others have their turn between the pieces of a
-        large one."""
+        """Follow every block that the node has committed by now, and let others have their turn between two blocks and
+        between the pieces of a large one."""
         async with self._following:
             model, started = self._model, time.perf_counter()
             if model is None:
@@ -138,10 +139,10 @@ class Gateway:
                 if advance is None:
                     await asyncio.sleep(0)
                     continue
-                height = advance.facts.height
-                self._note_line(height)
-                feeds.publish(self.hub, model, advance, self.lines[height])
+                self._note_line(advance.facts.line)
+                feeds.publish(self.hub, model, advance)
                 advances.append(advance)
+                await asyncio.sleep(0)
             if not advances:
                 return
             feeds.publish_accounts(self.hub, model, advances)
@@ -168,7 +169,7 @@ class Gateway:
             if self._model is None:
                 await self._build_model()
             await self.catch_up()
-            self._link = await NodeLink.connect(self.folder.socket)
+            self._link = await self._join_node()
             log.info("follows the node from height %d", self.model.head.height)
             await self._follow(self._link)
             self._trouble = "it closed the connection"
@@ -180,6 +181,20 @@ class Gateway:
             self._drop_model()
         finally:
             await self._leave_node()
+
+    async def _join_node(self) -> NodeLink:
+        """A connection on which the node has answered: one that hangs takes connections too. Raises OSError and
+        RequestFailed."""
+        link = await NodeLink.connect(self.folder.socket)
+        try:
+            async with asyncio.timeout(NODE_SECONDS_MAX):
+                await link.info()
+        except BaseException as error:
+            await link.close()
+            if isinstance(error, TimeoutError):
+                raise TimeoutError(f"it takes connections, and says nothing for {NODE_SECONDS_MAX:g} seconds") from None
+            raise
+        return link
 
     async def _follow(self, link: NodeLink) -> None:
         """Until the connection ends. Also looks by itself from time to time: no news must not mean no blocks."""
@@ -203,11 +218,12 @@ class Gateway:
         self._model = model
         self.lines.clear()
         for advance in model.history[-BLOCK_LINES_MAX:]:
-            self._note_line(advance.facts.height)
+            self._note_line(advance.facts.line)
         feeds.begin(self.hub, model, self.lines)
         model.history.clear()
         if self._sessions is None or self._sessions.chain != model.head.chain:
             self._sessions = Sessions(model.head.chain, self._keys_of, self._clock)
+        self._trouble = "it has not been asked yet"
         log.info("read model at height %d", model.head.height)
 
     def _read_model(self) -> ReadModel:
@@ -240,10 +256,8 @@ class Gateway:
             detail = f"the node did not answer: {str(error) or type(error).__name__}"
             raise Refused(GatewayCode.NODE_UNREACHABLE, "", detail) from error
 
-    def _note_line(self, height: int) -> None:
-        line = self.block_line(height)
-        assert line is not None, "a block that was followed is there"
-        self.lines[height] = line
+    def _note_line(self, line: BlockLine) -> None:
+        self.lines[line.height] = line
         if len(self.lines) > BLOCK_LINES_MAX:
             del self.lines[next(iter(self.lines))]
 

@@ -14,6 +14,9 @@ from gridtokenx.modules.market.wheeling import wheeling_micro
 LevelKey = tuple[int, int, int, int]
 """Side, limit, feeder, mask of sources."""
 
+LevelChanges = dict[LevelKey, tuple[int, int]]
+"""Energy in Wh and number of orders that come in (or go, where negative)."""
+
 Nearness = Callable[[int, int], int | None]
 """0 same feeder, 1 same zone, then 1 + borders; None where no energy can go."""
 
@@ -29,17 +32,15 @@ class Depth:
         self._checksum: str | None = None
         self._best: dict[Side, int | None] = {}
 
-    def add(self, order: Order, sign: int) -> None:
-        """Count an order in (`sign` 1) or out (-1)."""
-        key = level_key(order)
-        quantity_wh, orders = self.levels.get(key, (0, 0))
-        quantity_wh += sign * order.remaining_wh
-        orders += sign
-        if orders:
-            self.levels[key] = (quantity_wh, orders)
-        else:
-            del self.levels[key]
-        self.changed[key] = None
+    def apply(self, changes: LevelChanges) -> None:
+        """Count energy and orders of some levels in, or out where they are negative."""
+        for key, (added_wh, added_orders) in changes.items():
+            quantity_wh, orders = self.levels.get(key, (0, 0))
+            if orders + added_orders:
+                self.levels[key] = (quantity_wh + added_wh, orders + added_orders)
+            else:
+                del self.levels[key]
+            self.changed[key] = None
         self._checksum = None
         self._best.clear()
 
@@ -101,6 +102,13 @@ class Depth:
         side, price_micro, feeder, sources = key
         quantity_wh, orders = self.levels.get(key, (0, 0))
         return Side(side), Level(price_micro, feeder, sources, quantity_wh, orders)
+
+
+def count(changes: LevelChanges, order: Order, sign: int) -> None:
+    """Note that an order comes (`sign` 1) or goes (-1)."""
+    key = level_key(order)
+    added_wh, added_orders = changes.get(key, (0, 0))
+    changes[key] = (added_wh + sign * order.remaining_wh, added_orders + sign)
 
 
 def level_key(order: Order) -> LevelKey:

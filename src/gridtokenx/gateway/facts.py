@@ -7,11 +7,12 @@ import msgspec
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.storage import Change, Results, StoredBlock
-from gridtokenx.gateway.documents import TradeView
+from gridtokenx.gateway.documents import BlockLine, SummaryView, TradeView
 from gridtokenx.ledger.batch import decode_batch, decode_batch_body
 from gridtokenx.ledger.codec import Decoder
+from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.errors import KernelCode
-from gridtokenx.ledger.header import LastBlock
+from gridtokenx.ledger.header import LastBlock, header_hash
 from gridtokenx.ledger.quantities import value_micro as value_micro_of
 from gridtokenx.ledger.transaction import Receipt, decode_envelope
 from gridtokenx.modules.identity.messages import Source
@@ -69,6 +70,7 @@ class BlockFacts(msgspec.Struct):
     height: int
     time_ms: int
     app_hash: bytes
+    line: BlockLine
     changes: list[Change]
     trades: list[OwnTrade]
     fills: dict[bytes, Fills]
@@ -83,8 +85,8 @@ class BlockFacts(msgspec.Struct):
 
 def read_facts(stored: StoredBlock, results: Results, changes: list[Change]) -> Work[BlockFacts]:
     """The facts of a block that the node stored, piece by piece."""
-    header = stored.header
-    facts = BlockFacts(header.height, header.time_ms, results.app_hash, changes, [], {}, {}, {}, {}, {}, [])
+    header, line = stored.header, block_line(stored, results)
+    facts = BlockFacts(header.height, header.time_ms, results.app_hash, line, changes, [], {}, {}, {}, {}, {}, [])
     for count, (wire, encoded) in enumerate(transactions_of(stored, results)):
         if count % PIECE == PIECE - 1:
             yield
@@ -94,6 +96,31 @@ def read_facts(stored: StoredBlock, results: Results, changes: list[Change]) -> 
             yield
         _add_trade(facts, trade)
     return facts
+
+
+def block_line(stored: StoredBlock, results: Results) -> BlockLine:
+    """One block in a list."""
+    return BlockLine(
+        stored.header.height,
+        stored.header.time_ms,
+        header_hash(stored.header).hex(),
+        results.app_hash.hex(),
+        sum(len(outcome.receipts) for outcome in results.batches),
+        len(results.trades),
+        summary_view(results.summary),
+    )
+
+
+def summary_view(summary: Summary) -> SummaryView:
+    """The same numbers."""
+    return SummaryView(
+        summary.traded_wh,
+        summary.traded_micro,
+        summary.metered_import_wh,
+        summary.metered_export_wh,
+        summary.settled_wh,
+        summary.settled_micro,
+    )
 
 
 def trades_of(stored: StoredBlock, results: Results) -> Iterator[OwnTrade]:

@@ -1,20 +1,13 @@
 """What a block means for each topic of the stream."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gridtokenx.gateway import views
-from gridtokenx.gateway.documents import (
-    AccountEvent,
-    BlockLine,
-    BookEvent,
-    Document,
-    OrderView,
-    OwnTradeView,
-    TradesEvent,
-)
+from gridtokenx.gateway.documents import BlockLine, Document, OrderView
 from gridtokenx.gateway.facts import OwnTrade
-from gridtokenx.gateway.hub import Hub
+from gridtokenx.gateway.hub import Hub, Topic
 from gridtokenx.gateway.readmodel import Advance, ReadModel, newest
+from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, OwnTradeView, TradesEvent
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import account_of_order, client_id_of_order, order_key
 
@@ -39,10 +32,10 @@ def begin(hub: Hub, model: ReadModel, lines: Mapping[int, BlockLine]) -> None:
             trades.publish(height, TradesEvent([trade.view for trade in advance.facts.trades]))
 
 
-def publish(hub: Hub, model: ReadModel, advance: Advance, line: BlockLine) -> None:
+def publish(hub: Hub, model: ReadModel, advance: Advance) -> None:
     """Tell everybody who listens what a block did. To be called while the model stands at that block."""
     facts = advance.facts
-    hub.topic(BLOCKS, facts.height - 1).publish(facts.height, line)
+    hub.topic(BLOCKS, facts.height - 1).publish(facts.height, facts.line)
     if facts.trades:
         event = TradesEvent([trade.view for trade in facts.trades])
         hub.topic(TRADES, facts.height - 1).publish(facts.height, event)
@@ -54,7 +47,7 @@ def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) ->
     """Tell the owners who listen what these blocks did to their orders, statements and trades. To be called when the
     model stands at the last of them: an account is shown as it is there."""
     touched = {account for advance in advances for account in advance.accounts}
-    trades = _trades_by_account([trade for advance in advances for trade in advance.facts.trades])
+    heard: dict[bytes, Topic] = {}
     for name, topic in list(hub.topics.items()):
         if not name.startswith(_ACCOUNT_PREFIX):
             continue
@@ -62,9 +55,12 @@ def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) ->
         if not topic.listeners:
             hub.drop(name)
         elif account in touched:
-            changed = model.memory.of_account(account, advances[0].facts.height - 1)
-            orders = [_remembered_order(model, account, client_id) for client_id, _ in changed]
-            topic.publish(model.head.height, _account_event(model, account, orders, trades.get(account, [])))
+            heard[account] = topic
+    trades = _trades_by_account([trade for advance in advances for trade in advance.facts.trades], heard)
+    for account, topic in heard.items():
+        changed = model.memory.of_account(account, advances[0].facts.height - 1)
+        orders = [_remembered_order(model, account, client_id) for client_id, _ in changed]
+        topic.publish(model.head.height, _account_event(model, account, orders, trades[account]))
 
 
 def snapshot(model: ReadModel, topic: str, lines: Mapping[int, BlockLine]) -> Document:
@@ -114,12 +110,14 @@ def _remembered_order(model: ReadModel, account: bytes, client_id: bytes) -> Ord
     return view
 
 
-def _trades_by_account(trades: list[OwnTrade]) -> dict[bytes, list[OwnTradeView]]:
-    own: dict[bytes, list[OwnTradeView]] = {}
-    for trade in trades:
+def _trades_by_account(trades: list[OwnTrade], accounts: Iterable[bytes]) -> dict[bytes, list[OwnTradeView]]:
+    """Of each of these accounts. Most trades are of others: those are not even looked at twice."""
+    own: dict[bytes, list[OwnTradeView]] = {account: [] for account in accounts}
+    for trade in trades if own else ():
         for key, side in ((trade.buyer_order, "buy"), (trade.seller_order, "sell")):
-            view = OwnTradeView(client_id_of_order(key).hex(), side, trade.view)
-            own.setdefault(account_of_order(key), []).append(view)
+            account = account_of_order(key)
+            if account in own:
+                own[account].append(OwnTradeView(client_id_of_order(key).hex(), side, trade.view))
     return own
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.gateway.documents import Document, StreamMessage
+from gridtokenx.gateway.documents import Document
+from gridtokenx.gateway.stream_documents import StreamMessage
 
 QUEUE_MESSAGES_MAX = 1_024
 """A quarter of an hour of blocks, or a burst of books."""

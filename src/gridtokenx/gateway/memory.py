@@ -103,14 +103,18 @@ class OrderMemory:
         """
         # A transaction that was rolled back leaves records that changed into what they were.
         changed = [key for key, record in after.items() if record != before.get(key)]
+        yield
         touched = dict.fromkeys([*facts.placed, *facts.amended, *facts.fills, *facts.cancelled, *changed])
         for count, key in enumerate(touched):
             if count % PIECE == PIECE - 1:
                 yield
             self._follow(facts, key, before.get(key), after.get(key), key in after)
-        for key, refusal in facts.refused.items():
+        for count, (key, refusal) in enumerate(facts.refused.items()):
+            if count % PIECE == PIECE - 1:
+                yield
             if key not in touched:
                 self._reject(facts.height, key, refusal)
+        yield
         self._evict()
         return {account_of_order(key) for key in (*touched, *facts.refused)}
 

@@ -1,4 +1,4 @@
-"""What operators watch of a gateway; names stand in `docs/metrics.md`. The node's own come behind it."""
+"""What operators watch of a gateway; names stand in `docs/api.md`. The node's own come behind it."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 

@@ -1,7 +1,5 @@
 """Saying no: one exception, one JSON shape."""
 
-from enum import IntEnum
-
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 from gridtokenx.gateway.documents import Problem
 
@@ -22,9 +20,4 @@ class Refused(Exception):
 
     def problem(self) -> Problem:
         """What the other side is told."""
-        return problem(self.code, self.field, self.detail)
-
-
-def problem(code: IntEnum, field: str, detail: str) -> Problem:
-    """The document of a code."""
-    return Problem(int(code), code.name, field, detail)
+        return Problem(int(self.code), self.code.name, self.field, self.detail)

@@ -10,14 +10,14 @@ block is being taken in, piece by piece, so that nobody who asks has to wait for
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
-from gridtokenx.engine.storage import Head, Reader
-from gridtokenx.gateway.depth import Depth
+from gridtokenx.engine.storage import Change, Head, Reader
+from gridtokenx.gateway.depth import Depth, LevelChanges, count
 from gridtokenx.gateway.facts import (
     PIECE,
     SEQUENCE_BITS,
@@ -92,13 +92,36 @@ def newest(trades: deque[OwnTrade], limit: int) -> list[OwnTrade]:
     return list(islice(trades, max(0, len(trades) - limit), None))
 
 
-class _Digested(msgspec.Struct, frozen=True):
-    """A block that is ready to be taken in: order records before and after, accounts whose orders changed."""
+class _OrderChanges(msgspec.Struct, frozen=True):
+    """What some records do to the open orders, by key, and what follows for the owners and the books: laid out so that
+    taking it in is a few operations on whole tables, however many orders there are."""
 
-    facts: BlockFacts
     before: dict[bytes, Order]
     after: dict[bytes, Order | None]
+    """None: gone."""
+    standing: dict[bytes, Order]
+    new_of: dict[bytes, dict[bytes, None]]
+    gone: list[bytes]
+    levels: dict[int, LevelChanges]
+
+
+class _TradesOfInterval(msgspec.Struct, frozen=True):
+    """Trades of one block in one interval: the first comes first."""
+
+    trades: list[OwnTrade]
+    volume: Volume
+
+
+class _Digested(msgspec.Struct, frozen=True):
+    """A block that is ready to be taken in."""
+
+    facts: BlockFacts
+    orders: _OrderChanges
+    others: list[Change]
+    """Records of the other tables."""
+    trades_of: dict[int, _TradesOfInterval]
     accounts: set[bytes]
+    """Whose orders changed."""
 
 
 class FeedMissing(Exception):
@@ -127,7 +150,7 @@ class ReadModel:
         self.volumes: dict[int, Volume] = {}
         self.portfolios: dict[bytes, Portfolio] = {}
         self.portfolios_of: dict[bytes, dict[bytes, None]] = {}
-        self.trades: deque[OwnTrade] = deque(maxlen=TRADES_MAX)
+        self.trades: deque[OwnTrade] = deque()
         self.trades_of: dict[int, deque[OwnTrade]] = {}
         """The same by interval."""
         self.trades_since = 0
@@ -140,7 +163,8 @@ class ReadModel:
         self._grid = State()
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS)
         self._read_history()
-        self._read(INTERVALS, SETTLEMENTS, STATEMENTS, ORDERS)
+        self._read(INTERVALS, SETTLEMENTS, STATEMENTS)
+        self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
 
     @property
@@ -154,6 +178,8 @@ class ReadModel:
         """See the blocks that were committed since: yields one `Advance` each, and None between the pieces of work that
         a large block makes, when everything still stands at the block before. Raises FeedMissing when it has been away
         for too long."""
+        # One call into RocksDB that holds Python's lock and cannot be cut: two to three milliseconds for each thousand
+        # records that the blocks wrote.
         self.reader.refresh()
         head = self.reader.head()
         assert head is not None, "a database never loses its head"
@@ -235,68 +261,80 @@ class ReadModel:
     def _digest(self, height: int) -> Work[_Digested | None]:
         """All work that a block makes and that can be done while everything else still stands at the block before;
         None if the feed does not have the block. The memory of orders runs ahead: it is asked last."""
-        stored, results, changes = self.reader.block(height), self.reader.results(height), self.reader.feed(height)
+        stored = self.reader.block(height)
+        yield
+        results = self.reader.results(height)
+        yield
+        changes = self.reader.feed(height)
         if stored is None or results is None or changes is None:
             return None
+        yield
         facts = yield from read_facts(stored, results, changes)
-        before: dict[bytes, Order] = {}
-        after: dict[bytes, Order | None] = {}
-        for count, (prefixed, value) in enumerate(changes):
-            if count % PIECE == PIECE - 1:
+        orders = yield from self._order_changes(change for change in changes if change[0][0] == ORDERS.prefix)
+        trades_of = yield from _by_interval(facts.trades)
+        accounts = yield from self.memory.follow(facts, orders.before, orders.after)
+        others = [change for change in changes if change[0][0] != ORDERS.prefix]
+        return _Digested(facts, orders, others, trades_of, accounts)
+
+    def _order_changes(self, rows: Iterable[Change]) -> Work[_OrderChanges]:
+        """What these records of orders (None: gone) change against those that stand, each named once."""
+        changes = _OrderChanges({}, {}, {}, {}, [], {})
+        for number, (prefixed, value) in enumerate(rows):
+            if number % PIECE == PIECE - 1:
                 yield
-            if prefixed[0] == ORDERS.prefix:
-                key = prefixed[1:]
-                after[key] = None if value is None else ORDERS.decode.trusted(value)
-                old = self.orders.get(key)
-                if old is not None:
-                    before[key] = old
-        accounts = yield from self.memory.follow(facts, before, after)
-        return _Digested(facts, before, after, accounts)
+            key = prefixed[1:]
+            old = self.orders.get(key)
+            order = changes.after[key] = None if value is None else ORDERS.decode.trusted(value)
+            if old is not None:
+                changes.before[key] = old
+                count(changes.levels.setdefault(old.interval, {}), old, -1)
+            if order is not None:
+                changes.standing[key] = order
+                count(changes.levels.setdefault(order.interval, {}), order, 1)
+                if old is None:
+                    changes.new_of.setdefault(account_of_order(key), {})[key] = None
+            elif old is not None:
+                changes.gone.append(key)
+        return changes
 
     def _take_in(self, digested: _Digested) -> Advance:
         """Everything goes from the block before to this one."""
         facts, accounts = digested.facts, digested.accounts
-        books: set[int] = set()
-        for key, order in digested.after.items():
-            self._write_order(key, order)
-        for prefixed, value in facts.changes:
+        books = set(digested.orders.levels)
+        self._write_orders(digested.orders)
+        for prefixed, value in digested.others:
             prefix, key = prefixed[0], prefixed[1:]
-            if prefix == ORDERS.prefix:
-                continue
             if prefix == INTERVALS.prefix:
                 books.add(int.from_bytes(key, "big"))
             if prefix == STATEMENTS.prefix and key[4:] in self.portfolios:
                 accounts.add(self.portfolios[key[4:]].account)
             self._write(prefix, key, value)
-        for trade in facts.trades:
-            volume = self._volume(trade.view.interval)
-            volume.traded_wh += trade.view.quantity_wh
-            volume.traded_micro += value_micro(trade.view.price_micro, trade.view.quantity_wh)
-            volume.last_price_micro = trade.view.price_micro
-            self._remember(trade)
+        self._remember(facts.trades, digested.trades_of)
         self.memory.settle(facts.transactions)
-        written = (*digested.before.values(), *digested.after.values())
-        books |= {order.interval for order in written if order is not None}
         return Advance(facts, sorted(books), accounts)
 
-    def _remember(self, trade: OwnTrade) -> None:
-        if len(self.trades) == TRADES_MAX:
-            oldest = self.trades[0].view
+    def _remember(self, trades: list[OwnTrade], trades_of: dict[int, _TradesOfInterval]) -> None:
+        """Trades of a block, and the same by interval; the oldest of all are forgotten for lack of room."""
+        self.trades.extend(trades)
+        for interval, own in trades_of.items():
+            self.trades_of.setdefault(interval, deque()).extend(own.trades)
+            volume = self._volume(interval)
+            volume.traded_wh += own.volume.traded_wh
+            volume.traded_micro += own.volume.traded_micro
+            volume.last_price_micro = own.volume.last_price_micro
+        while len(self.trades) > TRADES_MAX:
+            oldest = self.trades.popleft().view
             self.trades_since = oldest.sequence + 1
             self.trades_of[oldest.interval].popleft()
             if not self.trades_of[oldest.interval]:
                 del self.trades_of[oldest.interval]
-        self.trades.append(trade)
-        self.trades_of.setdefault(trade.view.interval, deque()).append(trade)
 
     def _volume(self, interval: int) -> Volume:
         return self.volumes.setdefault(interval, Volume())
 
     def _write(self, prefix: int, key: bytes, value: bytes | None) -> None:
-        """One record as it is now."""
-        if prefix == ORDERS.prefix:
-            self._write_order(key, None if value is None else ORDERS.decode.trusted(value))
-        elif prefix == INTERVALS.prefix:
+        """One record as it is now, of any table but that of orders."""
+        if prefix == INTERVALS.prefix:
             number = int.from_bytes(key, "big")
             _replace(self.intervals, number, INTERVALS, value)
             if number in self.intervals and self.intervals[number].phase == Phase.TRADING:
@@ -325,26 +363,34 @@ class ReadModel:
             self._grid.rows[prefix][key] = table.decode.trusted(value)
             self._topology = None
 
-    def _write_order(self, key: bytes, order: Order | None) -> None:
-        """Replace an order in its book."""
-        old = self.orders.get(key)
-        if old is not None:
-            self.depths[old.interval].add(old, -1)
-        if order is not None:
-            self.orders[key] = order
-            if old is None:
-                self.orders_of.setdefault(account_of_order(key), {})[key] = None
-            depth = self.depths.get(order.interval)
-            if depth is None:
-                depth = self.depths[order.interval] = Depth()
-            depth.add(order, 1)
-        elif old is not None:
+    def _write_orders(self, changes: _OrderChanges) -> None:
+        """Open orders, by key, by owner and in their books."""
+        self.orders.update(changes.standing)
+        for account, keys in changes.new_of.items():
+            self.orders_of.setdefault(account, {}).update(keys)
+        for key in changes.gone:
             del self.orders[key]
             account = account_of_order(key)
             own = self.orders_of[account]
             del own[key]
             if not own:
                 del self.orders_of[account]
+        for interval, levels in changes.levels.items():
+            self.depths.setdefault(interval, Depth()).apply(levels)
+
+
+def _by_interval(trades: list[OwnTrade]) -> Work[dict[int, _TradesOfInterval]]:
+    """The trades of a block by interval, in their order, with the volume of each."""
+    found: dict[int, _TradesOfInterval] = {}
+    for number, trade in enumerate(trades):
+        if number % PIECE == PIECE - 1:
+            yield
+        own = found.setdefault(trade.view.interval, _TradesOfInterval([], Volume()))
+        own.trades.append(trade)
+        own.volume.traded_wh += trade.view.quantity_wh
+        own.volume.traded_micro += value_micro(trade.view.price_micro, trade.view.quantity_wh)
+        own.volume.last_price_micro = trade.view.price_micro
+    return found
 
 
 def _replace(rows: dict[int, R], number: int, table: Table[R], value: bytes | None) -> None:

@@ -14,9 +14,9 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from gridtokenx.gateway import feeds
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
-from gridtokenx.gateway.documents import StreamPing, StreamProblem, StreamRequest, Subscription
 from gridtokenx.gateway.hub import Listener, encode
 from gridtokenx.gateway.problems import Refused
+from gridtokenx.gateway.stream_documents import StreamPing, StreamProblem, StreamRequest, Subscription
 from gridtokenx.gateway.web import BODY_BYTES_MAX, read_json
 
 PING_SECONDS = 20.0

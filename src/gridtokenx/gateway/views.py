@@ -10,7 +10,6 @@ from gridtokenx.engine.storage import Head, Place, Results, StoredBlock
 from gridtokenx.gateway.documents import (
     AccountView,
     BatchView,
-    BlockLine,
     BlockView,
     BookView,
     IntervalView,
@@ -22,15 +21,13 @@ from gridtokenx.gateway.documents import (
     StatementView,
     StateProof,
     StatusView,
-    SummaryView,
     TransactionView,
 )
-from gridtokenx.gateway.facts import decode_last_block, decode_receipt
+from gridtokenx.gateway.facts import decode_last_block, decode_receipt, summary_view
 from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import decode_batch, decode_batch_body
-from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.modules.market.messages import Side
@@ -103,31 +100,6 @@ def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: 
         view.delivered_bids = depth.delivered(Side.BUY, feeder, terms, nearness)[:levels]
         view.delivered_asks = depth.delivered(Side.SELL, feeder, terms, nearness)[:levels]
     return view
-
-
-def summary_view(summary: Summary) -> SummaryView:
-    """The same numbers."""
-    return SummaryView(
-        summary.traded_wh,
-        summary.traded_micro,
-        summary.metered_import_wh,
-        summary.metered_export_wh,
-        summary.settled_wh,
-        summary.settled_micro,
-    )
-
-
-def block_line(stored: StoredBlock, results: Results) -> BlockLine:
-    """One block in a list."""
-    return BlockLine(
-        stored.header.height,
-        stored.header.time_ms,
-        header_hash(stored.header).hex(),
-        results.app_hash.hex(),
-        sum(len(outcome.receipts) for outcome in results.batches),
-        len(results.trades),
-        summary_view(results.summary),
-    )
 
 
 def block_view(stored: StoredBlock, results: Results) -> BlockView:

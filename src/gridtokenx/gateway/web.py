@@ -41,17 +41,12 @@ def private(document: Document, status: int = 200) -> Response:
 
 def refusal(refused: Refused) -> Response:
     """The problem as JSON, with the headers that belong to its status."""
-    return problem_answer(refused.problem(), refused.status)
-
-
-def problem_answer(problem: Problem, status: int) -> Response:
-    """The problem as JSON, with the headers that belong to its status."""
     headers = {}
-    if status == 401:
+    if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status in {429, 503}:
+    if refused.status in {429, 503}:
         headers["Retry-After"] = "1"
-    return Response(_encode(problem), status, headers, "application/problem+json")
+    return Response(_encode(refused.problem()), refused.status, headers, "application/problem+json")
 
 
 async def read_body(request: Request, kind: type[Q], bytes_max: int = BODY_BYTES_MAX) -> Q:

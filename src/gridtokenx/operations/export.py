@@ -12,7 +12,9 @@ from gridtokenx.ledger.genesis import genesis_bytes, to_json
 
 def read_state(folder: DataFolder, chain_import_path: str, *, as_json: bool = False) -> bytes:
     """The state after the last block that is committed: canonical bytes, whose import gives the same app hash, or
-    JSON for people. Raises FileNotFoundError if the node has never started."""
+    JSON for people. Raises FolderUnusable if the folder is none, FileNotFoundError if its node has never started, and
+    DatabaseFailed for damage."""
+    folder.require()
     chain = load_chain(chain_import_path)
     folder.run.mkdir(exist_ok=True)
     own_files = Path(tempfile.mkdtemp(prefix="export-", dir=folder.run))

@@ -174,20 +174,69 @@ def test_refusals_say_code_and_advice(run: Any) -> None:
         (("tx", "transfer", "nobody", "1", "--key", "ann"), "nor the name of a key"),
         (("tx", "transfer", "cat", "much", "--key", "ann"), "write 12.50"),
         (("tx", "transfer", "cat", "0.0000001", "--key", "ann"), "at most 6 decimals"),
+        (("tx", "transfer", "cat", "1,5", "--key", "ann"), "write 12.50"),
+        (("tx", "transfer", "cat", "9" * 13, "--key", "ann"), "at most 12 digits"),
+        (("tx", "transfer", "cat", "1", "--key", "ann", "--threshold", "2"), "add --propose"),
         (("tx", "transfer", "cat", "-1", "--key", "ann"), "No such option"),
+        (("tx", "transfer", "cat", "1"), "Missing option '--key'"),
         (("tx", "place", "buy", "1", "12:07", "--price", "1", "--key", "ann"), "no delivery interval"),
         (("tx", "place", "buy", "1", "12:00", "--key", "ann"), "--price or --market"),
         (("tx", "place", "buy", "1", "12:00", "--price", "1", "--market", "--key", "ann"), "--price or --market"),
         (("tx", "place", "sell", "1", "12:00", "--price", "1", "--source", "coal", "--key", "ann"), "choose one of"),
         (("tx", "place", "buy", "a lot", "12:00", "--price", "1", "--key", "ann"), "write 1.5"),
+        (("tx", "place", "buy", "1", "12:00", "--price", "1", "--until", "noon", "--key", "ann"), "no time"),
+        (
+            ("tx", "place", "buy", "1", "12:00", "--price", "1", "--until", "2026-02-30 12:00", "--key", "ann"),
+            "no date",
+        ),
+        (("tx", "place", "buy", "1", "12:00", "--price", "4.0000001", "--key", "ann"), "at most 6 decimals"),
         (("tx", "cancel", "short", "--key", "ann"), "16 hexadecimal digits"),
         (("query", "block", "highest"), "write a number"),
+        (("query", "block", "9" * 14), "write a number"),
+        (("query", "book", "9" * 14), "or its number"),
         (("query", "book", "2026-13-01 12:00"), "no date"),
     ],
 )
 def test_what_cannot_be_understood_is_said_before_anything_is_sent(run: Any, words: tuple[str, ...], said: str) -> None:
     output = run(*words, code=2).output
     assert said in re.sub(r"\s*│\s*", " ", output).replace("\n", " ") or said in " ".join(output.split()), output
+
+
+def test_what_was_typed_is_understood_before_a_passphrase_is_asked_for(
+    run: Any, keys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRIDTOKENX_PASSPHRASE", raising=False)
+    Keystore(keys).add("locked", PrivateKey.generate(), "secret", cost_log2=2)
+    words = ("tx", "place", "buy", "1", "--price", "1", "--key", "locked")
+    assert "GRIDTOKENX_PASSPHRASE" in run(*words, "12:00", "--passphrase-file", str(tmp_path / "none"), code=1).stderr
+    run(*words, "12:07", "--passphrase-file", str(tmp_path / "none"), code=2)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:8545", "http://", "http://localhost:port", "ftp://localhost"])
+def test_an_address_that_is_none(url: str) -> None:
+    result = CliRunner().invoke(app, ["query", "trades", "--url", url])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "no address of a gateway" in result.stderr and "http://HOST:PORT" in result.stderr
+
+
+def test_a_path_that_does_not_work_is_named(run: Any, keys: Path, tmp_path: Path) -> None:
+    file, nowhere = tmp_path / "file", tmp_path / "nowhere" / "file"
+    file.write_bytes(b"\xff\x00")
+    assert f"{nowhere}: No such file" in run("keys", "import", "a", "--phrase-file", str(nowhere), code=1).stderr
+    assert "24 words" in run("keys", "import", "a", "--phrase-file", str(file), code=1).stderr
+    made = run("tx", "transfer", "cat", "1", "--key", "ann", "--propose", str(nowhere), code=1)
+    assert "No such file" in made.stderr and "Check the path" in made.stderr
+    assert "this is no proposal" in run("tx", "sign", str(file), "--key", "ann", code=1).stderr
+    (file.parent / "secret").write_text("one\n")
+    (file.parent / "secret").chmod(0o600)
+    secret = ("--passphrase-file", str(file.parent / "secret"))
+    assert "Check the path" in run("keys", "new", "a", "--keys", str(file), *secret, code=1).stderr
+    run("keys", "new", "roof", *secret)
+    (file.parent / "secret").write_text("two\n")
+    wrong = run("keys", "phrase", "roof", "--yes", *secret, code=1).stderr
+    assert "key roof: the passphrase does not open this key" in wrong
+    (keys / "cat.key.json").write_text("{}")
+    assert "key cat: " in run("keys", "list", code=1).stderr
 
 
 def test_a_gateway_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

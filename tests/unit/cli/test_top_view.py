@@ -7,12 +7,12 @@ from gridtokenx.cli.top_view import (
     PhaseLine,
     ProcessLine,
     Snapshot,
-    bangkok,
     bar,
     frame,
     price_scale,
     spark,
 )
+from gridtokenx.cli.values import bangkok
 from gridtokenx.gateway.documents import (
     BlockLine,
     BookView,
@@ -137,5 +137,5 @@ def test_the_scale_runs_from_buy_back_to_tariff() -> None:
 
 
 def test_time_is_bangkoks() -> None:
-    assert bangkok(0) == "07:00"
+    assert bangkok(0) == "1970-01-01 07:00:00"
     assert bangkok(NOW_MS, "%Y-%m-%d %H:%M") == "2023-03-21 23:00"

@@ -1,6 +1,7 @@
 """Both clients against a real gateway, and proofs that a stranger checks."""
 
 import asyncio
+import inspect
 from pathlib import Path
 
 import httpx
@@ -36,6 +37,10 @@ def public_methods(kind: type) -> set[str]:
 def test_both_clients_have_the_same_methods() -> None:
     assert public_methods(AsyncClient) - public_methods(Client) == {"stream", "token"}
     assert public_methods(Client) <= public_methods(AsyncClient)
+    for name in public_methods(Client):
+        one, other = getattr(Client, name), getattr(AsyncClient, name)
+        assert inspect.signature(one) == inspect.signature(other), name
+        assert one.__doc__ == other.__doc__, name
 
 
 @story

@@ -10,7 +10,7 @@ from tests.unit.gateway.socket import Closed, Socket
 from tests.world import interval_at, sell
 
 from gridtokenx.engine import mempool
-from gridtokenx.engine.folder import create_data_folder
+from gridtokenx.engine.folder import create_data_folder, socket_address
 from gridtokenx.gateway import sessions, stream
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
@@ -73,6 +73,26 @@ async def test_without_its_node_it_takes_nothing_and_goes_on_telling(market: Mar
     assert (unknown.status_code, unknown.json()["name"]) == (503, "NODE_UNREACHABLE")
     assert await market.get(f"/v1/transactions/{said['id']}") == said
     assert len((await market.get(f"/v1/intervals/{NOON}/book"))["asks"]) == 1
+
+
+@story
+async def test_a_node_that_takes_connections_and_says_nothing_does_not_count_as_there(market: Market) -> None:
+    await market.server.close()
+    while market.gateway.health().ready:
+        await market.gateway.next_block(0.01)
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    address = socket_address(market.node.folder.socket)
+    async with await asyncio.start_unix_server(say_nothing, address):
+        await asked.wait()
+        response = await market.web.get("/health")
+        assert response.status_code == 503 and "node does not answer" in response.json()["reasons"][0]
 
 
 @story

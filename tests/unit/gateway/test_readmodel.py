@@ -1,6 +1,7 @@
 """The read model: rebuilt equals lived, whatever happened."""
 
 import asyncio
+import copy
 import random
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from tests.world import at, buy, interval_at, order, pseudonym, sell, signer
 
 from gridtokenx.engine.node import FEED_PREFIXES
 from gridtokenx.engine.storage import Reader
-from gridtokenx.gateway import views
+from gridtokenx.gateway import facts, memory, readmodel, views
 from gridtokenx.gateway.memory import OrderMemory
 from gridtokenx.gateway.readmodel import FOLLOWED, ReadModel
 from gridtokenx.gateway.statements import StatementMemory
@@ -98,6 +99,55 @@ def test_rebuilt_is_lived(tmp_path: Path, seed: int) -> None:
             assert everything(rebuilt) == everything(lived)
             _check_against_the_ledger(market, lived)
             reader.close()
+
+    asyncio.run(life())
+
+
+def test_between_the_pieces_of_a_block_everything_stands_at_the_block_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (facts, memory, readmodel):
+        monkeypatch.setattr(module, "PIECE", 2)
+
+    async def life() -> None:
+        async with running_market(tmp_path) as market:
+            await market.block(at(9))
+            reader = Reader(tmp_path / "data" / "db", tmp_path / "other")
+            model = ReadModel(reader)
+            await random_day(market, 7, 20)
+            shown, pieces = pages_of(model), 0
+            for advance in model.advance():
+                if advance is None:
+                    pieces += 1
+                    assert pages_of(model) == shown
+                else:
+                    shown = pages_of(model)
+            assert pieces > 100 and model.trades
+            assert everything(model) == everything(market.gateway.model)
+            reader.close()
+
+    asyncio.run(life())
+
+
+def pages_of(model: ReadModel) -> dict[str, Any]:
+    """A copy of everything but the traces of orders, which run ahead (their pages ask the open orders first)."""
+    return {name: copy.deepcopy(part) for name, part in everything(model).items() if name != "traces"}
+
+
+def test_the_memory_of_trades_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readmodel, "TRADES_MAX", 3)
+
+    async def life() -> None:
+        async with running_market(tmp_path) as market:
+            await market.run("ann", *(sell("ann", 100, INTERVALS[2], 3_000_000, f"o{step}") for step in range(5)))
+            await market.run("cat", buy("cat", 100, INTERVALS[2], 3_500_000, "one"))
+            model = market.gateway.model
+            assert len(model.trades) == 1
+            await market.run("cat", buy("cat", 400, INTERVALS[2], 3_500_000, "more"))
+            assert list(model.trades) == list(model.trades_of[INTERVALS[2]])
+            assert [trade.view.sequence & 0xFFFFFF for trade in model.trades] == [1, 2, 3]
+            assert model.trades_since == model.trades[0].view.sequence
+            assert model.volumes[INTERVALS[2]].traded_wh == 500
 
     asyncio.run(life())
 

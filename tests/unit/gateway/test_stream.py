@@ -14,8 +14,8 @@ from tests.world import at, buy, interval_at, pseudonym, sell
 from gridtokenx.client.livebook import BookOutOfStep, LiveBook
 from gridtokenx.gateway import stream
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.gateway.documents import BookEvent
 from gridtokenx.gateway.hub import QUEUE_MESSAGES_MAX
+from gridtokenx.gateway.stream_documents import BookEvent
 from gridtokenx.modules.market.messages import CancelOrder
 
 NOON = interval_at(12)
