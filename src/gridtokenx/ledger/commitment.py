@@ -33,6 +33,9 @@ EMPTY_HASH = bytes(32)
 _ITEM_BYTES = 64
 _BUCKET_BYTES_MAX = BUCKET_ITEMS_MAX * _ITEM_BYTES
 _SIBLINGS_BYTES = 15 * 32
+_MANY = 64
+"""With more changes than this, looking for where a digit ends by halves is faster than one by one."""
+
 _SLOTS = tuple(slice(1 + 32 * digit, 33 + 32 * digit) for digit in range(16))
 
 
@@ -150,14 +153,17 @@ class Commitment:
             byte = depth >> 1
             if isinstance(subtree, _Node):
                 touched.append((subtree, parent, slot, subtree.count))
-                # `_digit`, spelled out: this loop runs for every change on every level.
+                # `_digit`, spelled out: this loop runs for every change on every level, but where there are many.
                 shift = 0 if depth & 1 else 4
                 depth += 1
                 while start < end:
                     digit = key_hashes[start][byte] >> shift & 15
                     stop = start + 1
-                    while stop < end and key_hashes[stop][byte] >> shift & 15 == digit:
-                        stop += 1
+                    if end - start > _MANY:
+                        stop = _end_of_digit(key_hashes, start, end, byte, shift)
+                    else:
+                        while stop < end and key_hashes[stop][byte] >> shift & 15 == digit:
+                            stop += 1
                     waiting.append((subtree, digit, depth, start, stop))
                     start = stop
             else:
@@ -253,6 +259,13 @@ def _settle(touched: list[_Touched]) -> None:
         else:
             # No child is a node: one that fell to 32 items with its parent was touched, so it is settled.
             parent.put_bucket(slot, b"".join([child for child in node.children if isinstance(child, bytes)]))
+
+
+def _end_of_digit(key_hashes: list[bytes], start: int, end: int, byte: int, shift: int) -> int:
+    """Where in this range, in which all digits before this one are equal, the digit of its first key hash ends."""
+    first = key_hashes[start]
+    beyond = (first[byte] >> shift) + 1 << shift
+    return end if beyond > 255 else bisect_left(key_hashes, first[:byte] + bytes((beyond,)), start, end)
 
 
 def _edit(items: bytes, byte: int, key_hashes: list[bytes], changes: Mapping[bytes, bytes | None]) -> bytes:

@@ -38,6 +38,9 @@ from gridtokenx.ledger.state import State
 
 M = TypeVar("M")
 
+_ACCOUNTS = ACCOUNTS.prefix
+"""A name that is looked up for each transaction."""
+
 ALGORITHM_ED25519 = 0
 
 PublicKey = Annotated[bytes, msgspec.Meta(min_length=PUBLIC_KEY_BYTES, max_length=PUBLIC_KEY_BYTES)]
@@ -167,8 +170,8 @@ def apply_transaction(
     transaction_id: bytes,
 ) -> Receipt:
     """Authenticate, use the nonce, run the messages. Never raises for what a sender can cause."""
-    account = state.get(ACCOUNTS, body.sender)
-    auth = envelope.auth
+    sender, auth = body.sender, envelope.auth
+    account = state.rows[_ACCOUNTS].get(sender)
     if account is None or account.keys_hash != keys_hash(auth.algorithm, auth.threshold, auth.keys):
         code = KernelCode.ACCOUNT_UNKNOWN if account is None else KernelCode.UNAUTHENTICATED
         return Receipt(hash_bytes(encode(envelope)), int(code), 0, ())
@@ -176,17 +179,17 @@ def apply_transaction(
         process_nonce(state, context, account, body)
     except Rejected as rejection:
         return Receipt(transaction_id, int(rejection.code), 0, ())
-    state.keep()
-    context.sender = body.sender
+    context.sender = sender
+    mark = len(state.undo)
     results: list[tuple[int, ...]] = []
     try:
         for message in body.messages:
             results.append(handlers[type(message)](state, context, message))  # noqa: PERF401 (counts failures)
     except Rejected as rejection:
-        state.roll_back(0)
+        state.roll_back(mark)
         return Receipt(transaction_id, int(rejection.code), len(results), ())
     except HANDLER_BUGS as bug:
-        state.roll_back(0)
+        state.roll_back(mark)
         kind = type(body.messages[len(results)]).__name__
         context.alarms.append(f"internal error in {kind}: {bug!r}")
         return Receipt(transaction_id, int(KernelCode.INTERNAL), len(results), ())
@@ -196,7 +199,7 @@ def apply_transaction(
 
 def process_nonce(state: State, context: Context, account: Account, body: Body[Any]) -> None:
     """Refuse another chain, an expired or far expiry, a used nonce, a sender over quota; else use the
-    nonce. What is refused here leaves no trace in state."""
+    nonce, for good. What is refused here leaves no trace in state."""
     if body.chain != context.chain:
         raise Rejected(KernelCode.CHAIN_WRONG, "chain")
     if body.expires_ms < context.time_ms:
@@ -208,19 +211,16 @@ def process_nonce(state: State, context: Context, account: Account, body: Body[A
         raise Rejected(KernelCode.QUOTA_EXCEEDED, "sender")
     context.transactions_of[body.sender] = count + 1
     highest, gaps = use_nonce(account.nonce_highest, account.nonce_gaps, body.nonce)
-    state.put(
-        ACCOUNTS,
-        body.sender,
-        Account(
-            account.participant,
-            account.keys_hash,
-            highest,
-            gaps,
-            account.balance_micro,
-            account.held_micro,
-            account.debt_micro,
-        ),
+    used = Account(
+        account.participant,
+        account.keys_hash,
+        highest,
+        gaps,
+        account.balance_micro,
+        account.held_micro,
+        account.debt_micro,
     )
+    state.put_kept(ACCOUNTS, body.sender, used)
 
 
 FORGET_KEYS = 1

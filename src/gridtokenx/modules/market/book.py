@@ -92,6 +92,10 @@ class Queue:
         self.levels: dict[int, Level] = {}
 
 
+Head = tuple[int, int, int, Queue]
+"""Priority of a queue's first order for an incoming one, lowest first (wheeling - rank, nearness, place); its queue."""
+
+
 class Book:
     """The open orders of one interval. It is among `books` while it has any."""
 
@@ -188,21 +192,6 @@ def keys_of(book: Book, keys_max: int) -> list[bytes]:
     return found
 
 
-BookContent = dict[int, dict[int, list[tuple[int, Level]]]]
-
-
-def book_content(books: dict[int, Book]) -> BookContent:
-    """All that books hold, to compare a lived book with one built anew: interval, queue number, rising ranks with
-    their levels."""
-    return {
-        interval: {
-            number: [(rank, list(queue.levels[rank])) for rank in queue.ranks]
-            for number, queue in sorted(books[interval].queues.items())
-        }
-        for interval in sorted(books)
-    }
-
-
 def rest(state: State, book: Book, key: bytes, order: Order) -> None:
     """Let an order, which is not in ORDERS, wait there and in the book. Its place is later than every other's."""
     if order.side:
@@ -251,20 +240,16 @@ def match(state: State, book: Book, wheeling: tuple[int, ...], taker: Order, tim
         bound = taker.price_micro
         sources = taker.source
         queues = book.sellers
-    rank_min = wheeling[SAME_FEEDER] - bound
-    facing: list[tuple[int, Queue]] = []
+    feeder, rank_min = taker.feeder, wheeling[SAME_FEEDER] - bound
+    reached = book.topology.zones_from[feeder]
+    heads: list[Head] = []
     for queue in queues:
         rank = queue.ranks[-1]
         if rank >= rank_min and queue.sources & sources:
-            if queue.feeder == taker.feeder:
-                facing.append((SAME_FEEDER, queue))
-            else:
-                nearness = book.topology.zones_from[taker.feeder].get(queue.zone)
-                if nearness is not None and wheeling[nearness] - rank <= bound:
-                    facing.append((nearness, queue))
-    if not facing:
-        return _MET_NOTHING
-    return _meet(state, book, wheeling, taker, time_ms, bound, facing)
+            nearness = SAME_FEEDER if queue.feeder == feeder else reached.get(queue.zone)
+            if nearness is not None and (cost := wheeling[nearness] - rank) <= bound:
+                heads.append((cost, nearness, queue.levels[rank][0][0], queue))
+    return _meet(state, book, wheeling, taker, time_ms, bound, heads) if heads else _MET_NOTHING
 
 
 def _meet(
@@ -274,9 +259,9 @@ def _meet(
     taker: Order,
     time_ms: int,
     bound: int,
-    facing: list[tuple[int, Queue]],
+    heads: list[Head],
 ) -> Matched:
-    """`match` for an order that meets something; `facing`: the queues whose best order it meets, and their nearness."""
+    """`match` for an order that meets something; `heads`: of the queues whose first order it meets."""
     selling, own, remaining_wh = taker.side, taker.participant, taker.remaining_wh
     participant = state.rows[_PARTICIPANTS].get(own)
     has_group = participant is not None and participant.group != 0
@@ -285,8 +270,8 @@ def _meet(
     expired: list[tuple[bytes, Order]] = []
     state.undo.append((_undo_match, book, met))
     steps, stopped = MATCH_STEPS_PER_ORDER_MAX, _NO
-    heads = _heads(facing, wheeling) if len(facing) > 1 else []
-    nearness, queue = heappop(heads)[1::2] if heads else facing[0]
+    heapify(heads)
+    _, nearness, _, queue = heappop(heads)
     while remaining_wh:
         if not steps:
             stopped = _STEP_LIMIT
@@ -339,22 +324,6 @@ def _meet(
     return Matched(fills, expired, taker.remaining_wh - remaining_wh, stopped)
 
 
-Head = tuple[int, int, int, Queue]
-"""Priority of a queue's first order for an incoming one, lowest first (wheeling - rank, nearness, place); its queue."""
-
-
-def _head(queue: Queue, nearness: int, charge: int) -> Head:
-    rank = queue.ranks[-1]
-    return charge - rank, nearness, queue.levels[rank][0][0], queue
-
-
-def _heads(facing: list[tuple[int, Queue]], wheeling: tuple[int, ...]) -> list[Head]:
-    """Several queues as a heap."""
-    heads = [_head(queue, nearness, wheeling[nearness]) for nearness, queue in facing]
-    heapify(heads)
-    return heads
-
-
 def _portion(level: Level, steps: int, heads: list[Head], cost: int, nearness: int) -> Level:
     """What may be met of a level now: at most `steps`, and until another queue offers an earlier order that is as
     good. The level itself if that is all of it."""
@@ -366,8 +335,9 @@ def _portion(level: Level, steps: int, heads: list[Head], cost: int, nearness: i
 
 def _next_queue(heads: list[Head], bound: int, nearness: int, charge: int, queue: Queue) -> tuple[int, Queue]:
     """Whose turn it is after a portion of `queue`: the best of the heads, or `queue` again."""
-    if queue.ranks and charge - queue.ranks[-1] <= bound:
-        _, nearness, _, queue = heappushpop(heads, _head(queue, nearness, charge))
+    if queue.ranks and (cost := charge - queue.ranks[-1]) <= bound:
+        head = cost, nearness, queue.levels[queue.ranks[-1]][0][0], queue
+        _, nearness, _, queue = heappushpop(heads, head)
     else:
         _, nearness, _, queue = heappop(heads)
     return nearness, queue

@@ -44,7 +44,6 @@ def opens_ms(interval: int) -> int:
     return bangkok_day_start_ms(interval_start_ms(interval)) - DAY_MS
 
 
-@lru_cache(maxsize=4_096)
 def month_of_day(day: int) -> int:
     """1 to 12, by the proleptic Gregorian calendar (days counted from 1 March 0000, where a 400-year era has
     146,097 days and months follow the 153-day pattern)."""
@@ -53,6 +52,12 @@ def month_of_day(day: int) -> int:
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     month_from_march = (5 * day_of_year + 2) // 153
     return month_from_march + 3 if month_from_march < 10 else month_from_march - 9
+
+
+@lru_cache(maxsize=4_096)
+def month_and_quarter_of(interval: int) -> tuple[int, int]:
+    """1 to 12, and 0 to 95, in Bangkok."""
+    return month_of_day(day_of(interval)), quarter_of(interval)
 
 
 def is_on_peak(interval: int, holiday: bool) -> bool:

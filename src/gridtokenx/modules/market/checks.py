@@ -3,17 +3,10 @@
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.limits import ENERGY_WH_MAX, PRICE_MICRO_MAX
-from gridtokenx.ledger.quantities import energy_wh_of, interval_key
+from gridtokenx.ledger.quantities import energy_wh_of
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, SOURCES, Licence, Source
-from gridtokenx.modules.identity.state import (
-    FEEDERS,
-    PARTICIPANTS,
-    PORTFOLIOS,
-    Participant,
-    Portfolio,
-    feeder_key,
-)
+from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, Participant, Portfolio
 from gridtokenx.modules.market import calendar
 from gridtokenx.modules.market.messages import BUY, SELL, MarketCode, PlaceOrder, Terms, TimeInForce
 from gridtokenx.modules.market.state import (
@@ -26,10 +19,13 @@ from gridtokenx.modules.market.state import (
     sky_key,
     terms_key,
 )
+from gridtokenx.modules.market.topology import TOPOLOGY
 
 PER_MILLE = 1_000
 
 # The member of an enum costs several times a global name to look up, and these are asked for each order.
+_INTERVALS, _TERMS = INTERVALS.prefix, TERMS.prefix
+_PARTICIPANTS, _PORTFOLIOS = PARTICIPANTS.prefix, PORTFOLIOS.prefix
 _GOOD_TILL_TIME = int(TimeInForce.GOOD_TILL_TIME)
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
@@ -39,12 +35,12 @@ _DEALER = int(Licence.DEALER)
 
 def open_interval(state: State, context: Context, number: int) -> tuple[Interval, Terms]:
     """The interval and its terms, if it may be traded now: `INTERVAL_NOT_OPEN`, `GATE_CLOSED`."""
-    interval = state.get(INTERVALS, interval_key(number))
+    interval: Interval | None = state.rows[_INTERVALS].get(number.to_bytes(4, "big"))
     if interval is None:
         raise Rejected(MarketCode.INTERVAL_NOT_OPEN, "interval")
     if context.time_ms >= interval.gate_ms:
         raise Rejected(MarketCode.GATE_CLOSED, "interval")
-    return interval, terms_of(state, interval)
+    return interval, state.rows[_TERMS][terms_key(interval.terms)]
 
 
 def terms_of(state: State, interval: Interval) -> Terms:
@@ -54,7 +50,7 @@ def terms_of(state: State, interval: Interval) -> Terms:
 
 def own_portfolio(state: State, context: Context, portfolio_id: bytes) -> Portfolio:
     """`NOT_YOURS` unless the sender's account trades the portfolio."""
-    portfolio = state.get(PORTFOLIOS, portfolio_id)
+    portfolio: Portfolio | None = state.rows[_PORTFOLIOS].get(portfolio_id)
     if portfolio is None or portfolio.account != context.sender:
         raise Rejected(MarketCode.NOT_YOUR_PORTFOLIO, "portfolio")
     return portfolio
@@ -111,12 +107,14 @@ def market_limit_micro(terms: Terms, interval: Interval, side: int) -> int:
     return -(-terms.buy_back_micro // tick) * tick
 
 
-def trader(state: State, context: Context, participant_id: bytes) -> Participant:
-    """The participant, if licence and KYC allow it to trade now; else `NOT_ALLOWED_TO_TRADE`."""
-    participant = state.get(PARTICIPANTS, participant_id)
-    if participant is None or participant.trades_until_ms() <= context.time_ms:
+def trader(state: State, context: Context, participant_id: bytes) -> tuple[Participant, int]:
+    """The participant, if licence and KYC allow it to trade now, and until when they do; else
+    `NOT_ALLOWED_TO_TRADE`."""
+    participant: Participant | None = state.rows[_PARTICIPANTS].get(participant_id)
+    until_ms = 0 if participant is None else participant.trades_until_ms()
+    if participant is None or until_ms <= context.time_ms:
         raise Rejected(MarketCode.NOT_ALLOWED_TO_TRADE, "participant")
-    return participant
+    return participant, until_ms
 
 
 def check_sale(state: State, order: Order, portfolio: Portfolio, participant: Participant, position: Position) -> None:
@@ -150,9 +148,7 @@ def _able_wh(state: State, number: int, feeder: int, source: int, power_w: int) 
     energy_wh = energy_wh_of(power_w)
     if source != _SOLAR:
         return energy_wh
-    month = calendar.month_of_day(calendar.day_of(number))
-    zone = state.rows[FEEDERS.prefix][feeder_key(feeder)].zone
+    month, quarter = calendar.month_and_quarter_of(number)
+    zone = state.index(TOPOLOGY).zone_of[feeder]
     sky = state.get(SKY, sky_key(zone, month))
-    if sky is None:
-        return energy_wh
-    return int(energy_wh * sky.per_mille[calendar.quarter_of(number)] // PER_MILLE)
+    return energy_wh if sky is None else energy_wh * sky.per_mille[quarter] // PER_MILLE

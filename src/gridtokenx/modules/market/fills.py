@@ -3,6 +3,7 @@ buyer's WATT and of the seller's collateral."""
 
 from collections.abc import Sequence
 
+from gridtokenx.ledger.account import ACCOUNT_BYTES
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
@@ -26,14 +27,14 @@ from gridtokenx.modules.market.state import (
     Position,
     Trade,
     account_of_order,
-    client_id_of_order,
     position_key,
     terms_key,
 )
-from gridtokenx.modules.tokens.state import account_of, change_balance, release
+from gridtokenx.modules.tokens.state import account_of, change_balance, hold, release
 
 # The member of an enum costs several times a global name to look up, and this is asked for each fill.
 _FEE_POOL, _TRANSMISSION = RoleName.FEE_POOL, RoleName.TRANSMISSION
+_POSITIONS = POSITIONS.prefix
 
 
 def take_order(
@@ -43,15 +44,16 @@ def take_order(
     terms: Terms,
     key: bytes,
     order: Order,
+    own: bytes,
     filled: Sequence[Fill],
     resting_wh: int,
 ) -> None:
-    """Book the fills of an incoming order on both sides, and hold what its rest needs.
+    """Book the fills of an incoming order on both sides, and hold what its rest needs. `own`: key of its position.
 
     Assumes that the account's free balance covers the hold of the whole order: parts never need more.
     """
     held_micro = order_hold_micro(terms, interval, order, resting_wh)
-    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
     left_wh = order.remaining_wh
     dues: dict[bytes, int] = {}
     for fill in filled:
@@ -70,18 +72,20 @@ def take_order(
         _record_trade(state, context, key, order, fill, cost)
     account_id = context.sender
     change_balance(state, account_id, account_of(state, account_id), 0, held_micro)
+    if resting_wh:
+        position = _with_open(position, order.side, resting_wh)
     if resting_wh or filled:
-        _put_position(state, order, _with_open(position, order.side, resting_wh))
+        _put_position(state, order, own, position)
     for payee, amount_micro in dues.items():
         _owe(state, order.interval, payee, amount_micro)
 
 
-def hold_order(state: State, context: Context, order: Order, hold_micro: int) -> None:
-    """An incoming order met nothing and rests whole: hold its escrow, raise the position's open quantity."""
-    account_id = context.sender
-    change_balance(state, account_id, account_of(state, account_id), 0, hold_micro)
-    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
-    _put_position(state, order, _with_open(position, order.side, order.remaining_wh))
+def hold_order(state: State, context: Context, order: Order, own: bytes, hold_micro: int) -> None:
+    """An incoming order met nothing and rests whole: hold its escrow, raise the open quantity of its position, whose
+    key is `own`."""
+    hold(state, context.sender, hold_micro)
+    position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
+    _put_position(state, order, own, _with_open(position, order.side, order.remaining_wh))
 
 
 def let_go(state: State, key: bytes, order: Order) -> None:
@@ -96,8 +100,12 @@ def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Or
     before = order_hold_micro(terms, interval, order, order.remaining_wh)
     after = order_hold_micro(terms, interval, order, remaining_wh)
     release(state, account_of_order(key), before - after)
-    position = state.rows[POSITIONS.prefix][position_key(order.interval, order.portfolio)]
-    _put_position(state, order, _with_open(position, order.side, remaining_wh - order.remaining_wh))
+    own = position_key(order.interval, order.portfolio)
+    position = _with_open(state.rows[_POSITIONS][own], order.side, remaining_wh - order.remaining_wh)
+    if position == EMPTY_POSITION:
+        state.index(POSITIONS_BY_INTERVAL).delete(state, order.interval, order.portfolio)
+    else:
+        state.put(POSITIONS, own, position)
 
 
 def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: Fill, cost: TradeCost) -> int:
@@ -119,7 +127,7 @@ def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fil
         account_id = account_of_order(fill.key)
         change_balance(state, account_id, account_of(state, account_id), 0, kept - freed)
     own = position_key(order.interval, order.portfolio)
-    position = state.rows[POSITIONS.prefix][own]
+    position = state.rows[_POSITIONS][own]
     changed = _after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
     state.put(POSITIONS, own, changed)
 
@@ -167,13 +175,12 @@ def _with_open(position: Position, side: int, change_wh: int) -> Position:
     )
 
 
-def _put_position(state: State, order: Order, position: Position) -> None:
-    """Write, or remove a position in which nothing is left and nothing was done."""
-    positions = state.index(POSITIONS_BY_INTERVAL)
-    if position == EMPTY_POSITION:
-        positions.delete(state, order.interval, order.portfolio)
+def _put_position(state: State, order: Order, own: bytes, position: Position) -> None:
+    """Write a position, which may be new."""
+    if own in state.rows[_POSITIONS]:
+        state.put(POSITIONS, own, position)
     else:
-        positions.put(state, order.interval, order.portfolio, position)
+        state.index(POSITIONS_BY_INTERVAL).put(state, order.interval, order.portfolio, position)
 
 
 def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dict[bytes, int]) -> None:
@@ -205,10 +212,10 @@ def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill
         buyer, seller, source = fill.key, key, taker.source
     trade = Trade(
         taker.interval,
-        account_of_order(buyer),
-        client_id_of_order(buyer),
-        account_of_order(seller),
-        client_id_of_order(seller),
+        buyer[:ACCOUNT_BYTES],
+        buyer[ACCOUNT_BYTES:],
+        seller[:ACCOUNT_BYTES],
+        seller[ACCOUNT_BYTES:],
         fill.quantity_wh,
         fill.price_micro,
         cost.wheeling,

@@ -7,6 +7,7 @@ from tests.unit.modules.market.trading_floor import (
     TICK,
     Floor,
     add_participant,
+    book_content,
     key_of,
     order,
     pseudonym,
@@ -16,7 +17,7 @@ from tests.unit.modules.market.trading_floor import (
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.modules.identity.messages import Source
 from gridtokenx.modules.identity.state import PARTICIPANTS
-from gridtokenx.modules.market.book import BOOKS, Stopped, book_content, book_of, keys_of, rest
+from gridtokenx.modules.market.book import BOOKS, Stopped, book_of, keys_of, rest
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS
 

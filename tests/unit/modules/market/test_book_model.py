@@ -19,12 +19,13 @@ from tests.unit.modules.market.trading_floor import (
     TICK,
     Floor,
     add_participant,
+    book_content,
     key_of,
     order,
 )
 
 from gridtokenx.modules.market import book
-from gridtokenx.modules.market.book import BOOKS, Matched, Stopped, book_content
+from gridtokenx.modules.market.book import BOOKS, Matched, Stopped
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
 

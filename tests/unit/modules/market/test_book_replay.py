@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.unit.modules.market.trading_floor import INTERVAL, TICK, Floor, key_of, order
+from tests.unit.modules.market.trading_floor import INTERVAL, TICK, Floor, book_content, key_of, order
 
-from gridtokenx.modules.market.book import BOOKS, book_content, remove, rest
+from gridtokenx.modules.market.book import BOOKS, remove, rest
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS
 

@@ -20,7 +20,7 @@ from gridtokenx.modules.identity.state import (
     feeder_key,
     zone_key,
 )
-from gridtokenx.modules.market.book import BOOKS, Book, Matched, book_content, book_of, match, remove, rest
+from gridtokenx.modules.market.book import BOOKS, Book, Level, Matched, book_of, match, remove, rest
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
 from gridtokenx.modules.market.topology import TOPOLOGY
@@ -33,6 +33,21 @@ ZONE_OF = {0: 0, 1: 0, 2: 1, 3: 2, 4: 3}
 FREE = (0, 0, 0, 0)
 """Wheeling that costs nothing however far; the farthest feeders that trade are two borders apart."""
 FOREVER_MS = 2**60
+
+
+BookContent = dict[int, dict[int, list[tuple[int, Level]]]]
+
+
+def book_content(books: dict[int, Book]) -> BookContent:
+    """All that books hold, to compare a lived book with one built anew: interval, queue number, rising ranks with
+    their levels."""
+    return {
+        interval: {
+            number: [(rank, list(queue.levels[rank])) for rank in queue.ranks]
+            for number, queue in sorted(books[interval].queues.items())
+        }
+        for interval in sorted(books)
+    }
 
 
 def pseudonym(number: int) -> bytes:
