@@ -32,6 +32,7 @@ from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.transaction import check_transaction
 from gridtokenx.modules.identity.messages import (
     Kyc,
@@ -44,10 +45,12 @@ from gridtokenx.modules.identity.messages import (
     RoleName,
     Source,
     SuspendParticipant,
+    UpdateParticipant,
 )
 from gridtokenx.modules.identity.state import PARTICIPANTS, ROLES, ZONES, role_key, zone_key
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, SetTerms, TimeInForce
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
+from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, SETTLEMENTS, Stage
 from gridtokenx.modules.tokens.messages import (
     AttestReserves,
     ConfirmRedemption,
@@ -202,8 +205,26 @@ def _register_site(world: World, **changes: Any) -> str:
         "feeder": 11,
         "import_w": 1_000,
         "export_w": (0,) * 7,
+        "import_wh": 0,
+        "export_wh": 0,
     }
     return world.code("registrar", RegisterSite(**(fields | changes)))
+
+
+def _supplier_does_not_trade(world: World) -> str:
+    record = world.state.rows[PARTICIPANTS.prefix][pseudonym("supplier")]
+    licensed = msgspec.structs.replace(record, licence=Licence.PROSUMER)
+    fields = [getattr(licensed, name) for name in UpdateParticipant.__struct_fields__[1:]]
+    return world.code("registrar", UpdateParticipant(pseudonym("supplier"), *fields))
+
+
+def _interval_settling(world: World) -> str:
+    """After the deadline, which has not been worked off: the interval before is behind."""
+    world.skip_to(at(12, 44))
+    behind = msgspec.structs.replace(NEW_SETTLEMENT, stage=Stage.COMPUTING)
+    world.state.put(SETTLEMENTS, interval_key(NOON - 1), behind)
+    world.block(time_ms=at(12, 46))
+    return _reading(world, at(12, 46))
 
 
 def _participant(name: str, licence: int = Licence.PROSUMER) -> RegisterParticipant:
@@ -348,6 +369,8 @@ CASES: dict[str, Case] = {
     "FEEDER_UNKNOWN": lambda w: _register_site(w, feeder=99),
     "ZONE_UNKNOWN": _zone_unknown,
     "KEY_NOT_ALLOWED": lambda w: w.code("registrar", _account("alice", (bytes(32),))),
+    "OWNER_UNKNOWN": lambda w: _register_site(w, account=bytes(32)),
+    "SUPPLIER_DOES_NOT_TRADE": _supplier_does_not_trade,
     "CLASS_UNKNOWN": lambda w: w.code("registrar", _participant("carol", licence=99)),
     "METER_UNKNOWN of identity": lambda w: w.code(
         "registrar", ReplaceMeterKey(pseudonym("carol"), signer("spare").keys[0])
@@ -400,5 +423,6 @@ CASES: dict[str, Case] = {
     "NOT_THE_DISTRIBUTOR": lambda w: _correction(w, "pea"),
     "NOTHING_TO_CORRECT": lambda w: (w.skip_to(AFTER_NOON), _correction(w, "mea"))[1],
     "CAUSE_UNKNOWN": lambda w: _correction(w, "mea", cause=9),
+    "INTERVAL_SETTLING": _interval_settling,
 }
 """By the code's name; a name that two modules use says whose it is."""

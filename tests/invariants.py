@@ -15,7 +15,14 @@ from gridtokenx.ledger.state import State
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.state import DUES_BY_INTERVAL, POSITIONS_BY_INTERVAL
 from gridtokenx.modules.market.topology import TOPOLOGY
-from gridtokenx.modules.settlement.state import PORTFOLIO_LIST, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL
+from gridtokenx.modules.settlement.state import (
+    PAYABLES,
+    PAYABLES_BY_AGE,
+    PORTFOLIO_LIST,
+    REGISTERS_BY_INTERVAL,
+    STATEMENTS_BY_INTERVAL,
+    payable_age,
+)
 from gridtokenx.simulation.auditor import Auditor
 
 
@@ -59,7 +66,8 @@ def check_indexes(state: State) -> None:
 
 
 def picture(state: State) -> dict[str, Any]:
-    """All derived structures as plain values, without what may differ: stale entries of the heap."""
+    """All derived structures as plain values, without what may differ: stale entries of the heaps."""
+    waiting = {payable_age(account, payable) for account, payable in state.items(PAYABLES)}
     scheduled = state.rows[schedule.SCHEDULE.prefix]
     topology = state.index(TOPOLOGY)
     by_interval = (POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL)
@@ -67,6 +75,7 @@ def picture(state: State) -> dict[str, Any]:
         "due": sorted({key for key in state.index(schedule.DUE) if key in scheduled}),
         "books": book_picture(state),
         "topology": {name: getattr(topology, name) for name in type(topology).__slots__},
+        "payables": sorted({age for age in state.index(PAYABLES_BY_AGE) if age in waiting}),
         "portfolios": state.index(PORTFOLIO_LIST).current(state),
         **{
             index.name: {number: sorted(keys) for number, keys in state.index(index).by_interval.items()}

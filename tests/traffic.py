@@ -81,7 +81,8 @@ class Traffic:
         return self.world.sign(name, *messages)
 
     def _offices(self) -> list[bytes]:
-        """Now and then the registrar suspends a home, soon after it lets it go on; the bank answers redemptions."""
+        """Now and then the registrar suspends a home, soon after it lets it go on; the bank answers redemptions; the
+        residual supplier spends all that it has."""
         world, draw = self.world, self.random
         wires = []
         if self.suspended and draw.random() < 0.2:
@@ -89,6 +90,10 @@ class Traffic:
         elif draw.random() < 0.01:
             self.suspended.append(draw.choice(HOMES))
             wires.append(world.sign("registrar", SuspendParticipant(pseudonym(self.suspended[-1]), True)))
+        supplier = world.account("supplier")
+        if supplier.balance_micro and draw.random() < 0.05:
+            home = world.accounts[draw.choice(HOMES)]
+            wires.append(world.sign("supplier", Transfer(home, supplier.balance_micro)))
         for key in world.state.keys(REDEMPTIONS):
             if draw.random() < 0.3:
                 answer = draw.choice((ConfirmRedemption, RefuseRedemption))(key[:32], key[32:])

@@ -26,7 +26,7 @@ from tests.world import (
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.codec import Message
-from gridtokenx.ledger.limits import POWER_W_MAX
+from gridtokenx.ledger.limits import POWER_W_MAX, REGISTER_WH_MAX
 from gridtokenx.modules.identity import messages as identity
 from gridtokenx.modules.identity.handlers import SMALL_ORDER_KEYS
 from gridtokenx.modules.identity.messages import Source
@@ -189,6 +189,8 @@ FIELDS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "feeder": lambda: feeders,
     "import_w": lambda: powers,
     "export_w": lambda: st.tuples(*[powers] * 7),
+    "import_wh": lambda: st.integers(0, 10**6) | st.integers(0, REGISTER_WH_MAX),
+    "export_wh": lambda: st.integers(0, 10**6) | st.integers(0, REGISTER_WH_MAX),
     "client_id": lambda: order_names,
     "interval": lambda: intervals,
     "side": lambda: st.integers(0, 1) | smalls,
@@ -241,8 +243,10 @@ def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
 
 @st.composite
 def asks(draw: st.DrawFn, kinds: tuple[type[Message], ...] = MESSAGE_TYPES) -> tuple[str, tuple[Message, ...]]:
-    """A sender, and one to three messages of types that this sender may ask for; orders fit their sender."""
-    kind = draw(st.sampled_from(kinds))
+    """A sender, and one to three messages of types that this sender may ask for; orders fit their sender. Where there
+    are orders at all, a fourth of what is drawn are orders: they do most."""
+    more_orders = (market.PlaceOrder,) * (len(kinds) // 3) if market.PlaceOrder in kinds else ()
+    kind = draw(st.sampled_from(kinds + more_orders))
     sender = draw(senders(kind))
     count = draw(st.sampled_from([1, 1, 1, 1, 1, 1, 2, 3]))
     return sender, tuple(_fitting(draw, sender, draw(messages(kind))) for _ in range(count))

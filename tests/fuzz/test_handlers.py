@@ -185,7 +185,7 @@ def test_the_largest_connection_that_never_reports_stops_nothing() -> None:
     watch = Watch(world)
     world.sites["giant"] = signer("meter of giant")
     giant, key = pseudonym("giant"), world.sites["giant"].keys[0]
-    site = RegisterSite(giant, giant, giant, key, world.accounts["alice"], 11, POWER_W_MAX, (POWER_W_MAX,) * 7)
+    site = RegisterSite(giant, giant, giant, key, world.accounts["alice"], 11, POWER_W_MAX, (POWER_W_MAX,) * 7, 0, 0)
     assert world.code("registrar", site) == "OK"
     assert world.code("bob", world.submit(world.reading("giant", NOON, 0, 0))) == "OK"
     world.skip_to(at(13, 40))

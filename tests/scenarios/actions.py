@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tests.scenarios.founding import day_number
-from tests.scenarios.words import ScenarioError, amount, energy, interval_of, time_of
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, time_of
 from tests.world import order, pseudonym, signer
 
 from gridtokenx.chains.genesis import FOREVER_MS
@@ -15,6 +15,7 @@ from gridtokenx.ledger.codec import Message
 from gridtokenx.modules.identity.messages import (
     Kyc,
     Licence,
+    RegisterSite,
     ReplaceMeterKey,
     RotateKeys,
     Source,
@@ -144,6 +145,25 @@ def _correct(player: "Player", who: str, name: str, when: str, taken: str, given
     return CorrectReading(player.world.chain, reading, Cause[cause.upper().replace("-", "_")])
 
 
+def _connect(player: "Player", who: str, name: str, owner: str, feeder: str, able: str, *shown: str) -> Message:
+    """A site with its meter and portfolio, of one name; its meter reports from then on."""
+    world, meter = player.world, signer(f"meter of {name}")
+    import_wh, export_wh = (energy(*part.split()) for part in shown)
+    world.sites[name], world.registers[name] = meter, (import_wh, export_wh)
+    return RegisterSite(
+        pseudonym(name),
+        pseudonym(name),
+        pseudonym(name),
+        meter.keys[0],
+        world.accounts[owner],
+        int(feeder),
+        power(*able.split()),
+        (0,) * len(Source),  # type: ignore[arg-type]
+        import_wh,
+        export_wh,
+    )
+
+
 def _rotate(player: "Player", who: str, name: str) -> Message:
     keys = signer(name)
     return RotateKeys(0, keys.threshold, keys.keys)
@@ -183,6 +203,10 @@ ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (
         r"gives the meter of ([\w-]+) the key of ([\w-]+)",
         lambda player, who, name, key: ReplaceMeterKey(pseudonym(name), signer(key).keys[0]),
+    ),
+    (
+        r"connects ([\w-]+) to ([\w-]+) on (\d+) with (\S+ \w+) at import (\S+ \w+) export (\S+ \w+)",
+        _connect,
     ),
     (r"sets terms (.*)", _set_terms),
     (r"declares (\w+) a holiday", lambda player, who, day: SetHoliday(day_number(day), holiday=True)),

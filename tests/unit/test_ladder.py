@@ -8,8 +8,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "gridtokenx"
 LADDER = {
     "ledger": 0,
     "modules": 10,
-    "modules.tokens": 11,
-    "modules.identity": 12,
+    "modules.identity": 11,
+    "modules.tokens": 12,
     "modules.market": 13,
     "modules.settlement": 14,
     "chains": 20,

@@ -32,7 +32,7 @@ def one_of_each() -> list[Message]:
         identity.SuspendParticipant(erin, suspended=True),
         identity.RegisterAccount(erin, 0, 2, signer("board", 2, 3).keys),
         identity.RotateKeys(0, 1, (key,)),
-        identity.RegisterSite(erin, site, meter, key, account, 11, 15_000, (1, 2, 3, 4, 5, 6, 7)),
+        identity.RegisterSite(erin, site, meter, key, account, 11, 15_000, (1, 2, 3, 4, 5, 6, 7), 8, 9),
         identity.RegisterPortfolio(erin, account, 65_535),
         identity.ReplaceMeterKey(meter, key),
         buy("alice", 1_000, NOON, 4_500_000, minimum_wh=100),

@@ -6,4 +6,4 @@ from gridtokenx.modules.market.handlers import MODULE as MARKET
 from gridtokenx.modules.settlement.handlers import MODULE as SETTLEMENT
 from gridtokenx.modules.tokens.handlers import MODULE as TOKENS
 
-CONSORTIUM = Chain(kind="consortium", protocol=1, modules=(TOKENS, IDENTITY, MARKET, SETTLEMENT))
+CONSORTIUM = Chain(kind="consortium", protocol=1, modules=(IDENTITY, TOKENS, MARKET, SETTLEMENT))

@@ -11,23 +11,26 @@ from gridtokenx.ledger.genesis import export_state, new_state
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, MICRO_PER_WATT, interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import ALGORITHM_ED25519
-from gridtokenx.modules.identity.handlers import NO_CAPACITY, add_portfolio, allowed_keys_hash
+from gridtokenx.modules.identity.handlers import (
+    NO_CAPACITY,
+    add_portfolio,
+    allowed_keys_hash,
+    assign_role,
+    check_licence,
+)
 from gridtokenx.modules.identity.messages import PowersBySource, RoleName
 from gridtokenx.modules.identity.state import (
     FEEDERS,
     METERS,
     PARTICIPANTS,
-    ROLES,
     SITES,
     ZONES,
     Feeder,
     Meter,
     Participant,
-    Role,
     Site,
     Zone,
     feeder_key,
-    role_key,
     zone_key,
 )
 from gridtokenx.modules.market import calendar
@@ -107,7 +110,8 @@ class GenesisBuilder:
         self.state.put(NODES, node_id, Node(public_key, True))
 
     def add_participant(self, participant_id: bytes, participant: Participant) -> None:
-        """A pseudonym with its licence and KYC state."""
+        """A pseudonym with its licence and KYC state: `SUPPLIER_DOES_NOT_TRADE`."""
+        check_licence(self.state, participant_id, participant.licence)
         self.state.put(PARTICIPANTS, participant_id, participant)
 
     def add_account(
@@ -121,8 +125,8 @@ class GenesisBuilder:
         return account_id
 
     def set_role(self, role: RoleName, account_id: bytes) -> None:
-        """Who holds an office."""
-        self.state.put(ROLES, role_key(role), Role(account_id))
+        """Who holds an office: `OWNER_UNKNOWN`, `SUPPLIER_DOES_NOT_TRADE` (for one that has a licence)."""
+        assign_role(self.state, role, account_id)
 
     def set_bank(self, bank: bytes, attester: bytes, reserves_micro: int) -> None:
         """Who mints and who attests, and the reserves at the start."""
@@ -154,7 +158,7 @@ class GenesisBuilder:
         self.state.put(METERS, site_id, Meter(meter_key, site_id, site_id))
         before = interval_of(self.context.time_ms + self.gate_ms)
         import_wh, export_wh = registers_wh
-        registers = Registers(import_wh, export_wh, Quality.MEASURED)
+        registers = Registers(import_wh, export_wh, 0, Quality.MEASURED)
         self.state.put(REGISTERS, interval_key(before) + site_id, registers)
         self.state.put(LAST_MEASURED, site_id, LastMeasured(before, import_wh, export_wh))
 

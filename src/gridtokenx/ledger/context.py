@@ -35,6 +35,8 @@ class Context:
     transactions_of: dict[bytes, int] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     """For operators; not part of consensus."""
+    computed: set[bytes] = field(default_factory=set)
+    """What was metered for the first time in this block: corrected in the same block, it changes the sums below."""
     traded_wh: int = 0
     traded_micro: int = 0
     metered_import_wh: int = 0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from gridtokenx.modules.identity.state import Feeder, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import Position
-from gridtokenx.modules.settlement.state import Registers, Statement
+from gridtokenx.modules.settlement.state import Quality, Registers, Statement
 
 BANGKOK = timezone(timedelta(hours=7))
 QUARTER_SECONDS = 900
@@ -145,10 +145,26 @@ def quarter_hour(interval: int) -> int:
 
 
 def metered(before: Registers | None, now: Registers | None) -> tuple[int, int]:
-    """(import, export) between two register readings; registers never fall, and an unknown start counts 0."""
+    """(import, export) that is settled between two register readings; an unknown start counts 0."""
     if before is None or now is None:
         return 0, 0
-    return max(now.import_wh - before.import_wh, 0), max(now.export_wh - before.export_wh, 0)
+    return stands(now) - stands(before), now.export_wh - before.export_wh
+
+
+def stands(registers: Registers) -> int:
+    """All import that is settled up to here: what was measured, and what estimates went beyond it."""
+    return registers.import_wh + registers.lift_wh
+
+
+def follows(before: Registers, now: Registers) -> bool:
+    """Whether the later registers may stand after the earlier: what is settled never falls, a meter's reading takes
+    back as much of an overestimate as it can, and an estimate repeats what was measured before it."""
+    if now.quality == Quality.ESTIMATED:
+        repeated = (now.import_wh, now.export_wh) == (before.import_wh, before.export_wh)
+        return repeated and now.lift_wh >= before.lift_wh
+    if now.export_wh < before.export_wh or stands(now) < stands(before):
+        return False
+    return now.lift_wh == 0 or stands(now) == stands(before)
 
 
 def expected_statement(

@@ -17,7 +17,7 @@ from typing import Any
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.module import Chain
-from gridtokenx.ledger.schedule import SET_ASIDE
+from gridtokenx.ledger.schedule import SCHEDULE, SET_ASIDE
 from gridtokenx.ledger.state import Table
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import FEEDERS, METERS, PARTICIPANTS, PORTFOLIOS, ROLES, SITES, ZONES
@@ -35,6 +35,7 @@ from gridtokenx.modules.market.state import (
 )
 from gridtokenx.modules.settlement.state import (
     PAYABLES,
+    RECALCULATE,
     REGISTERS,
     SETTLEMENTS,
     STATEMENTS,
@@ -43,14 +44,15 @@ from gridtokenx.modules.settlement.state import (
     Stage,
     Statement,
 )
-from gridtokenx.modules.tokens.state import MONEY, REDEMPTIONS
+from gridtokenx.modules.tokens.state import MONEY, PAY_PAYABLE, REDEMPTIONS
 from gridtokenx.simulation import audit_rules as rules
 from gridtokenx.simulation.audit_told import Told, read_block
 from gridtokenx.simulation.audit_trades import TradeAudit
 
 WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
-    TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SET_ASIDE,
+    TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
+    SET_ASIDE,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
 
@@ -80,6 +82,8 @@ class Auditor:
         self._settled: dict[bytes, dict[bytes, int]] = {}
         """What each position, statement or due (by prefixed key) has added to whose worth so far."""
         self._by_interval: defaultdict[bytes, dict[bytes, None]] = defaultdict(dict)
+        self._waits: dict[bytes, None] = {}
+        """Scheduled work that will calculate a statement anew after a correction."""
         self._touched: dict[bytes, None] = {}
         self.findings: list[str] = []
         self._load(rows)
@@ -104,6 +108,7 @@ class Auditor:
         self.trades.check_limits(changes[POSITIONS.prefix])
         self.findings += self.trades.findings
         self._check_accounts()
+        self._check_supplier()
         summary = outcome.summary
         expected = (self.trades.traded_wh, self.trades.traded_micro, *metered, *paid)
         told_summary = (
@@ -200,13 +205,12 @@ class Auditor:
                     self._forget(table, key)
                 else:
                     self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
-        for key, (old, new) in changes[STATEMENTS.prefix].items():
-            if new is None:
-                continue
-            self._check_statement(key, new)
-            if old is None:
+        for old, new in changes[STATEMENTS.prefix].values():
+            if old is None and new is not None:
                 import_wh += new.import_wh
                 export_wh += new.export_wh
+        for key in self._to_check(changes):
+            self._check_statement(key, self.copy[STATEMENTS.prefix][key])
         settled_wh = settled_micro = 0
         for interval, keys in self._to_settle(changes).items():
             for statement in self._bring_up_to_date(interval, keys):
@@ -216,6 +220,23 @@ class Auditor:
             if new and new.stage == Stage.SETTLED and (old is None or old.stage != Stage.SETTLED):
                 self._check_interval(interval)
         return (import_wh, export_wh), (settled_wh, settled_micro)
+
+    def _to_check(self, changes: dict[int, Changed]) -> dict[bytes, None]:
+        """The statements that changed, whose registers changed at either end, or that waited to be calculated anew;
+        not those that still wait."""
+        found = dict.fromkeys(changes[STATEMENTS.prefix])
+        for key in changes[REGISTERS.prefix]:
+            meter, number = self.copy[METERS.prefix][key[4:]], int.from_bytes(key[:4], "big")
+            for interval in (number, number + 1):
+                found[interval.to_bytes(4, "big") + meter.portfolio] = None
+        for key, (_, waits) in changes[SCHEDULE.prefix].items():
+            if key[8] == RECALCULATE:
+                found[key[9:]] = None
+                self._waits.pop(key, None)
+                if waits is not None:
+                    self._waits[key] = None
+        statements, waiting = self.copy[STATEMENTS.prefix], {key[9:] for key in self._waits}
+        return {key: None for key in found if key in statements and key not in waiting}
 
     def _to_settle(self, changes: dict[int, Changed]) -> dict[bytes, list[bytes]]:
         """The records (by prefixed key) of each open interval that need a look: all of them when the settlement went
@@ -281,9 +302,22 @@ class Auditor:
                 self._find(f"{name} owes and is owed: the two should have been set off")
             worth = account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
             if key == supplier:
-                worth += self.debts - self.payables
+                worth += self.debts - account.debt_micro
+            if account.debt_micro and account.balance_micro > account.held_micro and not self._pays_later(key):
+                self._find(f"{name} owes {account.debt_micro} and has free money")
             if worth != self.worth[key]:
                 self._find(f"{name} is worth {worth}, its history explains {self.worth[key]}")
+
+    def _check_supplier(self) -> None:
+        """What the residual supplier owes is what it could not pay."""
+        account = self.copy[ACCOUNTS.prefix].get(self._holder(RoleName.RESIDUAL_SUPPLIER))
+        if account is not None and account.debt_micro != self.payables:
+            self._find(f"the residual supplier owes {account.debt_micro}, its payables are {self.payables}")
+
+    def _pays_later(self, account: bytes) -> bool:
+        """Whether it is the residual supplier's, and payments of it are due that did not fit into the block."""
+        due = any(key[8] == PAY_PAYABLE for key in self.copy[SCHEDULE.prefix])
+        return account == self._holder(RoleName.RESIDUAL_SUPPLIER) and due
 
     def _check_open(self, key: bytes, position: Position | None) -> None:
         buying, selling = self.open_wh[key, Side.BUY], self.open_wh[key, Side.SELL]
@@ -308,6 +342,8 @@ class Auditor:
             *rules.metered(before, now),
             now.quality if before and now else Quality.MEASURED,
         )
+        if before and now and not rules.follows(before, now):
+            self._find(f"statement {key.hex()}: registers {now} cannot follow {before}")
         if told != expected:
             self._find(f"statement {key.hex()} is {told}, contract and meter give {expected}")
         contracted = told.sold_wh - told.bought_wh
@@ -343,10 +379,12 @@ class Auditor:
         fresh._touched = dict.fromkeys(fresh.copy[ACCOUNTS.prefix])
         fresh.worth = self.worth
         fresh._check_accounts()
+        fresh._check_supplier()
         for key in {**fresh.copy[POSITIONS.prefix], **{key: None for key, _ in fresh.open_wh}}:
             fresh._check_open(key, fresh.copy[POSITIONS.prefix].get(key))
+        waiting = {key[9:] for key in fresh._waits}
         for key, statement in fresh.copy[STATEMENTS.prefix].items():
-            if key[:4] in fresh.copy[INTERVALS.prefix]:
+            if key[:4] in fresh.copy[INTERVALS.prefix] and key not in waiting:
                 fresh._check_statement(key, statement)
         for key in fresh.copy[SET_ASIDE.prefix]:
             fresh._find(f"work was set aside: {key.hex()}")
@@ -376,7 +414,9 @@ class Auditor:
         for key, account in self.copy[ACCOUNTS.prefix].items():
             payable = self.copy[PAYABLES.prefix].get(key)
             self.worth[key] = account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
-        self.worth[supplier] += self.debts - self.payables
+        if supplier in self.copy[ACCOUNTS.prefix]:
+            self.worth[supplier] += self.debts - self.copy[ACCOUNTS.prefix][supplier].debt_micro
+        self._waits = dict.fromkeys(key for key in self.copy[SCHEDULE.prefix] if key[8] == RECALCULATE)
 
     def _open(self, order: Order, sign: int) -> None:
         self.open_wh[order_position(order), order.side] += sign * order.remaining_wh

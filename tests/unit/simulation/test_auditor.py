@@ -7,17 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 from tests.traffic import Traffic, founded
-from tests.world import World
+from tests.world import NOON, Founding, World, at, pseudonym
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.genesis import genesis_rows
+from gridtokenx.ledger.quantities import interval_end_ms, interval_key
 from gridtokenx.ledger.schedule import SET_ASIDE, SetAside
 from gridtokenx.ledger.state import Table
 from gridtokenx.modules.market.state import DUES, ORDERS, POSITIONS, Trade
-from gridtokenx.modules.settlement.state import PAYABLES, SETTLEMENTS, STATEMENTS, Payable
+from gridtokenx.modules.settlement.state import PAYABLES, REGISTERS, SETTLEMENTS, STATEMENTS, Payable
 from gridtokenx.modules.tokens.state import MONEY
 from gridtokenx.simulation import audit_trades
 from gridtokenx.simulation.auditor import WATCHED, Auditor
@@ -101,6 +102,7 @@ def test_the_truth_has_no_findings(story: tuple[World, Any]) -> None:
         (with_record(ACCOUNTS, more("balance_micro")), "the supply is"),
         (with_record(ACCOUNTS, more("held_micro")), "its orders and trades need"),
         (with_record(ACCOUNTS, more("debt_micro")), "its history explains"),
+        (with_record(ACCOUNTS, more("debt_micro")), "has free money"),
         (with_record(MONEY, more("supply_micro")), "supply went from"),
         (with_record(ORDERS, more("remaining_wh")), "open orders sum to"),
         (with_record(ORDERS, more("price_micro", 1_000)), "its orders and trades need"),
@@ -175,6 +177,53 @@ def test_a_settlement_that_goes_on_without_paying_is_found(story: tuple[World, A
     assert "its history explains" in findings
 
 
+def test_a_payable_that_the_supplier_does_not_owe_is_found(story: tuple[World, Any]) -> None:
+    payable = (bytes([PAYABLES.prefix]) + story[0].accounts["home-1"], encode(Payable(1, 0)))
+
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome:
+        return replace(outcome, changes=[*outcome.changes, payable])
+
+    assert any("its payables are" in finding for finding in audited(story, lie))
+
+
+def test_registers_that_do_not_follow_those_before_are_found(story: tuple[World, Any]) -> None:
+    """Of an interval that was settled in this block, lifted without a reason."""
+
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        settled = {key[1:5] for key, data in outcome.changes if key[0] == STATEMENTS.prefix and data is not None}
+        for place, (key, data) in enumerate(outcome.changes):
+            if key[0] == REGISTERS.prefix and data is not None and key[1:5] in settled:
+                changed = (key, encode(more("lift_wh")(REGISTERS.decode(data))))
+                return replace(outcome, changes=[*outcome.changes[:place], changed, *outcome.changes[place + 1 :]])
+        return None
+
+    assert any("cannot follow" in finding for finding in audited(story, lie))
+
+
+def test_a_correction_that_stops_too_early_is_found() -> None:
+    """The registers after an interval changed, and the next interval's statement did not, with nothing left to do."""
+    founding = Founding(time_ms=at(11, 50))
+    founding.add_home("alice")
+    world = founding.start()
+    told: list[tuple[Block, BlockOutcome]] = []
+    world.watchers.append(lambda block, outcome: told.append((block, outcome)))
+    world.meter("alice", NOON, 1_000)
+    for number, import_wh in ((NOON + 1, 500), (NOON + 2, 0)):
+        world.skip_to(interval_end_ms(number) + 1)
+        world.do("operator", world.submit(world.meter("alice", number, import_wh)))
+    world.skip_to(at(12, 46))
+    world.do("operator", world.submit(world.reading("alice", NOON, 1_000, 0)))
+    auditor = Auditor(CONSORTIUM, tuple(genesis_rows("consortium", world.genesis)))
+    for block, outcome in told[:-1]:
+        assert not auditor.check_block(block, outcome)
+    block, outcome = told[-1]
+    following = interval_key(NOON + 1) + pseudonym("alice")
+    kept = [change for change in outcome.changes if change[0][1:] != following]
+    assert len(kept) < len(outcome.changes)
+    findings = auditor.check_block(block, replace(outcome, changes=kept))
+    assert any("contract and meter give" in finding for finding in findings)
+
+
 def test_work_that_was_set_aside_is_told(story: tuple[World, Any]) -> None:
     key = bytes([SET_ASIDE.prefix]) + bytes(12)
 
@@ -204,7 +253,7 @@ def test_debt_and_payable_at_once_are_found(story: tuple[World, Any]) -> None:
         ]
         if not indebted:
             return None
-        payable = (bytes([PAYABLES.prefix]) + indebted[0], encode(Payable(1)))
+        payable = (bytes([PAYABLES.prefix]) + indebted[0], encode(Payable(1, 0)))
         return replace(outcome, changes=[*outcome.changes, payable])
 
     assert any("set off" in finding for finding in audited(story, lie))
@@ -225,6 +274,6 @@ def test_the_full_look_finds_a_state_that_is_not_what_was_followed(story: tuple[
 def test_it_watches_every_table_that_holds_money_or_energy() -> None:
     unwatched = {table.name for table in CONSORTIUM.tables.values()} - {table.name for table in WATCHED}
     assert unwatched == {
-        *("rotated_keys", "pending_keys", "schedule", "nodes", "batches", "last_block"),
+        *("rotated_keys", "pending_keys", "nodes", "batches", "last_block"),
         *("used_references", "terms_version", "holidays", "last_measured", "same_quarter"),
     }

@@ -7,6 +7,7 @@ from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.module import Module
+from gridtokenx.ledger.quantities import interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import check_keys, keys_hash
 from gridtokenx.ledger.transaction import rotate_keys as rotate_account_keys
@@ -27,6 +28,7 @@ from gridtokenx.modules.identity.messages import (
 )
 from gridtokenx.modules.identity.state import (
     FEEDERS,
+    METER_STARTED,
     METERS,
     PARTICIPANT_CHANGED,
     PARTICIPANTS,
@@ -37,13 +39,13 @@ from gridtokenx.modules.identity.state import (
     Meter,
     Participant,
     Portfolio,
+    Role,
     Site,
     invariants,
     require_role,
+    role_key,
     zone_of,
 )
-from gridtokenx.modules.tokens.messages import TokensCode
-from gridtokenx.modules.tokens.state import account_of
 
 NO_CAPACITY: PowersBySource = (0, 0, 0, 0, 0, 0, 0)
 
@@ -58,9 +60,10 @@ def register_participant(state: State, context: Context, message: RegisterPartic
 
 
 def update_participant(state: State, context: Context, message: UpdateParticipant) -> tuple[int, ...]:
-    """`NOT_AUTHORISED`, `PARTICIPANT_UNKNOWN`, `CLASS_UNKNOWN`."""
+    """`NOT_AUTHORISED`, `PARTICIPANT_UNKNOWN`, `CLASS_UNKNOWN`, `SUPPLIER_DOES_NOT_TRADE`."""
     require_role(state, context.sender, RoleName.REGISTRAR)
     current = participant_of(state, message.participant)
+    check_licence(state, message.participant, message.licence)
     state.put(PARTICIPANTS, message.participant, _participant(message, suspended=current.suspended))
     schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, message.participant)
     return ()
@@ -95,7 +98,8 @@ def rotate_keys(state: State, context: Context, message: RotateKeys) -> tuple[in
 
 
 def register_site(state: State, context: Context, message: RegisterSite) -> tuple[int, ...]:
-    """`NOT_AUTHORISED`, `SITE_EXISTS`, `METER_EXISTS`, `KEY_NOT_ALLOWED`, and as for a portfolio."""
+    """`NOT_AUTHORISED`, `SITE_EXISTS`, `METER_EXISTS`, `KEY_NOT_ALLOWED`, and as for a portfolio. The registers count
+    as those at the end of the interval that is running: the next one is the first that is billed."""
     require_role(state, context.sender, RoleName.REGISTRAR)
     if state.get(SITES, message.site) is not None:
         raise Rejected(IdentityCode.SITE_EXISTS, "site")
@@ -113,6 +117,9 @@ def register_site(state: State, context: Context, message: RegisterSite) -> tupl
     )
     state.put(SITES, message.site, Site(message.portfolio, message.feeder, message.meter))
     state.put(METERS, message.meter, Meter(message.meter_key, message.site, message.portfolio))
+    running = interval_key(interval_of(context.time_ms))
+    start = message.import_wh.to_bytes(8, "big") + message.export_wh.to_bytes(8, "big")
+    schedule.add(state, context.time_ms, METER_STARTED, running + message.meter + start)
     return ()
 
 
@@ -143,11 +150,11 @@ def add_portfolio(
     export_w: PowersBySource,
     site: bytes,
 ) -> None:
-    """`PORTFOLIO_EXISTS`, `RECIPIENT_UNKNOWN` (no such account), `FEEDER_UNKNOWN`."""
+    """`PORTFOLIO_EXISTS`, `OWNER_UNKNOWN`, `FEEDER_UNKNOWN`, `PARTICIPANT_UNKNOWN`."""
     if state.get(PORTFOLIOS, portfolio) is not None:
         raise Rejected(IdentityCode.PORTFOLIO_EXISTS, "portfolio")
     zone_of(state, feeder)
-    participant = account_of(state, account_id, TokensCode.RECIPIENT_UNKNOWN).participant
+    participant = owner_of(state, account_id)
     participant_of(state, participant)
     state.put(PORTFOLIOS, portfolio, Portfolio(account_id, participant, feeder, import_w, export_w, site))
 
@@ -158,6 +165,30 @@ def participant_of(state: State, participant: bytes) -> Participant:
     if record is None:
         raise Rejected(IdentityCode.PARTICIPANT_UNKNOWN, "participant")
     return record
+
+
+def owner_of(state: State, account_id: bytes) -> bytes:
+    """The participant whose account it is, or `OWNER_UNKNOWN`."""
+    account = state.get(ACCOUNTS, account_id)
+    if account is None:
+        raise Rejected(IdentityCode.OWNER_UNKNOWN, "account")
+    return account.participant
+
+
+def assign_role(state: State, role: RoleName, account_id: bytes) -> None:
+    """Give an office to an account: `OWNER_UNKNOWN`, `SUPPLIER_DOES_NOT_TRADE`."""
+    owner = owner_of(state, account_id)
+    if role == RoleName.RESIDUAL_SUPPLIER and participant_of(state, owner).licence != Licence.NONE:
+        raise Rejected(IdentityCode.SUPPLIER_DOES_NOT_TRADE, "account")
+    state.put(ROLES, role_key(role), Role(account_id))
+
+
+def check_licence(state: State, participant: bytes, licence: int) -> None:
+    """`SUPPLIER_DOES_NOT_TRADE`: everybody settles with the residual supplier, so it has no licence. With this no
+    order needs to ask whose it is."""
+    supplier = state.get(ROLES, role_key(RoleName.RESIDUAL_SUPPLIER))
+    if licence != Licence.NONE and supplier is not None and owner_of(state, supplier.account) == participant:
+        raise Rejected(IdentityCode.SUPPLIER_DOES_NOT_TRADE, "licence")
 
 
 def _participant(message: RegisterParticipant | UpdateParticipant, suspended: bool) -> Participant:

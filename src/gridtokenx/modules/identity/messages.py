@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from gridtokenx.ledger.codec import Message
-from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX, POWER_W_MAX
+from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX, POWER_W_MAX, REGISTER_WH_MAX
 from gridtokenx.ledger.transaction import AccountId, PublicKey, Small, Whole
 
 Pseudonym = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
@@ -66,6 +66,9 @@ Power = Annotated[int, msgspec.Meta(ge=0, le=POWER_W_MAX)]
 PowersBySource = tuple[Power, Power, Power, Power, Power, Power, Power]
 """Export capacity in W, one number for each `Source`."""
 
+Register = Annotated[int, msgspec.Meta(ge=0, le=REGISTER_WH_MAX)]
+"""What a meter has counted in all, in Wh."""
+
 KeyList = Annotated[tuple[PublicKey, ...], msgspec.Meta(min_length=1, max_length=KEYS_PER_ACCOUNT_MAX)]
 
 
@@ -85,6 +88,8 @@ class IdentityCode(IntEnum):
     KEY_NOT_ALLOWED = 210
     CLASS_UNKNOWN = 211
     METER_UNKNOWN = 213
+    SUPPLIER_DOES_NOT_TRADE = 214
+    OWNER_UNKNOWN = 215
 
 
 class RegisterParticipant(Message, frozen=True, tag=0x20):
@@ -139,7 +144,8 @@ class RotateKeys(Message, frozen=True, tag=0x24):
 
 
 class RegisterSite(Message, frozen=True, tag=0x25):
-    """The registrar connects a site, its meter and its portfolio."""
+    """The registrar connects a site, its meter and its portfolio. `import_wh` and `export_wh` are what the meter shows
+    when it is connected: from there on its owner is billed."""
 
     portfolio: Pseudonym
     site: Pseudonym
@@ -149,6 +155,8 @@ class RegisterSite(Message, frozen=True, tag=0x25):
     feeder: Feeder16
     import_w: Power
     export_w: PowersBySource
+    import_wh: Register
+    export_wh: Register
 
 
 class RegisterPortfolio(Message, frozen=True, tag=0x26):
@@ -160,7 +168,7 @@ class RegisterPortfolio(Message, frozen=True, tag=0x26):
 
 
 class ReplaceMeterKey(Message, frozen=True, tag=0x27):
-    """The registrar gives a meter a new key."""
+    """The registrar gives a meter a new key; its registers go on."""
 
     meter: Pseudonym
     meter_key: PublicKey

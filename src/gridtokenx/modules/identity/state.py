@@ -99,6 +99,10 @@ PARTICIPANT_CHANGED = 0x20
 """Kind of scheduled work: licence, KYC or suspension changed; the market answers it by cancelling what may no
 longer stand."""
 
+METER_STARTED = 0x21
+"""Kind of scheduled work: a meter was connected; settlement answers it by taking down its registers. Payload: interval
+‖ meter ‖ import ‖ export (eight bytes each)."""
+
 ROLES: Table[Role] = Table(0x20, "roles", Role)
 ZONES: Table[Zone] = Table(0x21, "zones", Zone)
 FEEDERS: Table[Feeder] = Table(0x22, "feeders", Feeder)

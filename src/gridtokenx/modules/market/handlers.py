@@ -3,6 +3,7 @@
 import msgspec
 
 from gridtokenx.ledger import schedule
+from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.module import Module
@@ -62,11 +63,11 @@ from gridtokenx.modules.market.state import (
 from gridtokenx.modules.market.topology import TOPOLOGY
 from gridtokenx.modules.market.wheeling import WHEELING, wheeling_of
 from gridtokenx.modules.tokens.messages import TokensCode
-from gridtokenx.modules.tokens.state import account_of
 
 # The member of an enum costs several times a global name to look up, and these are asked for each order.
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
+_ACCOUNTS, _ORDERS, _POSITIONS = ACCOUNTS.prefix, ORDERS.prefix, POSITIONS.prefix
 
 CANCELS_PER_STEP = 500
 """Orders that one scheduled step cancels at a gate or after a suspension."""
@@ -78,13 +79,14 @@ def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[in
     interval, terms = checks.open_interval(state, context, message.interval)
     checks.check_options(message, terms)
     key = order_key(context.sender, message.client_id)
-    if state.get(ORDERS, key) is not None:
+    if key in state.rows[_ORDERS]:
         raise Rejected(MarketCode.ORDER_EXISTS, "client_id")
     if key in context.cancelled:
         raise Rejected(MarketCode.CANCELLED_IN_THIS_BLOCK, "client_id")
     portfolio = checks.own_portfolio(state, context, message.portfolio)
-    participant = checks.trader(state, context, portfolio.participant)
-    expires_ms = min(message.good_till_ms or interval.gate_ms, interval.gate_ms, participant.trades_until_ms())
+    participant, until_ms = checks.trader(state, context, portfolio.participant)
+    gate_ms = interval.gate_ms
+    expires_ms = min(message.good_till_ms or gate_ms, gate_ms, until_ms)
     if expires_ms <= context.time_ms:
         raise Rejected(MarketCode.EXPIRY_IN_PAST, "good_till_ms")
     price_micro = message.price_micro
@@ -118,8 +120,9 @@ def _enter(
     options: PlaceOrder,
 ) -> tuple[int, ...]:
     """Limits, escrow, match, rest: for a new order and for one that was amended."""
-    account = account_of(state, context.sender)
-    position = state.get(POSITIONS, position_key(order.interval, order.portfolio)) or EMPTY_POSITION
+    account = state.rows[_ACCOUNTS][context.sender]
+    own = position_key(order.interval, order.portfolio)
+    position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
     if order.side == SELL:
         checks.check_sale(state, order, portfolio, participant, position)
     else:
@@ -138,10 +141,10 @@ def _enter(
     if matched.stopped or options.time_in_force == _IMMEDIATE_OR_CANCEL:
         resting_wh = 0
     if resting_wh == order.remaining_wh:
-        fills.hold_order(state, context, order, hold_micro)
+        fills.hold_order(state, context, order, own, hold_micro)
         resting = order
     else:
-        fills.take_order(state, context, interval, terms, key, order, matched.fills, resting_wh)
+        fills.take_order(state, context, interval, terms, key, order, own, matched.fills, resting_wh)
         resting = msgspec.structs.replace(order, remaining_wh=resting_wh)
     if resting_wh:
         book.rest(state, live, key, resting)
@@ -181,7 +184,7 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
     interval, terms = checks.open_interval(state, context, order.interval)
     checks.check_price(terms, message.price_micro)
     checks.check_quantity(terms, message.remaining_wh)
-    participant = checks.trader(state, context, order.participant)
+    participant, _ = checks.trader(state, context, order.participant)
     if order.expires_ms <= context.time_ms:
         raise Rejected(MarketCode.EXPIRY_IN_PAST, "client_id")
     same_price = message.price_micro == order.price_micro
@@ -232,7 +235,7 @@ def check_terms(terms: Terms) -> None:
     bounds = {
         "on_peak_micro": (1, 100 * watt),
         "off_peak_micro": (1, 100 * watt),
-        "buy_back_micro": (0, terms.off_peak_micro),
+        "buy_back_micro": (0, min(terms.on_peak_micro, terms.off_peak_micro)),
         "undelivered_spread_micro": (0, 10 * watt),
         "unused_spread_micro": (0, 10 * watt),
         "grid_fee_ppm": (0, 200_000),

@@ -21,25 +21,41 @@ SAME_QUARTER_DAYS = 7
 
 
 def freeze_registers(state: State, interval: int, portfolio_id: bytes) -> None:
-    """Make the registers at the interval's end final: measured ones that lie below an earlier estimate are lifted
-    to it, missing ones are estimated. Nothing for a portfolio whose meter has no registers to start from."""
+    """Set the registers at the interval's end on those before it; missing ones are estimated. Nothing for a portfolio
+    whose meter has no registers to start from."""
     portfolio = state.rows[PORTFOLIOS.prefix][portfolio_id]
-    meter = _meter_of(state, portfolio)
+    meter = meter_of_portfolio(state, portfolio)
     before = state.get(REGISTERS, interval_key(interval - 1) + meter)
-    now = state.get(REGISTERS, interval_key(interval) + meter)
     if before is None or not meter:
         return
-    now = _lifted(now, before) if now else _estimated(state, interval, portfolio_id, portfolio, meter, before)
+    now = state.get(REGISTERS, interval_key(interval) + meter)
+    if now is None:
+        estimate_wh = _estimate_wh(state, interval, portfolio_id, portfolio, meter)
+        now = follow(before, NO_READING, estimate_wh)
+    else:
+        now = follow(before, now, 0)
     state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, now)
-    if now.quality == Quality.MEASURED:
+    if now.quality == Quality.MEASURED and before.quality != Quality.ESTIMATED:
         _remember_quarter(state, interval, meter, now.import_wh - before.import_wh)
+
+
+NO_READING = Registers(0, 0, 0, Quality.ESTIMATED)
+
+
+def follow(before: Registers, now: Registers, estimate_wh: int) -> Registers:
+    """`now` as it stands on the registers before it: what was settled by then never falls. A measured value below it
+    leaves the rest of an overestimate (`lift_wh`) to be caught up with; an estimate adds to it."""
+    if now.quality == Quality.ESTIMATED:
+        return Registers(before.import_wh, before.export_wh, before.lift_wh + estimate_wh, now.quality)
+    lift_wh = max(before.import_wh + before.lift_wh - now.import_wh, 0)
+    return Registers(now.import_wh, now.export_wh, lift_wh, now.quality)
 
 
 def make_statement(state: State, interval: int, portfolio_id: bytes) -> Statement | None:
     """The statement from frozen registers; None for a portfolio that neither metered nor traded."""
     portfolio = state.rows[PORTFOLIOS.prefix][portfolio_id]
     position = state.get(POSITIONS, interval_key(interval) + portfolio_id)
-    metered = _metered(state, interval, _meter_of(state, portfolio))
+    metered = _metered(state, interval, meter_of_portfolio(state, portfolio))
     if position is None and metered is None:
         return None
     import_wh, export_wh, quality = metered or (0, 0, Quality.MEASURED)
@@ -69,40 +85,29 @@ def _statement(
     )
 
 
-def _meter_of(state: State, portfolio: Portfolio) -> bytes:
+def meter_of_portfolio(state: State, portfolio: Portfolio) -> bytes:
     """The meter's id, or nothing for a portfolio without a site."""
     site = state.get(SITES, portfolio.site) if portfolio.site else None
     return site.meter if site else b""
 
 
 def _metered(state: State, interval: int, meter: bytes) -> tuple[int, int, int] | None:
-    """(import, export, quality) of the interval, if both its ends are known."""
+    """(import, export, quality) of the interval, if both its ends are known: import with what estimates lift it."""
     before = state.get(REGISTERS, interval_key(interval - 1) + meter)
     now = state.get(REGISTERS, interval_key(interval) + meter)
     if before is None or now is None or not meter:
         return None
-    now = _lifted(now, before)
-    return now.import_wh - before.import_wh, now.export_wh - before.export_wh, now.quality
+    import_wh = now.import_wh + now.lift_wh - before.import_wh - before.lift_wh
+    return import_wh, now.export_wh - before.export_wh, now.quality
 
 
-def _lifted(now: Registers, before: Registers) -> Registers:
-    """Registers never fall: an overestimate is absorbed by the consumption that follows."""
-    if now.import_wh >= before.import_wh and now.export_wh >= before.export_wh:
-        return now
-    import_wh, export_wh = max(now.import_wh, before.import_wh), max(now.export_wh, before.export_wh)
-    return Registers(import_wh, export_wh, now.quality)
-
-
-def _estimated(
-    state: State, interval: int, portfolio_id: bytes, portfolio: Portfolio, meter: bytes, before: Registers
-) -> Registers:
+def _estimate_wh(state: State, interval: int, portfolio_id: bytes, portfolio: Portfolio, meter: bytes) -> int:
     position = state.get(POSITIONS, interval_key(interval) + portfolio_id) or EMPTY_POSITION
-    import_wh = estimate_import_wh(
+    return estimate_import_wh(
         position.bought_wh - position.sold_wh,
         _same_quarter_wh(state, interval, meter),
         energy_wh_of(portfolio.import_w),
     )
-    return Registers(before.import_wh + import_wh, before.export_wh, Quality.ESTIMATED)
 
 
 def _same_quarter_wh(state: State, interval: int, meter: bytes) -> tuple[int, ...]:

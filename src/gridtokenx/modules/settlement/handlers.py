@@ -16,7 +16,7 @@ from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
-from gridtokenx.modules.identity.state import PORTFOLIOS, holder_of
+from gridtokenx.modules.identity.state import METER_STARTED, PORTFOLIOS, holder_of
 from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
@@ -28,13 +28,22 @@ from gridtokenx.modules.market.state import (
     KeysByInterval,
 )
 from gridtokenx.modules.settlement.compute import freeze_registers, make_statement
+from gridtokenx.modules.settlement.correction import recalculate
 from gridtokenx.modules.settlement.messages import CorrectReading, SettlementCode, SubmitReadings
-from gridtokenx.modules.settlement.money import settle_residual
-from gridtokenx.modules.settlement.readings import correct_reading, is_complete, may_settle, submit_readings
+from gridtokenx.modules.settlement.money import pay_payable, settle_residual
+from gridtokenx.modules.settlement.readings import (
+    correct_reading,
+    is_complete,
+    may_settle,
+    meter_started,
+    submit_readings,
+)
 from gridtokenx.modules.settlement.state import (
     LAST_MEASURED,
     PAYABLES,
+    PAYABLES_BY_AGE,
     PORTFOLIO_LIST,
+    RECALCULATE,
     REGISTERS,
     REGISTERS_BY_INTERVAL,
     SAME_QUARTER,
@@ -46,7 +55,7 @@ from gridtokenx.modules.settlement.state import (
     invariants,
     settlement_of,
 )
-from gridtokenx.modules.tokens.state import capture, pay, release
+from gridtokenx.modules.tokens.state import PAY_PAYABLE, capture, pay, release
 
 ITEMS_PER_STEP = 500
 """Portfolios that one scheduled step settles."""
@@ -127,6 +136,7 @@ def _compute(state: State, context: Context, item: bytes) -> None:
     statement = make_statement(state, interval, portfolio)
     if statement is not None:
         state.index(STATEMENTS_BY_INTERVAL).put(state, interval, portfolio, statement)
+        context.computed.add(item)
         context.metered_import_wh += statement.import_wh
         context.metered_export_wh += statement.export_wh
 
@@ -146,7 +156,7 @@ def _pay(state: State, context: Context, item: bytes) -> None:
     statement = state.rows[STATEMENTS.prefix][item]
     account_id = state.rows[PORTFOLIOS.prefix][portfolio].account
     pay(state, holder_of(state, RoleName.CLEARING), account_id, statement.sale_proceeds_micro)
-    settle_residual(state, account_id, statement.charge_micro, statement.credit_micro)
+    settle_residual(state, context, account_id, statement.charge_micro, statement.credit_micro)
     context.settled_wh += statement.sold_wh
     context.settled_micro += statement.purchase_cost_micro
 
@@ -232,7 +242,14 @@ MODULE = Module(
     codes=SettlementCode,
     tables=(REGISTERS, LAST_MEASURED, SAME_QUARTER, SETTLEMENTS, STATEMENTS, PAYABLES),
     handlers={SubmitReadings: submit_readings, CorrectReading: correct_reading},
-    scheduled={METERING_DEADLINE: metering_deadline, SETTLE: settle, INTERVAL_FINAL: interval_final},
-    indexes=(REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL, PORTFOLIO_LIST),
+    scheduled={
+        METER_STARTED: meter_started,
+        METERING_DEADLINE: metering_deadline,
+        SETTLE: settle,
+        RECALCULATE: recalculate,
+        PAY_PAYABLE: pay_payable,
+        INTERVAL_FINAL: interval_final,
+    },
+    indexes=(REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL, PORTFOLIO_LIST, PAYABLES_BY_AGE),
     invariants=invariants,
 )

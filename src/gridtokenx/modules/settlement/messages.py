@@ -7,12 +7,9 @@ import msgspec
 
 from gridtokenx.ledger.codec import Record, encode
 from gridtokenx.ledger.crypto import READING_DOMAIN
-from gridtokenx.ledger.limits import REGISTER_WH_MAX
 from gridtokenx.ledger.transaction import PublicKey, Signature, SignedMessage, Small
-from gridtokenx.modules.identity.messages import Pseudonym
+from gridtokenx.modules.identity.messages import Pseudonym, Register
 from gridtokenx.modules.market.messages import Interval32
-
-Register = Annotated[int, msgspec.Meta(ge=0, le=REGISTER_WH_MAX)]
 
 
 class SettlementCode(IntEnum):
@@ -30,6 +27,7 @@ class SettlementCode(IntEnum):
     NOT_THE_DISTRIBUTOR = 409
     NOTHING_TO_CORRECT = 410
     CAUSE_UNKNOWN = 411
+    INTERVAL_SETTLING = 412
 
 
 class Cause(IntEnum):

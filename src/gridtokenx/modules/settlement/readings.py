@@ -6,6 +6,7 @@ from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.quantities import energy_wh_of, interval_end_ms, interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.state import METERS, PORTFOLIOS, Meter, distributor_of
+from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.state import INTERVALS
 from gridtokenx.modules.settlement.correction import correct
 from gridtokenx.modules.settlement.messages import (
@@ -24,7 +25,9 @@ from gridtokenx.modules.settlement.state import (
     LastMeasured,
     Quality,
     Registers,
+    Settlement,
     Stage,
+    is_done,
     settlement_of,
 )
 
@@ -66,40 +69,45 @@ def _take_reading(state: State, context: Context, chain: str, reading: Reading, 
     meter = meter_of(state, reading.meter)
     if meter.public_key != reading.public_key:
         raise Rejected(SettlementCode.METER_KEY_WRONG, "public_key")
-    if state.get(INTERVALS, interval_key(reading.interval)) is None:
+    interval = state.get(INTERVALS, interval_key(reading.interval))
+    if interval is None:
         raise Rejected(SettlementCode.INTERVAL_UNKNOWN, "interval")
-    if context.time_ms < interval_end_ms(reading.interval):
+    end_ms, terms = interval_end_ms(reading.interval), terms_of(state, interval)
+    if context.time_ms < end_ms:
         raise Rejected(SettlementCode.READING_TOO_EARLY, "interval")
-    settlement = settlement_of(state, reading.interval)
-    known = state.get(REGISTERS, interval_key(reading.interval) + reading.meter)
     _check_against_neighbours(state, meter, reading)
-    if settlement.stage != Stage.METERING:
-        _correct_late(state, context, reading, known, cause, settlement.stage)
-        return
+    known = state.get(REGISTERS, interval_key(reading.interval) + reading.meter)
+    if is_done(state, Stage.COMPUTING, interval_key(reading.interval) + meter.portfolio):
+        _check_correction(known, cause, in_time=context.time_ms < end_ms + terms.correction_ms)
+        measured = Registers(reading.import_wh, reading.export_wh, 0, Quality.CORRECTED)
+        correct(state, context, reading.interval, reading.meter, meter.portfolio, measured)
+    else:
+        metering = settlement_of(state, reading.interval).stage == Stage.METERING
+        in_time = metering and context.time_ms < end_ms + terms.metering_deadline_ms
+        _check_first(known, cause, in_time=in_time)
+        measured = Registers(reading.import_wh, reading.export_wh, 0, Quality.MEASURED)
+        state.index(REGISTERS_BY_INTERVAL).put(state, reading.interval, reading.meter, measured)
+        _count(state, context, reading.interval)
+    _remember_measured(state, reading)
+
+
+def _check_first(known: Registers | None, cause: Cause | None, in_time: bool) -> None:
+    """Of an interval that has not been calculated for this meter: by chain time, whether or not the deadline has
+    been worked off. What comes between is to be sent again, as the correction."""
+    if not in_time and (known is None or cause is not None):
+        raise Rejected(SettlementCode.INTERVAL_SETTLING, "interval")
     if cause is not None:
         raise Rejected(SettlementCode.NOTHING_TO_CORRECT, "interval")
     if known is not None:
         raise Rejected(SettlementCode.READING_REPEATED, "interval")
-    _put_registers(state, reading, Quality.MEASURED)
-    _remember_measured(state, reading)
-    counted = settlement.readings + 1
-    _put_count(state, reading.interval, counted)
-    if counted >= len(state.rows[METERS.prefix]) and may_settle(state, reading.interval):
-        schedule.add(state, context.time_ms, SETTLE, interval_key(reading.interval))
 
 
-def _correct_late(
-    state: State, context: Context, reading: Reading, known: Registers | None, cause: Cause | None, stage: int
-) -> None:
+def _check_correction(known: Registers | None, cause: Cause | None, in_time: bool) -> None:
     """The one correction: a late reading of an estimated interval, or the distributor's of a measured one."""
-    if known is None or known.quality == Quality.CORRECTED or stage != Stage.SETTLED:
+    if known is None or known.quality == Quality.CORRECTED or not in_time:
         raise Rejected(SettlementCode.READING_LATE, "interval")
     if known.quality == Quality.MEASURED and cause is None:
         raise Rejected(SettlementCode.READING_REPEATED, "interval")
-    _put_registers(state, reading, Quality.CORRECTED)
-    _remember_measured(state, reading)
-    meter = meter_of(state, reading.meter)
-    correct(state, context, reading.interval, meter.portfolio)
 
 
 def _check_against_neighbours(state: State, meter: Meter, reading: Reading) -> None:
@@ -127,6 +135,10 @@ def _neighbours(state: State, reading: Reading) -> tuple[LastMeasured | None, La
     if newest is None or newest.interval < reading.interval:
         return newest, None
     before = _measured_near(state, reading, -1)
+    estimated = state.get(REGISTERS, interval_key(reading.interval - 1) + reading.meter)
+    if before is None and estimated is not None:
+        # Measured so long ago that only the estimates since then are kept; they carry its registers.
+        before = LastMeasured(reading.interval - NEIGHBOURS_MAX, estimated.import_wh, estimated.export_wh)
     return before, _measured_near(state, reading, 1)
 
 
@@ -147,11 +159,6 @@ def _measured_near(state: State, reading: Reading, step: int) -> LastMeasured | 
     return None
 
 
-def _put_registers(state: State, reading: Reading, quality: Quality) -> None:
-    registers = Registers(reading.import_wh, reading.export_wh, quality)
-    state.index(REGISTERS_BY_INTERVAL).put(state, reading.interval, reading.meter, registers)
-
-
 def _remember_measured(state: State, reading: Reading) -> None:
     newest = state.get(LAST_MEASURED, reading.meter)
     if newest is None or newest.interval <= reading.interval:
@@ -159,10 +166,34 @@ def _remember_measured(state: State, reading: Reading) -> None:
         state.put(LAST_MEASURED, reading.meter, measured)
 
 
-def _put_count(state: State, interval: int, readings: int) -> None:
+def _count(state: State, context: Context, interval: int) -> None:
+    """One more meter has reported; with the last one the interval settles."""
     current = settlement_of(state, interval)
-    changed = type(current)(current.stage, readings, current.cursor, current.paid_in_micro, current.paid_out_micro)
+    readings = current.readings + 1
+    changed = Settlement(current.stage, readings, current.cursor, current.paid_in_micro, current.paid_out_micro)
     state.put(SETTLEMENTS, interval_key(interval), changed)
+    if is_complete(state, interval) and may_settle(state, interval):
+        schedule.add(state, context.time_ms, SETTLE, interval_key(interval))
+
+
+def meter_started(state: State, context: Context, payload: bytes) -> int:
+    """Scheduled when a meter was connected: take down its registers at the end of the interval that was running, and
+    let no interval up to that wait for its readings."""
+    interval, meter = int.from_bytes(payload[:4], "big"), payload[4:12]
+    import_wh, export_wh = int.from_bytes(payload[12:20], "big"), int.from_bytes(payload[20:], "big")
+    start = Registers(import_wh, export_wh, 0, Quality.MEASURED)
+    state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, start)
+    state.put(LAST_MEASURED, meter, LastMeasured(interval, import_wh, export_wh))
+    number = interval
+    while _is_metering(state, number) and interval - number < NEIGHBOURS_MAX:
+        _count(state, context, number)
+        number -= 1
+    return interval - number + 1
+
+
+def _is_metering(state: State, interval: int) -> bool:
+    known = state.get(INTERVALS, interval_key(interval)) is not None
+    return known and settlement_of(state, interval).stage == Stage.METERING
 
 
 def may_settle(state: State, interval: int) -> bool:

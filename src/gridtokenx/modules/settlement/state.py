@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from enum import IntEnum
+from heapq import heapify
 
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import Index, State, Table
 from gridtokenx.ledger.transaction import Small, Whole
-from gridtokenx.modules.identity.state import PORTFOLIOS
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import PORTFOLIOS, holder_of
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.state import (
     INTERVALS,
@@ -19,7 +21,7 @@ from gridtokenx.modules.market.state import (
     account_of_order,
     terms_key,
 )
-from gridtokenx.modules.tokens.state import REDEMPTIONS
+from gridtokenx.modules.tokens.state import REDEMPTIONS, free_micro
 
 
 class Quality(IntEnum):
@@ -42,11 +44,13 @@ class Stage(IntEnum):
 
 
 class Registers(Record, frozen=True):
-    """A meter's cumulative registers at the end of an interval. Never falls: where a measured value lies below an
-    earlier estimate, the estimate stands until consumption has caught up. Key: interval ‖ meter."""
+    """A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
+    and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
+    stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter."""
 
     import_wh: Whole
     export_wh: Whole
+    lift_wh: Whole
     quality: Small
 
 
@@ -97,9 +101,10 @@ class Statement(Record, frozen=True):
 
 
 class Payable(Record, frozen=True):
-    """What the residual supplier could not pay yet. Key: account."""
+    """What the residual supplier could not pay yet, and since when it owes. Key: account."""
 
     amount_micro: Whole
+    since_ms: Whole
 
 
 REGISTERS: Table[Registers] = Table(0x70, "registers", Registers)
@@ -111,6 +116,9 @@ PAYABLES: Table[Payable] = Table(0x75, "payables", Payable)
 
 SETTLE = 0x70
 """Kind of scheduled work: one step of an interval's settlement."""
+
+RECALCULATE = 0x71
+"""Kind of scheduled work: the registers before or in an interval were corrected. Payload: interval ‖ portfolio."""
 
 NEW_SETTLEMENT = Settlement(Stage.METERING, 0, b"", 0, 0)
 
@@ -140,14 +148,29 @@ class PortfolioList:
 PORTFOLIO_LIST: Index[PortfolioList] = Index("portfolio_list", lambda state: PortfolioList())
 
 
+def _build_payable_heap(state: State) -> list[bytes]:
+    heap = [payable_age(account, payable) for account, payable in state.rows[PAYABLES.prefix].items()]
+    heapify(heap)
+    return heap
+
+
+PAYABLES_BY_AGE: Index[list[bytes]] = Index("payables_by_age", _build_payable_heap)
+"""A heap of since ‖ account; it may hold what is no longer in the table, never the reverse."""
+
+
+def payable_age(account: bytes, payable: Payable) -> bytes:
+    """The older is less; of one block the lower account."""
+    return payable.since_ms.to_bytes(8, "big") + account
+
+
 def settlement_of(state: State, interval: int) -> Settlement:
     """The progress record, or that of an interval of which nothing has been heard."""
     return state.get(SETTLEMENTS, interval_key(interval)) or NEW_SETTLEMENT
 
 
 def invariants(state: State) -> Iterator[str]:
-    """Each account's hold is the sum of its open orders, unsettled trades, collateral and redemptions; contract,
-    residual and imbalance add up to the meter."""
+    """Each account's hold is the sum of its open orders, unsettled trades, collateral and redemptions; who owes has
+    nothing free, and the residual supplier owes its payables; contract, residual and imbalance add up to the meter."""
     held: dict[bytes, int] = {}
     for key, order in state.items(ORDERS):
         interval = state.rows[INTERVALS.prefix][interval_key(order.interval)]
@@ -157,13 +180,20 @@ def invariants(state: State) -> Iterator[str]:
         held[account] = held.get(account, 0) + amount
     for key, position in state.items(POSITIONS):
         account = state.rows[PORTFOLIOS.prefix][key[4:]].account
-        if not is_collected(state, key):
+        if not is_done(state, Stage.COLLECTING, key):
             held[account] = held.get(account, 0) + position.purchase_cost_micro + position.collateral_micro
     for key, redemption in state.items(REDEMPTIONS):
         held[key[:32]] = held.get(key[:32], 0) + redemption.amount_micro
+    supplier = holder_of(state, RoleName.RESIDUAL_SUPPLIER)
     for key, record in state.items(ACCOUNTS):
         if record.held_micro != held.get(key, 0):
             yield f"account {key.hex()} holds {record.held_micro}, its orders and trades need {held.get(key, 0)}"
+        if key == supplier:
+            payable_micro = sum(payable.amount_micro for _, payable in state.items(PAYABLES))
+            if record.debt_micro != payable_micro:
+                yield f"the residual supplier owes {record.debt_micro}, its payables are {payable_micro}"
+        elif record.debt_micro and free_micro(record):
+            yield f"account {key.hex()} owes {record.debt_micro} and has {free_micro(record)} free"
     for key, line in state.items(STATEMENTS):
         explained = line.sold_wh - line.bought_wh - line.undelivered_wh + line.unused_wh
         explained += line.other_export_wh - line.other_import_wh
@@ -171,9 +201,10 @@ def invariants(state: State) -> Iterator[str]:
             yield f"statement {key.hex()} does not add up to its meter"
 
 
-def is_collected(state: State, position: bytes) -> bool:
-    """Whether the holds of a position (interval ‖ portfolio) have become payments."""
-    settlement = state.get(SETTLEMENTS, position[:4])
-    if settlement is None or settlement.stage in (Stage.METERING, Stage.COMPUTING, Stage.HELD):
-        return False
-    return settlement.stage != Stage.COLLECTING or position[4:] <= settlement.cursor
+def is_done(state: State, stage: Stage, item: bytes) -> bool:
+    """Whether a stage is behind the portfolio in the interval (item: interval ‖ portfolio). What is held has been
+    computed and no more."""
+    settlement = state.get(SETTLEMENTS, item[:4]) or NEW_SETTLEMENT
+    if settlement.stage == Stage.HELD:
+        return stage == Stage.COMPUTING
+    return settlement.stage > stage or (settlement.stage == stage and item[4:] <= settlement.cursor)

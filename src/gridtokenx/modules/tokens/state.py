@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 
+from gridtokenx.ledger import schedule
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.limits import AMOUNT_MAX
 from gridtokenx.ledger.state import State, Table
 from gridtokenx.ledger.transaction import AccountId, Whole
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import holder_of
 from gridtokenx.modules.tokens.messages import TokensCode
 
 
@@ -39,6 +42,9 @@ USED_REFERENCES: Table[UsedReference] = Table(0x12, "used_references", UsedRefer
 
 MONEY_KEY = b""
 
+PAY_PAYABLE = 0x10
+"""Kind of scheduled work: the residual supplier, which owes, has money; settlement answers it by paying the oldest."""
+
 
 def account_of(state: State, account_id: bytes, code: TokensCode = TokensCode.RECIPIENT_UNKNOWN) -> Account:
     """The account, or `Rejected`."""
@@ -50,11 +56,11 @@ def account_of(state: State, account_id: bytes, code: TokensCode = TokensCode.RE
 
 def change_balance(
     state: State, account_id: bytes, account: Account, balance_change_micro: int, held_change_micro: int
-) -> Account:
+) -> None:
     """Write the account with both changes; refuse what would leave a negative free balance or hold.
 
-    The only place where balances and holds are written. A change that lowers neither free balance nor hold
-    always succeeds.
+    All money comes and goes through here, and through `pay_debt`: what becomes free of one who owes is paid at once. A
+    change that lowers neither free balance nor hold always succeeds.
     """
     balance_micro = account.balance_micro + balance_change_micro
     held_micro = account.held_micro + held_change_micro
@@ -72,7 +78,8 @@ def change_balance(
         account.debt_micro,
     )
     state.put(ACCOUNTS, account_id, changed)
-    return changed
+    if account.debt_micro and balance_change_micro > held_change_micro:
+        pay_debt(state, account_id, changed)
 
 
 def hold(state: State, account_id: bytes, amount_micro: int) -> None:
@@ -106,10 +113,41 @@ def free_micro(account: Account) -> int:
     return account.balance_micro - account.held_micro
 
 
+def owe(state: State, account_id: bytes, amount_micro: int) -> None:
+    """The account owes this to the residual supplier, and pays it at once as far as its free balance goes."""
+    change_debt(state, account_id, amount_micro)
+    pay_debt(state, account_id, account_of(state, account_id))
+
+
+def pay_debt(state: State, account_id: bytes, account: Account) -> None:
+    """Pay what is free to the residual supplier, as far as the account owes. The supplier itself owes its payables:
+    these are paid one by one, oldest first, as scheduled work."""
+    supplier_id = holder_of(state, RoleName.RESIDUAL_SUPPLIER)
+    supplier = account
+    if account_id != supplier_id:
+        amount_micro = min(account.debt_micro, free_micro(account))
+        if amount_micro == 0:
+            return
+        supplier = account_of(state, supplier_id)
+        _put_money(state, account_id, account, -amount_micro, -amount_micro)
+        _put_money(state, supplier_id, supplier, amount_micro, 0)
+    if supplier.debt_micro:
+        schedule.add(state, AT_ONCE_MS, PAY_PAYABLE, b"")
+
+
+AT_ONCE_MS = 0
+"""Due before everything else that is due."""
+
+
 def change_debt(state: State, account_id: bytes, change_micro: int) -> None:
-    """What the account owes to the residual supplier; never below zero."""
-    account = account_of(state, account_id)
-    debt_micro = account.debt_micro + change_micro
+    """What the account owes: to the residual supplier, or as the residual supplier; never below zero."""
+    _put_money(state, account_id, account_of(state, account_id), 0, change_micro)
+
+
+def _put_money(
+    state: State, account_id: bytes, account: Account, balance_change_micro: int, debt_change_micro: int
+) -> None:
+    debt_micro = account.debt_micro + debt_change_micro
     if debt_micro < 0 or debt_micro > AMOUNT_MAX:
         raise Rejected(KernelCode.AMOUNT_OUT_OF_RANGE, "debt")
     changed = Account(
@@ -117,7 +155,7 @@ def change_debt(state: State, account_id: bytes, change_micro: int) -> None:
         account.keys_hash,
         account.nonce_highest,
         account.nonce_gaps,
-        account.balance_micro,
+        account.balance_micro + balance_change_micro,
         account.held_micro,
         debt_micro,
     )

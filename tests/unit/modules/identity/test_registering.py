@@ -8,10 +8,13 @@ from tests.invariants import Watch
 from tests.world import NOON, WATT, Founding, World, at, buy, pseudonym, sell, signed, signer
 
 from gridtokenx.chains.genesis import FOREVER_MS
+from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX
+from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.transaction import keys_hash
 from gridtokenx.modules.identity.handlers import SMALL_ORDER_KEYS
 from gridtokenx.modules.identity.messages import (
+    IdentityCode,
     Kyc,
     Licence,
     RegisterAccount,
@@ -19,8 +22,11 @@ from gridtokenx.modules.identity.messages import (
     RegisterPortfolio,
     RegisterSite,
     ReplaceMeterKey,
+    RoleName,
     RotateKeys,
 )
+from gridtokenx.modules.identity.state import ROLES, Participant, role_key
+from gridtokenx.modules.settlement.state import STATEMENTS, Stage, settlement_of
 from gridtokenx.modules.tokens.messages import Transfer
 
 ERIN = pseudonym("erin")
@@ -43,7 +49,7 @@ def participant(**changes: Any) -> RegisterParticipant:
 def site(world: World, **changes: Any) -> RegisterSite:
     powers = (8_000, 0, 0, 0, 0, 0, 0)
     key = world.sites["erin"].keys[0]
-    plain = RegisterSite(ERIN, ERIN, ERIN, key, world.accounts["erin"], 11, 16_000, powers)
+    plain = RegisterSite(ERIN, ERIN, ERIN, key, world.accounts["erin"], 11, 16_000, powers, 700, 100)
     return msgspec.structs.replace(plain, **changes)
 
 
@@ -58,11 +64,9 @@ def admit_erin(world: World) -> None:
 
 def test_from_admission_to_a_settled_trade(world: World) -> None:
     admit_erin(world)
-    assert world.code("registrar", site(world)) == "OK"
     assert world.code("alice", Transfer(world.accounts["erin"], 50 * WATT)) == "OK"
-    world.skip_to(at(11, 45) + 1)
-    start = world.submit(world.reading("erin", NOON - 2, 700, 100))
-    assert world.code("erin", start) == "OK"
+    world.skip_to(at(11, 44))
+    assert world.code("registrar", site(world)) == "OK"
     assert world.code("erin", sell("erin", 1_000, NOON, 4 * WATT)) == "OK"
     assert world.code("alice", buy("alice", 1_000, NOON, 5 * WATT)) == "OK"
     world.skip_to(at(12, 15) + 1)
@@ -129,7 +133,7 @@ def test_an_account_is_found_by_its_first_keys_after_rotation_too(world: World) 
         ({"site": pseudonym("alice")}, "SITE_EXISTS"),
         ({"meter": pseudonym("alice")}, "METER_EXISTS"),
         ({"feeder": 77}, "FEEDER_UNKNOWN"),
-        ({"account": bytes(32)}, "RECIPIENT_UNKNOWN"),
+        ({"account": bytes(32)}, "OWNER_UNKNOWN"),
         ({"meter_key": bytes(32)}, "KEY_NOT_ALLOWED"),
     ],
 )
@@ -143,6 +147,43 @@ def test_a_dealers_portfolio_has_no_site(world: World) -> None:
     admit_erin(world)
     assert world.code("registrar", RegisterPortfolio(ERIN, world.accounts["erin"], 12)) == "OK"
     assert world.code("erin", buy("erin", 1_000, NOON, 4 * WATT)) == "POSITION_LIMIT"
+
+
+def test_neither_licence_nor_office_makes_the_residual_supplier_a_trader() -> None:
+    """In a genesis whichever comes first; by message see the scenarios."""
+    builder = Founding().builder
+    supplier = builder.state.rows[ROLES.prefix][role_key(RoleName.RESIDUAL_SUPPLIER)]
+    licensed = Participant(Licence.DEALER, FOREVER_MS, Kyc.VERIFIED, FOREVER_MS, False, 0, 0, 0)
+    with pytest.raises(Rejected) as caught:
+        builder.add_participant(pseudonym("supplier"), licensed)
+    assert caught.value.code == IdentityCode.SUPPLIER_DOES_NOT_TRADE
+    builder.add_participant(ERIN, licensed)
+    account = builder.add_account(ERIN, signer("erin").keys)
+    with pytest.raises(Rejected) as caught:
+        builder.set_role(RoleName.RESIDUAL_SUPPLIER, account)
+    assert caught.value.code == IdentityCode.SUPPLIER_DOES_NOT_TRADE
+    assert builder.state.rows[ROLES.prefix][role_key(RoleName.RESIDUAL_SUPPLIER)] == supplier
+    builder.set_role(RoleName.OPERATOR, account)
+
+
+def test_a_meter_that_starts_late_counts_as_reported_for_the_intervals_that_wait(world: World) -> None:
+    """Alice's reading of the interval before is missing: when it comes, that interval settles, and only the next one
+    after the registration needs erin's."""
+    admit_erin(world)
+    world.skip_to(at(12, 20))
+    assert world.code("registrar", site(world)) == "OK"
+    assert world.code("operator", *[world.submit(world.meter("alice", n)) for n in range(NOON - 8, NOON + 1)]) == "OK"
+    assert settlement_of(world.state, NOON).stage == Stage.SETTLED
+    world.skip_to(at(12, 30) + 1)
+    assert world.code("operator", world.submit(world.meter("alice", NOON + 1))) == "OK"
+    assert settlement_of(world.state, NOON + 1).stage == Stage.SETTLED
+    world.skip_to(at(12, 45) + 1)
+    assert world.code("operator", world.submit(world.meter("alice", NOON + 2))) == "OK"
+    assert settlement_of(world.state, NOON + 2).stage == Stage.METERING
+    assert world.code("operator", world.submit(world.reading("erin", NOON + 2, 900, 100))) == "OK"
+    assert settlement_of(world.state, NOON + 2).stage == Stage.SETTLED
+    statement = world.state.rows[STATEMENTS.prefix][interval_key(NOON + 2) + ERIN]
+    assert (statement.import_wh, statement.export_wh) == (200, 0)
 
 
 @pytest.mark.parametrize("changes", [{"licence": 5}, {"kyc": 4}, {"licence": 255}])

@@ -9,7 +9,7 @@ from gridtokenx.modules.market.handlers import check_terms
 from gridtokenx.modules.market.messages import MarketCode, Terms
 
 BOUNDS = {
-    "on_peak_micro": (1, 100 * WATT, 1),
+    "on_peak_micro": (DEFAULT_TERMS.buy_back_micro, 100 * WATT, 1),
     "off_peak_micro": (DEFAULT_TERMS.buy_back_micro, 100 * WATT, 1),
     "buy_back_micro": (0, DEFAULT_TERMS.off_peak_micro, 1),
     "undelivered_spread_micro": (0, 10 * WATT, 1),

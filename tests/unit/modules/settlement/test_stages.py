@@ -14,6 +14,7 @@ from gridtokenx.modules.identity.messages import Source
 from gridtokenx.modules.market.state import DUES, Due
 from gridtokenx.modules.settlement import handlers
 from gridtokenx.modules.settlement.state import STATEMENTS, Stage, settlement_of
+from gridtokenx.modules.tokens.messages import Transfer
 
 SELLERS = [f"seller-{number}" for number in range(4)]
 BUYERS = [f"buyer-{number}" for number in range(4)]
@@ -21,7 +22,7 @@ SOLAR = {Source.SOLAR: 40_000}
 
 
 def traded(watched: bool = True) -> World:
-    """Four buyers have traded noon with four sellers; nothing is metered yet."""
+    """Four buyers have traded noon with four sellers, the residual supplier has money; nothing is metered yet."""
     founding = Founding(time_ms=at(9, 50))
     for name in SELLERS:
         founding.add_home(name, export_w=SOLAR, import_w=40_000)
@@ -30,6 +31,7 @@ def traded(watched: bool = True) -> World:
     world = founding.start()
     if watched:
         Watch(world)
+    world.do("seller-0", Transfer(world.accounts["supplier"], 100 * WATT))
     world.run(*(world.sign(name, sell(name, 1_000, NOON, 4 * WATT)) for name in SELLERS))
     world.run(*(world.sign(name, buy(name, 900, NOON, 5 * WATT)) for name in BUYERS))
     return world

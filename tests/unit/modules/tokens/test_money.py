@@ -4,12 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gridtokenx.ledger import schedule
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.limits import AMOUNT_MAX
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.state import ROLES, Role, role_key
 from gridtokenx.modules.tokens.messages import TokensCode
-from gridtokenx.modules.tokens.state import account_of, capture, change_debt, hold, pay, release
+from gridtokenx.modules.tokens.state import (
+    PAY_PAYABLE,
+    account_of,
+    capture,
+    change_debt,
+    hold,
+    owe,
+    pay,
+    release,
+)
 
 ANN, BOB = b"a" * 32, b"b" * 32
 
@@ -89,3 +101,56 @@ def test_an_account_may_pay_while_its_hold_exceeds_nothing_else() -> None:
     state = state_with(5, 5, 5)
     pay(state, BOB, ANN, 5)
     assert money(state) == (10, 5, 0, 0)
+
+
+SUPPLIER = b"s" * 32
+
+
+def indebted(balance: int, held: int, debt: int, supplier_debt: int = 0) -> State:
+    """Ann owes; so may the residual supplier."""
+    state = state_with(balance, held, 1_000)
+    state.indexes["due"] = []
+    state.put(ROLES, role_key(RoleName.RESIDUAL_SUPPLIER), Role(SUPPLIER))
+    state.put(ACCOUNTS, ANN, Account(b"p", ANN, 0, b"", balance, held, debt))
+    state.put(ACCOUNTS, SUPPLIER, Account(b"r", SUPPLIER, 0, b"", 0, 0, supplier_debt))
+    return state
+
+
+@given(amounts, amounts, amounts, st.integers(0, 2))
+def test_what_becomes_free_of_one_who_owes_is_paid_at_once(held: int, debt: int, amount: int, what: int) -> None:
+    """By a payment, a release, or a new debt that meets free money."""
+    state = indebted(held, held, debt) if what < 2 else indebted(held + amount, held, 0)
+    amount = min(amount, held) if what == 1 else amount
+    if what == 0:
+        pay(state, BOB, ANN, amount)
+    elif what == 1:
+        release(state, ANN, amount)
+    else:
+        owe(state, ANN, debt)
+    ann, supplier = account_of(state, ANN), account_of(state, SUPPLIER)
+    paid = min(amount, debt)
+    assert supplier.balance_micro == paid
+    assert ann.debt_micro == debt - paid
+    assert ann.balance_micro - ann.held_micro == amount - paid
+    assert not ann.debt_micro or ann.balance_micro == ann.held_micro
+    assert schedule.next_due_ms(state) is None
+
+
+@pytest.mark.parametrize("by", ["a payment", "a debt that is paid"])
+def test_a_supplier_that_owes_and_gets_money_is_told_to_pay(by: str) -> None:
+    state = indebted(5, 5, 3, supplier_debt=7)
+    if by == "a payment":
+        pay(state, BOB, SUPPLIER, 1)
+    else:
+        pay(state, BOB, ANN, 1)
+    assert [key[8] for key in state.keys(schedule.SCHEDULE)] == [PAY_PAYABLE]
+
+
+def test_holding_and_paying_of_one_who_owes_asks_nobody() -> None:
+    """The residual supplier is looked up only when something became free: there is none here."""
+    state = state_with(10, 4)
+    state.put(ACCOUNTS, ANN, Account(b"p", ANN, 0, b"", 10, 4, 3))
+    hold(state, ANN, 2)
+    capture(state, ANN, BOB, 6)
+    pay(state, ANN, BOB, 4)
+    assert account_of(state, ANN).debt_micro == 3
