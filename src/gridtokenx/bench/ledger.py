@@ -111,21 +111,25 @@ async def _load(folder: DataFolder, node: "subprocess.Popen[bytes]", transaction
     gate = asyncio.Semaphore(UNDER_WAY_MAX)
 
     async def submit(chunk: list[bytes]) -> list[bytes]:
-        async with gate:
-            while (await link.info()).pending > PENDING_MAX:  # noqa: ASYNC110 - another process empties its pool
-                await asyncio.sleep(0.02)
-            left, ids = chunk, []
-            while left:
-                answers = await link.submit(left)
-                ids += [one.transaction_id for one in answers if one.standing != Standing.BUSY]
-                left = [wire for wire, one in zip(left, answers, strict=True) if one.standing == Standing.BUSY]
-                if left:
-                    await asyncio.sleep(0.05)
-            return ids
+        left, ids = chunk, []
+        while left:
+            answers = await link.submit(left)
+            ids += [one.transaction_id for one in answers if one.standing != Standing.BUSY]
+            left = [wire for wire, one in zip(left, answers, strict=True) if one.standing == Standing.BUSY]
+            if left:
+                await asyncio.sleep(0.05)
+        gate.release()
+        return ids
 
     print("submitting", flush=True)
     started = time.monotonic()
-    ids = [name for part in await asyncio.gather(*map(submit, chunks)) for name in part]
+    tasks = []
+    for chunk in chunks:
+        await gate.acquire()
+        while (await link.info()).pending > PENDING_MAX:  # noqa: ASYNC110 - another process empties its pool
+            await asyncio.sleep(0.02)
+        tasks.append(asyncio.create_task(submit(chunk)))
+    ids = [name for part in await asyncio.gather(*tasks) for name in part]
     while (await link.info()).pending:  # noqa: ASYNC110 - another process empties its pool
         await asyncio.sleep(0.01)
     seconds = time.monotonic() - started

@@ -29,7 +29,7 @@ from gridtokenx.ledger import limits
 from gridtokenx.ledger.batch import decode_batch, decode_batch_body
 from gridtokenx.ledger.errors import KernelCode, Rejected
 
-CHUNK_TRANSACTIONS_MAX: Final = 256
+CHUNK_TRANSACTIONS_MAX: Final = 500
 """One trip to a worker and back: long enough that the trip does not count, short enough to share work evenly."""
 
 CHUNK_BYTES_MAX: Final = 1_048_576
