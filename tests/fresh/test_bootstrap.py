@@ -72,9 +72,7 @@ def index(tmp_path, wheels):
     """The address of a package index on loopback, without its `http://`."""
     page = tmp_path / "simple" / "uv" / "index.html"
     page.parent.mkdir(parents=True)
-    links = [
-        f'<a href="../../files/{path.name}#sha256=00">{path.name}</a>' for path in sorted(wheels.iterdir())
-    ]
+    links = [f'<a href="../../files/{path.name}#sha256=00">{path.name}</a>' for path in sorted(wheels.iterdir())]
     page.write_text("\n".join(["<html><body>", '<a name="no address">', *links, "</body></html>"]))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(IndexHandler, directory=str(tmp_path)))
     thread = threading.Thread(target=server.serve_forever)
@@ -201,14 +199,9 @@ def test_the_nearer_setting_wins(home):
     assert configured_index(named | {"PIP_INDEX_URL": "http://variable.test"}).url == "http://variable.test"
     uv_file = Path(home["HOME"]) / ".config" / "uv" / "uv.toml"
     uv_file.parent.mkdir()
-    uv_file.write_text(
-        '[[index]]\nurl = "http://other.test"\n[[index]]\nurl = "http://uv.test"\ndefault = true\n'
-    )
+    uv_file.write_text('[[index]]\nurl = "http://other.test"\n[[index]]\nurl = "http://uv.test"\ndefault = true\n')
     assert configured_index(named).url == "http://uv.test"
-    assert (
-        configured_index(named | {"UV_DEFAULT_INDEX": "http://uv-variable.test"}).url
-        == "http://uv-variable.test"
-    )
+    assert configured_index(named | {"UV_DEFAULT_INDEX": "http://uv-variable.test"}).url == "http://uv-variable.test"
 
 
 @pytest.mark.parametrize("content", ["no section\n", "[global\n", "\x00\xff"])
@@ -219,9 +212,7 @@ def test_settings_that_cannot_be_read_count_as_none(home, content):
 
 def test_pip_and_uv_are_told_the_same_and_nothing_set_is_changed():
     index = PackageIndex("http://a.test", ("http://b.test",), ("/",), ("a.test",), "/ca.pem")
-    environment = tool_environment(
-        {"UV_DEFAULT_INDEX": "http://mine.test", "SSL_CERT_FILE": "/mine.pem"}, index
-    )
+    environment = tool_environment({"UV_DEFAULT_INDEX": "http://mine.test", "SSL_CERT_FILE": "/mine.pem"}, index)
     assert environment["PIP_INDEX_URL"] == "http://a.test"
     assert environment["UV_DEFAULT_INDEX"] == "http://mine.test"
     assert environment["UV_INDEX"] == environment["PIP_EXTRA_INDEX_URL"] == "http://b.test"
@@ -230,9 +221,7 @@ def test_pip_and_uv_are_told_the_same_and_nothing_set_is_changed():
 
 
 def test_the_name_of_an_index_is_for_uv_alone():
-    extra = configured_index(
-        {"HOME": "/nowhere", "UV_INDEX": "ours=http://x.test/a=b http://y.test/?q=1"}
-    ).extra_urls
+    extra = configured_index({"HOME": "/nowhere", "UV_INDEX": "ours=http://x.test/a=b http://y.test/?q=1"}).extra_urls
     assert extra == ("http://x.test/a=b", "http://y.test/?q=1")
 
 
@@ -292,8 +281,6 @@ def test_the_pin_of_uv_can_be_read():
 def test_make_says_what_each_target_does():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
-    described = subprocess.run(
-        ["make", "-C", ROOT, "-s", "help"], capture_output=True, text=True, check=True
-    ).stdout
+    described = subprocess.run(["make", "-C", ROOT, "-s", "help"], capture_output=True, text=True, check=True).stdout
     # `lint` is a part of test and check, not a door of its own.
     assert [target for target in targets if f"make {target} " not in described] == ["lint"]

@@ -33,9 +33,7 @@ SHOWN_ONLY = {"make bench": "make -n bench", "make soak": "make -n soak", ".ci/r
 
 # Of the visitor's environment: where programs are, the language, and how this machine reaches the world. A
 # HOME of one's own must not cut off the certificate authorities of the network it stands in.
-KEPT = re.compile(
-    r"PATH|LANG|LC_\w+|TZ|TMPDIR|\w*CERT\w*|\w*CA_?BUNDLE\w*|\w*CAINFO|\w*_proxy", re.IGNORECASE
-)
+KEPT = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|\w*CERT\w*|\w*CA_?BUNDLE\w*|\w*CAINFO|\w*_proxy", re.IGNORECASE)
 
 
 def readme_commands(text):
@@ -60,9 +58,7 @@ def visitor_environment(home, origin, commands):
         "GRIDTOKENX_UP_SECONDS": str(UP_SECONDS),
         "TESTS": "tests/fresh/test_bootstrap.py",
     }
-    addresses = [
-        shlex.split(command, comments=True)[2] for command in commands if command.startswith("git clone ")
-    ]
+    addresses = [shlex.split(command, comments=True)[2] for command in commands if command.startswith("git clone ")]
     environment["GIT_CONFIG_COUNT"] = str(len(addresses))
     for number, address in enumerate(addresses):
         environment[f"GIT_CONFIG_KEY_{number}"] = f"url.{origin}.insteadOf"
@@ -71,9 +67,7 @@ def visitor_environment(home, origin, commands):
 
 
 def git(*arguments, folder):
-    return subprocess.run(
-        ["git", "-C", folder, *arguments], capture_output=True, text=True, check=True
-    ).stdout
+    return subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture
@@ -125,12 +119,8 @@ def test_the_readme_runs_in_a_fresh_clone(tmp_path, origin):
         pytest.fail(f"not over after {expired.timeout} s:\n{last_lines(output)}")
     assert process.returncode == 0, last_lines(output)
     (clone,) = workplace.iterdir()
-    assert git("status", "--porcelain", folder=clone) == "", (
-        "a command leaves files that .gitignore does not know"
-    )
-    assert [path for path in home.rglob("*gridtokenx*") if ".cache" not in path.parts] == [], (
-        "state outside --data"
-    )
+    assert git("status", "--porcelain", folder=clone) == "", "a command leaves files that .gitignore does not know"
+    assert [path for path in home.rglob("*gridtokenx*") if ".cache" not in path.parts] == [], "state outside --data"
 
 
 def last_lines(output):

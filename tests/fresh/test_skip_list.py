@@ -66,9 +66,7 @@ def run_suite(tmp_path):
     return run
 
 
-WORKERS = pytest.mark.parametrize(
-    "options", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "workers"]
-)
+WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "workers"])
 
 
 @WORKERS

@@ -28,9 +28,9 @@ CHUNK = 500
 UNDER_WAY_MAX = 40
 """Chunks submitted and not yet answered."""
 
-PENDING_MAX = 30_000
-"""Transactions accepted and not yet in a block: about two blocks of them, so that all parts of the node work side by
-side all the time, and not first its workers and then its blocks."""
+PENDING_MAX = 60_000
+"""Transactions accepted and not yet in a block: some blocks of them, so that all parts of the node work side by side
+all the time, and the last ones are soon done."""
 
 START_SECONDS_MAX = 120
 DRAIN_SECONDS_MAX = 120

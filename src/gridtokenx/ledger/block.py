@@ -183,7 +183,9 @@ def _open_batch(
         draw = draws.get(participant)
         if draw is None:
             draw = draws[participant] = hash_bytes(app_hash_before + participant)
-        kind = max([order_class[type(message)] for message in body.messages])
+        kind = order_class[type(body.messages[0])]
+        if len(body.messages) > 1:
+            kind = max([order_class[type(message)] for message in body.messages])
         pending.append((kind, draw, sender, body.nonce, hash_bytes(raw), number, position, envelope, body))
 
 

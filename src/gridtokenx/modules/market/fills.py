@@ -3,13 +3,13 @@ buyer's WATT and of the seller's collateral."""
 
 from collections.abc import Sequence
 
-from gridtokenx.ledger.account import ACCOUNT_BYTES
+from gridtokenx.ledger.account import ACCOUNT_BYTES, ACCOUNTS
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
-from gridtokenx.modules.identity.state import distributor_of, holder_of
+from gridtokenx.modules.identity.state import holder_of
 from gridtokenx.modules.market.book import Fill
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
@@ -30,11 +30,12 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
-from gridtokenx.modules.tokens.state import account_of, change_balance, hold, release
+from gridtokenx.modules.market.topology import DISTRIBUTORS
+from gridtokenx.modules.tokens.state import change_balance
 
 # The member of an enum costs several times a global name to look up, and this is asked for each fill.
 _FEE_POOL, _TRANSMISSION = RoleName.FEE_POOL, RoleName.TRANSMISSION
-_POSITIONS = POSITIONS.prefix
+_ACCOUNTS, _DUES, _POSITIONS = ACCOUNTS.prefix, DUES.prefix, POSITIONS.prefix
 
 
 def take_order(
@@ -70,12 +71,11 @@ def take_order(
         _book_resting_side(state, interval, terms, fill, cost)
         _add_dues(state, order, fill, cost, dues)
         _record_trade(state, context, key, order, fill, cost)
-    account_id = context.sender
-    change_balance(state, account_id, account_of(state, account_id), 0, held_micro)
+    _hold(state, context.sender, held_micro)
     if resting_wh:
         position = _with_open(position, order.side, resting_wh)
     if resting_wh or filled:
-        _put_position(state, order, own, position)
+        state.index(POSITIONS_BY_INTERVAL).put(state, own, position)
     for payee, amount_micro in dues.items():
         _owe(state, order.interval, payee, amount_micro)
 
@@ -83,9 +83,10 @@ def take_order(
 def hold_order(state: State, context: Context, order: Order, own: bytes, hold_micro: int) -> None:
     """An incoming order met nothing and rests whole: hold its escrow, raise the open quantity of its position, whose
     key is `own`."""
-    hold(state, context.sender, hold_micro)
+    _hold(state, context.sender, hold_micro)
     position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
-    _put_position(state, order, own, _with_open(position, order.side, order.remaining_wh))
+    changed = _with_open(position, order.side, order.remaining_wh)
+    state.index(POSITIONS_BY_INTERVAL).put(state, own, changed)
 
 
 def let_go(state: State, key: bytes, order: Order) -> None:
@@ -99,13 +100,18 @@ def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Or
     """An order's open quantity fell to `remaining_wh` without a trade."""
     before = order_hold_micro(terms, interval, order, order.remaining_wh)
     after = order_hold_micro(terms, interval, order, remaining_wh)
-    release(state, account_of_order(key), before - after)
+    _hold(state, account_of_order(key), after - before)
     own = position_key(order.interval, order.portfolio)
     position = _with_open(state.rows[_POSITIONS][own], order.side, remaining_wh - order.remaining_wh)
     if position == EMPTY_POSITION:
-        state.index(POSITIONS_BY_INTERVAL).delete(state, order.interval, order.portfolio)
+        state.index(POSITIONS_BY_INTERVAL).delete(state, own)
     else:
         state.put(POSITIONS, own, position)
+
+
+def _hold(state: State, account_id: bytes, change_micro: int) -> None:
+    """Hold more, or less, of an account that has orders, and so exists."""
+    change_balance(state, account_id, state.rows[_ACCOUNTS][account_id], 0, change_micro)
 
 
 def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: Fill, cost: TradeCost) -> int:
@@ -124,8 +130,7 @@ def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fil
     freed -= order_hold_micro(terms, interval, order, order.remaining_wh - quantity_wh)
     kept = _kept_micro(terms, interval, order.side, freed, fill, cost)
     if kept != freed:
-        account_id = account_of_order(fill.key)
-        change_balance(state, account_id, account_of(state, account_id), 0, kept - freed)
+        _hold(state, account_of_order(fill.key), kept - freed)
     own = position_key(order.interval, order.portfolio)
     position = state.rows[_POSITIONS][own]
     changed = _after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
@@ -175,23 +180,16 @@ def _with_open(position: Position, side: int, change_wh: int) -> Position:
     )
 
 
-def _put_position(state: State, order: Order, own: bytes, position: Position) -> None:
-    """Write a position, which may be new."""
-    if own in state.rows[_POSITIONS]:
-        state.put(POSITIONS, own, position)
-    else:
-        state.index(POSITIONS_BY_INTERVAL).put(state, order.interval, order.portfolio, position)
-
-
 def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dict[bytes, int]) -> None:
     """Who gets which part of a trade's money besides the seller."""
+    distributors = state.index(DISTRIBUTORS)
     buyer, seller = (taker, fill.maker) if taker.side == BUY else (fill.maker, taker)
-    near = distributor_of(state, buyer.feeder)
+    near = distributors[buyer.feeder]
     dues[near] = dues.get(near, 0) + cost.near
     pool = holder_of(state, _FEE_POOL)
     dues[pool] = dues.get(pool, 0) + 2 * cost.trading_fee
     if cost.far:
-        far = distributor_of(state, seller.feeder)
+        far = distributors[seller.feeder]
         dues[far] = dues.get(far, 0) + cost.far
     if cost.border:
         transmission = holder_of(state, _TRANSMISSION)
@@ -199,9 +197,10 @@ def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dic
 
 
 def _owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
-    due = state.get(DUES, interval_key(interval) + payee)
+    key = interval_key(interval) + payee
+    due = state.rows[_DUES].get(key)
     total = Due(amount_micro if due is None else due.amount_micro + amount_micro)
-    state.index(DUES_BY_INTERVAL).put(state, interval, payee, total)
+    state.index(DUES_BY_INTERVAL).put(state, key, total)
 
 
 def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill: Fill, cost: TradeCost) -> None:

@@ -60,13 +60,14 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
-from gridtokenx.modules.market.topology import TOPOLOGY
+from gridtokenx.modules.market.topology import DISTRIBUTORS, TOPOLOGY
 from gridtokenx.modules.market.wheeling import WHEELING, wheeling_of
 from gridtokenx.modules.tokens.messages import TokensCode
 
 # The member of an enum costs several times a global name to look up, and these are asked for each order.
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
+_replace = msgspec.structs.replace
 _ACCOUNTS, _ORDERS, _POSITIONS = ACCOUNTS.prefix, ORDERS.prefix, POSITIONS.prefix
 
 CANCELS_PER_STEP = 500
@@ -142,11 +143,10 @@ def _enter(
         resting_wh = 0
     if resting_wh == order.remaining_wh:
         fills.hold_order(state, context, order, own, hold_micro)
-        resting = order
     else:
         fills.take_order(state, context, interval, terms, key, order, own, matched.fills, resting_wh)
-        resting = msgspec.structs.replace(order, remaining_wh=resting_wh)
     if resting_wh:
+        resting = order if resting_wh == order.remaining_wh else _replace(order, remaining_wh=resting_wh)
         book.rest(state, live, key, resting)
         if order.expires_ms < interval.gate_ms:
             schedule.add(state, order.expires_ms, EXPIRE_ORDER, key)
@@ -192,12 +192,12 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
         raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
     if same_price and message.remaining_wh < order.remaining_wh:
         quantity_wh = order.quantity_wh - order.remaining_wh + message.remaining_wh
-        smaller = msgspec.structs.replace(order, remaining_wh=message.remaining_wh, quantity_wh=quantity_wh)
+        smaller = _replace(order, remaining_wh=message.remaining_wh, quantity_wh=quantity_wh)
         state.put(ORDERS, key, smaller)
         fills.shrink(state, interval, terms, key, order, message.remaining_wh)
         return order.place, 0, message.remaining_wh
     take_out(state, key, order)
-    anew = msgspec.structs.replace(
+    anew = _replace(
         order,
         price_micro=message.price_micro,
         remaining_wh=message.remaining_wh,
@@ -322,7 +322,7 @@ def close_gate(state: State, context: Context, key: bytes) -> int:
     if len(keys) > CANCELS_PER_STEP:
         schedule.add(state, interval.gate_ms, CLOSE_GATE, key)
         return CANCELS_PER_STEP
-    state.put(INTERVALS, key, msgspec.structs.replace(interval, phase=Phase.CLOSED))
+    state.put(INTERVALS, key, _replace(interval, phase=Phase.CLOSED))
     return len(keys) + 1
 
 
@@ -370,7 +370,7 @@ MODULE = Module(
         EXPIRE_ORDER: expire_order,
         PARTICIPANT_CHANGED: participant_changed,
     },
-    indexes=(TOPOLOGY, WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    indexes=(TOPOLOGY, DISTRIBUTORS, WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
     urgent=frozenset({SetTerms, SetHoliday}),
     cancels=frozenset({CancelOrder}),
     invariants=invariants,

@@ -159,37 +159,38 @@ class KeysByInterval:
 
     def __init__(self, table: Table[Any], state: State) -> None:
         self.table = table
-        self.by_interval: dict[int, dict[bytes, None]] = {}
-        for key in state.rows[table.prefix]:
-            self._insert(int.from_bytes(key[:4], "big"), key)
+        self.rows = state.rows[table.prefix]
+        self.by_interval: dict[bytes, dict[bytes, None]] = {}
+        for key in self.rows:
+            self._insert(key, None)
 
-    def put(self, state: State, interval: int, rest: bytes, record: Record) -> None:
+    def put(self, state: State, key: bytes, record: Record) -> None:
         """Write the record, and remember its key if it is new."""
-        key = interval.to_bytes(4, "big") + rest
-        if key not in state.rows[self.table.prefix]:
-            state.undo.append((self._discard, interval, key))
-            self._insert(interval, key)
+        if key not in self.rows:
+            state.undo.append((self._discard, key, None))
+            self._insert(key, None)
         state.put(self.table, key, record)
 
-    def delete(self, state: State, interval: int, rest: bytes) -> None:
+    def delete(self, state: State, key: bytes) -> None:
         """Delete the record, and forget its key."""
-        key = interval_key(interval) + rest
         state.delete(self.table, key)
-        state.undo.append((self._insert, interval, key))
-        self._discard(interval, key)
+        state.undo.append((self._insert, key, None))
+        self._discard(key, None)
 
     def of(self, interval: int) -> list[bytes]:
         """What follows the interval in its keys, in key order."""
-        return sorted([key[4:] for key in self.by_interval.get(interval, ())])
+        return sorted([key[4:] for key in self.by_interval.get(interval_key(interval), ())])
 
-    def _insert(self, interval: int, key: bytes) -> None:
-        self.by_interval.setdefault(interval, {})[key] = None
+    # These two are steps of the journal too, hence their shape.
 
-    def _discard(self, interval: int, key: bytes) -> None:
-        own = self.by_interval[interval]
+    def _insert(self, key: bytes, _: None) -> None:
+        self.by_interval.setdefault(key[:4], {})[key] = None
+
+    def _discard(self, key: bytes, _: None) -> None:
+        own = self.by_interval[key[:4]]
         del own[key]
         if not own:
-            del self.by_interval[interval]
+            del self.by_interval[key[:4]]
 
 
 POSITIONS_BY_INTERVAL: Index[KeysByInterval] = Index(

@@ -7,7 +7,7 @@ border on the shortest way from zone to zone. Where there is no way there is no 
 from collections.abc import Mapping
 
 from gridtokenx.ledger.state import Index, State
-from gridtokenx.modules.identity.state import FEEDERS, ZONES
+from gridtokenx.modules.identity.state import FEEDERS, ZONES, distributor_of
 
 SAME_FEEDER = 0
 SAME_ZONE = 1
@@ -64,4 +64,13 @@ def _build_topology(state: State) -> Topology:
     )
 
 
+def _build_distributors(state: State) -> dict[int, bytes]:
+    return {
+        int.from_bytes(key, "big"): distributor_of(state, int.from_bytes(key, "big")) for key in state.keys(FEEDERS)
+    }
+
+
 TOPOLOGY: Index[Topology] = Index("topology", _build_topology)
+
+DISTRIBUTORS: Index[Mapping[int, bytes]] = Index("distributors", _build_distributors)
+"""Of each feeder the account of its zone's distributor. Like zones and feeders they stand in genesis and stay."""

@@ -34,7 +34,7 @@ def freeze_registers(state: State, interval: int, portfolio_id: bytes) -> None:
         now = follow(before, NO_READING, estimate_wh)
     else:
         now = follow(before, now, 0)
-    state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, now)
+    state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(interval) + meter, now)
     if now.quality == Quality.MEASURED and before.quality != Quality.ESTIMATED:
         _remember_quarter(state, interval, meter, now.import_wh - before.import_wh)
 

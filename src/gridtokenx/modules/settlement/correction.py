@@ -29,7 +29,7 @@ def correct(state: State, context: Context, interval: int, meter: bytes, portfol
     connected follow no others."""
     before = state.get(REGISTERS, interval_key(interval - 1) + meter)
     corrected = measured if before is None else follow(before, measured, 0)
-    state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, corrected)
+    state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(interval) + meter, corrected)
     for number in (interval, interval + 1):
         schedule.add(state, context.time_ms, RECALCULATE, interval_key(number) + portfolio)
 
@@ -49,12 +49,12 @@ def recalculate(state: State, context: Context, item: bytes) -> int:
     # The energy of an estimated interval is its estimate, and stays it.
     changed = follow(before, now, old.import_wh)
     if changed != now:
-        state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, changed)
+        state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(interval) + meter, changed)
         schedule.add(state, context.time_ms, RECALCULATE, interval_key(interval + 1) + portfolio_id)
     new = make_statement(state, interval, portfolio_id)
     if new is None or new == old:
         return 1
-    state.index(STATEMENTS_BY_INTERVAL).put(state, interval, portfolio_id, new)
+    state.index(STATEMENTS_BY_INTERVAL).put(state, item, new)
     if is_done(state, Stage.PAYING, item):
         owed_micro = (new.charge_micro - new.credit_micro) - (old.charge_micro - old.credit_micro)
         settle_residual(state, context, portfolio.account, max(owed_micro, 0), max(-owed_micro, 0))

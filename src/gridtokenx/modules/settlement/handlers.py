@@ -135,7 +135,7 @@ def _compute(state: State, context: Context, item: bytes) -> None:
     freeze_registers(state, interval, portfolio)
     statement = make_statement(state, interval, portfolio)
     if statement is not None:
-        state.index(STATEMENTS_BY_INTERVAL).put(state, interval, portfolio, statement)
+        state.index(STATEMENTS_BY_INTERVAL).put(state, item, statement)
         context.computed.add(item)
         context.metered_import_wh += statement.import_wh
         context.metered_export_wh += statement.export_wh
@@ -233,7 +233,7 @@ RETRY_MS = 60_000
 def _delete_some(state: State, index: KeysByInterval, interval: int, count_max: int) -> int:
     doomed = index.of(interval)[:count_max]
     for rest in doomed:
-        index.delete(state, interval, rest)
+        index.delete(state, interval_key(interval) + rest)
     return len(doomed)
 
 

@@ -86,7 +86,7 @@ def _take_reading(state: State, context: Context, chain: str, reading: Reading, 
         in_time = metering and context.time_ms < end_ms + terms.metering_deadline_ms
         _check_first(known, cause, in_time=in_time)
         measured = Registers(reading.import_wh, reading.export_wh, 0, Quality.MEASURED)
-        state.index(REGISTERS_BY_INTERVAL).put(state, reading.interval, reading.meter, measured)
+        state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(reading.interval) + reading.meter, measured)
         _count(state, context, reading.interval)
     _remember_measured(state, reading)
 
@@ -182,7 +182,7 @@ def meter_started(state: State, context: Context, payload: bytes) -> int:
     interval, meter = int.from_bytes(payload[:4], "big"), payload[4:12]
     import_wh, export_wh = int.from_bytes(payload[12:20], "big"), int.from_bytes(payload[20:], "big")
     start = Registers(import_wh, export_wh, 0, Quality.MEASURED)
-    state.index(REGISTERS_BY_INTERVAL).put(state, interval, meter, start)
+    state.index(REGISTERS_BY_INTERVAL).put(state, payload[:12], start)
     state.put(LAST_MEASURED, meter, LastMeasured(interval, import_wh, export_wh))
     number = interval
     while _is_metering(state, number) and interval - number < NEIGHBOURS_MAX:
