@@ -51,7 +51,7 @@ class Run:
 
 def run(quick: bool) -> dict[str, object]:
     """The figures of `bench ledger`; the large state only in the full run."""
-    count = 150_000 if quick else 400_000
+    count = 150_000 if quick else 200_000
     small = measure(count, accounts=SIGNERS, resting=SIGNERS)
     figures: dict[str, object] = {
         "orders_per_second": round(small.orders_per_second),
