@@ -156,7 +156,7 @@ def check_keys(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> None:
     """A key list an account may have: known algorithm, keys ascending, 1 <= threshold <= keys."""
     if algorithm != ALGORITHM_ED25519:
         raise Rejected(KernelCode.ALGORITHM_UNKNOWN, "algorithm")
-    ascending = all(keys[i] < keys[i + 1] for i in range(len(keys) - 1))
+    ascending = len(keys) == 1 or all(keys[i] < keys[i + 1] for i in range(len(keys) - 1))
     if not ascending or not 1 <= threshold <= len(keys) <= limits.KEYS_PER_ACCOUNT_MAX:
         raise Rejected(KernelCode.MALFORMED, "keys")
 
