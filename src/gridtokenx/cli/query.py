@@ -120,7 +120,7 @@ def trades(
     table = _table("time", "delivery", "kWh", "WATT/kWh", "wheeling", "source", "taker")
     for one in view.trades:
         table.add_row(
-            bangkok(one.time_ms),
+            bangkok(one.time_ms, "%m-%d %H:%M:%S"),
             delivery(one.interval),
             kilowatt_hours(one.quantity_wh),
             watt(one.price_micro),
