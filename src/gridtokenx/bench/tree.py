@@ -9,12 +9,13 @@ import gc
 import resource
 import statistics
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from gridtokenx.bench.report import signature_us
+from gridtokenx.bench.report import file_system, signature_us
 from gridtokenx.ledger.commitment import Commitment
 
 VALUE_PADDING = bytes(72)
@@ -62,6 +63,7 @@ def run(quick: bool) -> dict[str, object]:
         **{name: value for name, value in large.items() if name != "root"},
         "small_microseconds_per_change": small["microseconds_per_change"],
         "signature_us": unit,
+        "file_system": file_system(Path(tempfile.gettempdir())),
     }
 
 
