@@ -33,7 +33,6 @@ PENDING_MAX = 60_000
 all the time, and the last ones are soon done."""
 
 START_SECONDS_MAX = 120
-DRAIN_SECONDS_MAX = 120
 
 
 @dataclass(frozen=True)
@@ -112,13 +111,15 @@ async def _load(folder: DataFolder, node: "subprocess.Popen[bytes]", transaction
 
     async def submit(chunk: list[bytes]) -> list[bytes]:
         left, ids = chunk, []
-        while left:
-            answers = await link.submit(left)
-            ids += [one.transaction_id for one in answers if one.standing != Standing.BUSY]
-            left = [wire for wire, one in zip(left, answers, strict=True) if one.standing == Standing.BUSY]
-            if left:
-                await asyncio.sleep(0.05)
-        gate.release()
+        try:
+            while left:
+                answers = await link.submit(left)
+                ids += [one.transaction_id for one in answers if one.standing != Standing.BUSY]
+                left = [wire for wire, one in zip(left, answers, strict=True) if one.standing == Standing.BUSY]
+                if left:
+                    await asyncio.sleep(0.05)
+        finally:
+            gate.release()
         return ids
 
     print("submitting", flush=True)

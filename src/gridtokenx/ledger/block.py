@@ -73,6 +73,19 @@ Observe = Callable[[str], None]
 """Told the name of each phase as it ends, so that an engine can time it."""
 
 
+def header_of(before: LastBlock, block: Block, app_hash_before: bytes) -> Header:
+    """The header of the block that follows `before`."""
+    return Header(
+        before.chain,
+        block.height,
+        block.time_ms,
+        block.proposer,
+        before.header_hash,
+        app_hash_before,
+        merkle_root(list(block.batches)),
+    )
+
+
 def apply_block(
     chain: Chain,
     state: State,
@@ -89,15 +102,7 @@ def apply_block(
     before = last_block(state)
     if block.height != before.height + 1 or block.time_ms <= before.time_ms:
         raise ValueError(f"block {block.height} at {block.time_ms} ms cannot follow block {before.height}")
-    header = Header(
-        before.chain,
-        block.height,
-        block.time_ms,
-        block.proposer,
-        before.header_hash,
-        commitment.root(),
-        merkle_root(list(block.batches)),
-    )
+    header = header_of(before, block, commitment.root())
     context = Context(before.chain, block.height, block.time_ms)
     process_pending_keys(state, context)
     steps = schedule.run_due(state, context, chain.scheduled, limits.SCHEDULED_STEPS_PER_BLOCK_MAX)
@@ -183,9 +188,7 @@ def _open_batch(
         draw = draws.get(participant)
         if draw is None:
             draw = draws[participant] = hash_bytes(app_hash_before + participant)
-        kind = order_class[type(body.messages[0])]
-        if len(body.messages) > 1:
-            kind = max([order_class[type(message)] for message in body.messages])
+        kind = max([order_class[type(message)] for message in body.messages])
         pending.append((kind, draw, sender, body.nonce, hash_bytes(raw), number, position, envelope, body))
 
 

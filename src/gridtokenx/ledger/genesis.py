@@ -97,10 +97,11 @@ def _frames(stream: BinaryIO) -> Iterator[bytes]:
 
 def export_state(chain: Chain, state: State) -> bytes:
     """The whole state as canonical bytes."""
-    return genesis_bytes(chain.kind, _rows_of(chain, state))
+    return genesis_bytes(chain.kind, rows_of(chain, state))
 
 
-def _rows_of(chain: Chain, state: State) -> Iterator[Row]:
+def rows_of(chain: Chain, state: State) -> Iterator[Row]:
+    """All rows of a state, keys ascending."""
     for prefix, table in sorted(chain.tables.items()):
         head = bytes([prefix])
         for key, record in state.items(table):

@@ -68,12 +68,6 @@ class State:
         rows[key] = record
         self.dirty[prefix][key] = None
 
-    def put_kept(self, table: Table[R], key: bytes, record: R) -> None:
-        """Insert or replace, for good: no roll-back takes it back, so none to an earlier mark may follow."""
-        prefix = table.prefix
-        self.rows[prefix][key] = record
-        self.dirty[prefix][key] = None
-
     def delete(self, table: Table[R], key: bytes) -> None:
         """Remove; KeyError if it is not there."""
         prefix = table.prefix

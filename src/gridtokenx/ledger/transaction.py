@@ -7,6 +7,7 @@ not expired, a fresh nonce; then all messages succeed or fail together.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import lt
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -156,7 +157,7 @@ def check_keys(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> None:
     """A key list an account may have: known algorithm, keys ascending, 1 <= threshold <= keys."""
     if algorithm != ALGORITHM_ED25519:
         raise Rejected(KernelCode.ALGORITHM_UNKNOWN, "algorithm")
-    ascending = len(keys) == 1 or all(keys[i] < keys[i + 1] for i in range(len(keys) - 1))
+    ascending = all(map(lt, keys, keys[1:]))
     if not ascending or not 1 <= threshold <= len(keys) <= limits.KEYS_PER_ACCOUNT_MAX:
         raise Rejected(KernelCode.MALFORMED, "keys")
 
@@ -180,7 +181,7 @@ def apply_transaction(
     except Rejected as rejection:
         return Receipt(transaction_id, int(rejection.code), 0, ())
     context.sender = sender
-    mark = len(state.undo)
+    mark = len(state.undo)  # a nonce is used for good: what is taken back begins here
     results: list[tuple[int, ...]] = []
     try:
         for message in body.messages:
@@ -220,7 +221,7 @@ def process_nonce(state: State, context: Context, account: Account, body: Body[A
         account.held_micro,
         account.debt_micro,
     )
-    state.put_kept(ACCOUNTS, body.sender, used)
+    state.put(ACCOUNTS, body.sender, used)
 
 
 FORGET_KEYS = 1

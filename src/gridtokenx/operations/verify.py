@@ -25,12 +25,12 @@ from gridtokenx.engine.storage import Head, Reader, Results, StoredBlock
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.worker import load_chain
 from gridtokenx.ledger.batch import NODES, decode_batch, decode_batch_body, signed_batch
-from gridtokenx.ledger.block import BlockOutcome, apply_block
+from gridtokenx.ledger.block import BlockOutcome, apply_block, header_of
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, verify
-from gridtokenx.ledger.crypto import hash_bytes, merkle_root, signature_is_valid
+from gridtokenx.ledger.crypto import hash_bytes, signature_is_valid
 from gridtokenx.ledger.errors import Rejected
-from gridtokenx.ledger.genesis import genesis_rows, import_state
+from gridtokenx.ledger.genesis import genesis_rows, load_state, rows_of
 from gridtokenx.ledger.header import Header, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.state import State
@@ -197,8 +197,8 @@ class _Run:
         data = self.folder.genesis.read_bytes()
         if hash_bytes(data) != head.genesis_hash:
             raise _Stop("genesis.bin", "its hash is not the one that the database began with")
-        state, commitment = _guarded("genesis.bin", lambda: import_state(self.chain, data))
-        rows = tuple(genesis_rows(self.chain.kind, data))
+        rows = _guarded("genesis.bin", lambda: tuple(genesis_rows(self.chain.kind, data)))
+        state, commitment = _guarded("genesis.bin", lambda: load_state(self.chain, rows))
         auditor = Auditor(self.chain, rows)
         for finding in auditor.check_state(rows):
             self.found.find("genesis.bin", finding)
@@ -243,15 +243,7 @@ class _Run:
     ) -> None:
         block, before = stored.block, last_block(state)
         place = f"block {block.height}"
-        expected = Header(
-            before.chain,
-            block.height,
-            block.time_ms,
-            block.proposer,
-            before.header_hash,
-            commitment.root(),
-            merkle_root(list(block.batches)),
-        )
+        expected = header_of(before, block, commitment.root())
         if stored.header != expected:
             raise _Stop(*_header_difference(place, state, stored, expected))
         try:
@@ -301,13 +293,8 @@ class _Run:
 
     def _check_records(self, reader: Reader, state: State) -> None:
         """The stored rows against those that the replay came to, both in key order."""
-        tables = self.chain.tables
-        total = sum(len(state.rows[prefix]) for prefix in tables)
-        expected = (
-            (bytes([prefix]) + key, encode(record))
-            for prefix, table in sorted(tables.items())
-            for key, record in state.items(table)
-        )
+        total = sum(len(state.rows[prefix]) for prefix in self.chain.tables)
+        expected = rows_of(self.chain, state)
         wanted = next(expected, None)
         for key, value in self._stored_records(reader):
             while wanted is not None and wanted[0] < key:
@@ -340,12 +327,7 @@ class _Run:
     def _check_invariants(self, state: State, auditor: Auditor) -> None:
         """In full, by the auditor and by the modules themselves."""
         self.progress("invariants", 0, 1)
-        rows = (
-            (bytes([prefix]) + key, encode(record))
-            for prefix, table in self.chain.tables.items()
-            for key, record in state.items(table)
-        )
-        for sentence in auditor.check_state(rows):
+        for sentence in auditor.check_state(rows_of(self.chain, state)):
             self.found.find("state", sentence)
         for module in self.chain.modules:
             for sentence in module.invariants(state):

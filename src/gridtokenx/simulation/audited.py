@@ -5,7 +5,7 @@ from typing import BinaryIO
 from gridtokenx.engine.application import Application
 from gridtokenx.engine.storage import Storage
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observe
-from gridtokenx.ledger.genesis import export_state, genesis_rows
+from gridtokenx.ledger.genesis import rows_of
 from gridtokenx.ledger.module import Chain
 from gridtokenx.simulation.auditor import Auditor
 
@@ -21,9 +21,7 @@ class AuditedApplication(Application):
     def init_chain(self, genesis: bytes | BinaryIO) -> bytes:
         """As any application; the genesis is audited too."""
         app_hash = super().init_chain(genesis)
-        if not isinstance(genesis, bytes):
-            genesis.seek(0)
-        rows = tuple(genesis_rows(self.chain.kind, genesis))
+        rows = tuple(rows_of(self.chain, self.state))
         self._auditor = Auditor(self.chain, rows)
         self.findings += self._auditor.check_state(rows)
         return app_hash
@@ -41,5 +39,4 @@ class AuditedApplication(Application):
 
     def audit_state(self) -> None:
         """A look at everything, for the end."""
-        rows = tuple(genesis_rows(self.chain.kind, export_state(self.chain, self.state)))
-        self.findings += self._auditor.check_state(rows)
+        self.findings += self._auditor.check_state(rows_of(self.chain, self.state))

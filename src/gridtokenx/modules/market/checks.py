@@ -3,7 +3,7 @@
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.limits import ENERGY_WH_MAX, PRICE_MICRO_MAX
-from gridtokenx.ledger.quantities import energy_wh_of
+from gridtokenx.ledger.quantities import energy_wh_of, interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, SOURCES, Licence, Source
 from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, Participant, Portfolio
@@ -24,8 +24,7 @@ from gridtokenx.modules.market.topology import TOPOLOGY
 PER_MILLE = 1_000
 
 # The member of an enum costs several times a global name to look up, and these are asked for each order.
-_INTERVALS, _TERMS = INTERVALS.prefix, TERMS.prefix
-_PARTICIPANTS, _PORTFOLIOS = PARTICIPANTS.prefix, PORTFOLIOS.prefix
+_INTERVALS, _PARTICIPANTS, _PORTFOLIOS = INTERVALS.prefix, PARTICIPANTS.prefix, PORTFOLIOS.prefix
 _GOOD_TILL_TIME = int(TimeInForce.GOOD_TILL_TIME)
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
@@ -35,12 +34,12 @@ _DEALER = int(Licence.DEALER)
 
 def open_interval(state: State, context: Context, number: int) -> tuple[Interval, Terms]:
     """The interval and its terms, if it may be traded now: `INTERVAL_NOT_OPEN`, `GATE_CLOSED`."""
-    interval: Interval | None = state.rows[_INTERVALS].get(number.to_bytes(4, "big"))
+    interval: Interval | None = state.rows[_INTERVALS].get(interval_key(number))
     if interval is None:
         raise Rejected(MarketCode.INTERVAL_NOT_OPEN, "interval")
     if context.time_ms >= interval.gate_ms:
         raise Rejected(MarketCode.GATE_CLOSED, "interval")
-    return interval, state.rows[_TERMS][terms_key(interval.terms)]
+    return interval, terms_of(state, interval)
 
 
 def terms_of(state: State, interval: Interval) -> Terms:

@@ -3,7 +3,6 @@ buyer's WATT and of the seller's collateral."""
 
 from collections.abc import Sequence
 
-from gridtokenx.ledger.account import ACCOUNT_BYTES, ACCOUNTS
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
@@ -11,6 +10,7 @@ from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import holder_of
 from gridtokenx.modules.market.book import Fill
+from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
 from gridtokenx.modules.market.state import (
@@ -20,22 +20,21 @@ from gridtokenx.modules.market.state import (
     INTERVALS,
     POSITIONS,
     POSITIONS_BY_INTERVAL,
-    TERMS,
     Due,
     Interval,
     Order,
     Position,
     Trade,
     account_of_order,
+    client_id_of_order,
     position_key,
-    terms_key,
 )
 from gridtokenx.modules.market.topology import DISTRIBUTORS
-from gridtokenx.modules.tokens.state import change_balance
+from gridtokenx.modules.tokens.state import hold, release
 
 # The member of an enum costs several times a global name to look up, and this is asked for each fill.
 _FEE_POOL, _TRANSMISSION = RoleName.FEE_POOL, RoleName.TRANSMISSION
-_ACCOUNTS, _DUES, _POSITIONS = ACCOUNTS.prefix, DUES.prefix, POSITIONS.prefix
+_DUES, _POSITIONS = DUES.prefix, POSITIONS.prefix
 
 
 def take_order(
@@ -71,7 +70,7 @@ def take_order(
         _book_resting_side(state, interval, terms, fill, cost)
         _add_dues(state, order, fill, cost, dues)
         _record_trade(state, context, key, order, fill, cost)
-    _hold(state, context.sender, held_micro)
+    hold(state, context.sender, held_micro)
     if resting_wh:
         position = _with_open(position, order.side, resting_wh)
     if resting_wh or filled:
@@ -83,7 +82,7 @@ def take_order(
 def hold_order(state: State, context: Context, order: Order, own: bytes, hold_micro: int) -> None:
     """An incoming order met nothing and rests whole: hold its escrow, raise the open quantity of its position, whose
     key is `own`."""
-    _hold(state, context.sender, hold_micro)
+    hold(state, context.sender, hold_micro)
     position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
     changed = _with_open(position, order.side, order.remaining_wh)
     state.index(POSITIONS_BY_INTERVAL).put(state, own, changed)
@@ -92,26 +91,20 @@ def hold_order(state: State, context: Context, order: Order, own: bytes, hold_mi
 def let_go(state: State, key: bytes, order: Order) -> None:
     """An order left the book unfilled: release its hold, lower the position's open quantity."""
     interval = state.rows[INTERVALS.prefix][interval_key(order.interval)]
-    terms = state.rows[TERMS.prefix][terms_key(interval.terms)]
-    shrink(state, interval, terms, key, order, 0)
+    shrink(state, interval, terms_of(state, interval), key, order, 0)
 
 
 def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Order, remaining_wh: int) -> None:
     """An order's open quantity fell to `remaining_wh` without a trade."""
     before = order_hold_micro(terms, interval, order, order.remaining_wh)
     after = order_hold_micro(terms, interval, order, remaining_wh)
-    _hold(state, account_of_order(key), after - before)
+    release(state, account_of_order(key), before - after)
     own = position_key(order.interval, order.portfolio)
     position = _with_open(state.rows[_POSITIONS][own], order.side, remaining_wh - order.remaining_wh)
     if position == EMPTY_POSITION:
         state.index(POSITIONS_BY_INTERVAL).delete(state, own)
     else:
         state.put(POSITIONS, own, position)
-
-
-def _hold(state: State, account_id: bytes, change_micro: int) -> None:
-    """Hold more, or less, of an account that has orders, and so exists."""
-    change_balance(state, account_id, state.rows[_ACCOUNTS][account_id], 0, change_micro)
 
 
 def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: Fill, cost: TradeCost) -> int:
@@ -130,7 +123,7 @@ def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fil
     freed -= order_hold_micro(terms, interval, order, order.remaining_wh - quantity_wh)
     kept = _kept_micro(terms, interval, order.side, freed, fill, cost)
     if kept != freed:
-        _hold(state, account_of_order(fill.key), kept - freed)
+        release(state, account_of_order(fill.key), freed - kept)
     own = position_key(order.interval, order.portfolio)
     position = state.rows[_POSITIONS][own]
     changed = _after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
@@ -211,10 +204,10 @@ def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill
         buyer, seller, source = fill.key, key, taker.source
     trade = Trade(
         taker.interval,
-        buyer[:ACCOUNT_BYTES],
-        buyer[ACCOUNT_BYTES:],
-        seller[:ACCOUNT_BYTES],
-        seller[ACCOUNT_BYTES:],
+        account_of_order(buyer),
+        client_id_of_order(buyer),
+        account_of_order(seller),
+        client_id_of_order(seller),
         fill.quantity_wh,
         fill.price_micro,
         cost.wheeling,

@@ -65,12 +65,11 @@ def _build_topology(state: State) -> Topology:
 
 
 def _build_distributors(state: State) -> dict[int, bytes]:
-    return {
-        int.from_bytes(key, "big"): distributor_of(state, int.from_bytes(key, "big")) for key in state.keys(FEEDERS)
-    }
+    return {feeder: distributor_of(state, feeder) for feeder in state.index(TOPOLOGY).zone_of}
 
 
 TOPOLOGY: Index[Topology] = Index("topology", _build_topology)
 
 DISTRIBUTORS: Index[Mapping[int, bytes]] = Index("distributors", _build_distributors)
-"""Of each feeder the account of its zone's distributor. Like zones and feeders they stand in genesis and stay."""
+"""Of each feeder the account of its zone's distributor. Like zones and feeders they stand in genesis and stay. Built
+after TOPOLOGY."""
