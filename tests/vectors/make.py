@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from tests.vectors import samples
+from tests.vectors.make_client import CLIENT_DOCUMENTS
 from tests.vectors.story import HOMES, community, fresh, told
 from tests.world import (
     NODE_ID,
@@ -218,6 +219,7 @@ DOCUMENTS: dict[str, Callable[[], Any]] = {
     "batches.json": batches,
     "transactions.json": transactions,
     "blocks.json": blocks,
+    **CLIENT_DOCUMENTS,
 }
 
 

@@ -1,0 +1,148 @@
+// Made by packages/sdk/generate.py from the Python sources: change those, then run it again.
+/** Outcomes that the kernel itself decides. */
+export const KernelCode = {
+  OK: 0,
+  INTERNAL: 1,
+  MALFORMED: 2,
+  TOO_LARGE: 3,
+  SIGNATURE_INVALID: 4,
+  ALGORITHM_UNKNOWN: 5,
+  UNAUTHENTICATED: 6,
+  ACCOUNT_UNKNOWN: 7,
+  CHAIN_WRONG: 8,
+  EXPIRED: 9,
+  EXPIRY_TOO_FAR: 10,
+  NONCE_USED: 11,
+  NONCE_TOO_OLD: 12,
+  NONCE_JUMP: 13,
+  QUOTA_EXCEEDED: 14,
+  BATCH_AUTHOR_UNKNOWN: 15,
+  BATCH_REPEATED: 16,
+  BATCH_SIGNATURE_INVALID: 17,
+  BATCH_TRANSACTION_INVALID: 18,
+  BLOCK_SIGNATURES_EXCEEDED: 19,
+  AMOUNT_OUT_OF_RANGE: 20,
+} as const;
+
+/** Why identity says no. */
+export const IdentityCode = {
+  NOT_AUTHORISED: 200,
+  ROLE_VACANT: 201,
+  PARTICIPANT_UNKNOWN: 202,
+  PARTICIPANT_EXISTS: 203,
+  ACCOUNT_EXISTS: 204,
+  PORTFOLIO_EXISTS: 205,
+  SITE_EXISTS: 206,
+  METER_EXISTS: 207,
+  FEEDER_UNKNOWN: 208,
+  ZONE_UNKNOWN: 209,
+  KEY_NOT_ALLOWED: 210,
+  CLASS_UNKNOWN: 211,
+  METER_UNKNOWN: 213,
+  SUPPLIER_DOES_NOT_TRADE: 214,
+  OWNER_UNKNOWN: 215,
+} as const;
+
+/** Why tokens says no. */
+export const TokensCode = {
+  AMOUNT_ZERO: 100,
+  BALANCE_TOO_LOW: 101,
+  RECIPIENT_UNKNOWN: 102,
+  RESERVES_TOO_LOW: 103,
+  REFERENCE_USED: 104,
+  REDEMPTION_UNKNOWN: 105,
+  SUPPLY_TOO_LARGE: 106,
+  ATTESTATION_OLD: 107,
+  BANK_UNKNOWN: 108,
+  NOT_THE_BANK: 109,
+  NOT_THE_ATTESTER: 110,
+  TRANSFER_TO_SELF: 111,
+  DEBT_FIRST: 112,
+} as const;
+
+/** Why the market says no. */
+export const MarketCode = {
+  INTERVAL_NOT_OPEN: 300,
+  GATE_CLOSED: 301,
+  SIDE_UNKNOWN: 302,
+  PRICE_OFF_TICK: 303,
+  PRICE_OUT_OF_RANGE: 304,
+  QUANTITY_TOO_SMALL: 305,
+  QUANTITY_TOO_LARGE: 306,
+  TIME_IN_FORCE_UNKNOWN: 307,
+  EXPIRY_IN_PAST: 308,
+  SOURCE_INVALID: 309,
+  ORDER_EXISTS: 310,
+  ORDER_UNKNOWN: 311,
+  NOT_YOUR_PORTFOLIO: 312,
+  NOT_ALLOWED_TO_TRADE: 313,
+  POSITION_LIMIT: 314,
+  FILL_OR_KILL_NOT_FILLED: 315,
+  MINIMUM_NOT_FILLED: 316,
+  POST_ONLY_WOULD_TRADE: 317,
+  OPTIONS_CONFLICT: 318,
+  CANCELLED_IN_THIS_BLOCK: 319,
+  ARREARS_TOO_HIGH: 320,
+  TERMS_INVALID: 321,
+  NOTHING_TO_AMEND: 322,
+} as const;
+
+/** Why settlement says no. */
+export const SettlementCode = {
+  METER_UNKNOWN: 400,
+  METER_KEY_WRONG: 401,
+  READING_OF_ANOTHER_CHAIN: 402,
+  READING_TOO_EARLY: 403,
+  READING_REPEATED: 404,
+  READING_LATE: 405,
+  REGISTER_WENT_BACK: 406,
+  READING_OVER_CAPACITY: 407,
+  INTERVAL_UNKNOWN: 408,
+  NOT_THE_DISTRIBUTOR: 409,
+  NOTHING_TO_CORRECT: 410,
+  CAUSE_UNKNOWN: 411,
+  INTERVAL_SETTLING: 412,
+} as const;
+
+/** Outcomes that never reach the chain. */
+export const GatewayCode = {
+  REQUEST_MALFORMED: 900,
+  BODY_TOO_LARGE: 901,
+  NOT_FOUND: 902,
+  METHOD_NOT_ALLOWED: 903,
+  HOST_UNKNOWN: 904,
+  MEDIA_TYPE_UNKNOWN: 905,
+  BODY_TOO_SLOW: 906,
+  SESSION_MISSING: 910,
+  SESSION_ENDED: 911,
+  NOT_YOUR_ACCOUNT: 912,
+  CHALLENGE_INVALID: 913,
+  CHALLENGE_NOT_SIGNED: 914,
+  TOO_MANY: 920,
+  NOT_READY: 921,
+  NODE_UNREACHABLE: 922,
+  STREAM_TOO_SLOW: 930,
+  STREAM_TOPIC_UNKNOWN: 931,
+  STREAM_RESTARTED: 932,
+  STREAM_SILENT: 933,
+  FAUCET_CLOSED: 940,
+  FAUCET_UNREACHABLE: 941,
+  GATEWAY_FAULT: 999,
+} as const;
+
+const GROUPS: readonly Readonly<Record<string, number>>[] = [
+  KernelCode,
+  IdentityCode,
+  TokensCode,
+  MarketCode,
+  SettlementCode,
+  GatewayCode,
+];
+
+/** The name of a code; empty for one that this version does not know. */
+export function codeName(code: number): string {
+  for (const group of GROUPS) {
+    for (const [name, number] of Object.entries(group)) if (number === code) return name;
+  }
+  return "";
+}

@@ -1,0 +1,1502 @@
+// Made by packages/sdk/generate.py from the Python sources: change those, then run it again.
+import { anything, document, flag, integer, listOf, money, optional, orNull, text } from "./json.js";
+import type { Reader } from "./json.js";
+
+/**
+ * Why not (RFC 9457). `code` and `name` are the ledger's, the engine's or the gateway's; `field` says what it is
+ * about, `detail` what is the matter with it. `title` says in the reader's language what happened and what to do,
+ * `type` is where all languages are found, `instance` names this one occurrence in the gateway's log.
+ */
+export interface Problem {
+  readonly code: number;
+  readonly name: string;
+  readonly field: string;
+  readonly detail: string;
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly instance: string | null;
+}
+
+export const Problem: Reader<Problem> = document<Problem>({
+  code: integer,
+  name: text,
+  field: text,
+  detail: text,
+  type: optional(text, "about:blank"),
+  title: optional(text, ""),
+  status: optional(integer, 0),
+  instance: optional(orNull(text), null),
+});
+
+/** Signed transactions, in hexadecimal or base64. */
+export interface Submission {
+  readonly transactions: readonly string[];
+}
+
+/**
+ * What became of one submitted transaction: `pending` (it is on the node's disk), `refused` with a code, `busy` (not
+ * taken, try again), `committed` if it was known already. `id` is empty for what is not even a transaction.
+ */
+export interface Submitted {
+  readonly id: string;
+  readonly state: string;
+  readonly code: number;
+  readonly name: string;
+  readonly field: string;
+}
+
+export const Submitted: Reader<Submitted> = document<Submitted>({
+  id: text,
+  state: text,
+  code: integer,
+  name: text,
+  field: text,
+});
+
+/** One answer for each transaction, in order. */
+export interface SubmissionAnswer {
+  readonly transactions: readonly Submitted[];
+}
+
+export const SubmissionAnswer: Reader<SubmissionAnswer> = document<SubmissionAnswer>({
+  transactions: listOf(Submitted),
+});
+
+/**
+ * State of a transaction: `pending`, `committed`, `expired`, or `unknown` here. When committed: the code, the index
+ * of the message that failed (if the code is not 0), the numbers of each message, where it stands, and which kinds of
+ * messages it has (`docs/messages.md`).
+ */
+export interface TransactionView {
+  readonly id: string;
+  readonly state: string;
+  readonly code: number | null;
+  readonly name: string | null;
+  readonly failed: number | null;
+  readonly results: readonly (readonly number[])[];
+  readonly height: number | null;
+  readonly timeMs: number | null;
+  readonly batch: number | null;
+  readonly position: number | null;
+  readonly kinds: readonly string[];
+}
+
+export const TransactionView: Reader<TransactionView> = document<TransactionView>({
+  id: text,
+  state: text,
+  code: optional(orNull(integer), null),
+  name: optional(orNull(text), null),
+  failed: optional(orNull(integer), null),
+  results: optional(listOf(listOf(integer)), []),
+  height: optional(orNull(integer), null),
+  timeMs: optional(orNull(integer), null),
+  batch: optional(orNull(integer), null),
+  position: optional(orNull(integer), null),
+  kinds: optional(listOf(text), []),
+});
+
+/** A sibling on the way from a leaf to a root of a list. */
+export interface PathStep {
+  readonly right: boolean;
+  readonly hash: string;
+}
+
+export const PathStep: Reader<PathStep> = document<PathStep>({
+  right: flag,
+  hash: text,
+});
+
+/** The bucket and the way from it to the app hash (`ledger/commitment.py`). */
+export interface StateProof {
+  readonly items: string;
+  readonly path: readonly string[];
+}
+
+export const StateProof: Reader<StateProof> = document<StateProof>({
+  items: text,
+  path: listOf(text),
+});
+
+/**
+ * That the state with this root (the app hash of a block) holds `value` under `key`, or nothing (null), and the
+ * proof: what `docs/check_proof.py` checks.
+ */
+export interface StateClaim {
+  readonly root: string;
+  readonly key: string;
+  readonly value: string | null;
+  readonly proof: StateProof;
+}
+
+export const StateClaim: Reader<StateClaim> = document<StateClaim>({
+  root: text,
+  key: text,
+  value: orNull(text),
+  proof: StateProof,
+});
+
+/**
+ * Everything that shows a stranger, who knows the app hash of the block, what became of a transaction: receipt → root
+ * of its batch → receipts root, which stands in the block's own record (`claim`) → app hash.
+ */
+export interface ReceiptProof {
+  readonly transaction: string;
+  readonly height: number;
+  readonly receipt: string;
+  readonly batchPath: readonly PathStep[];
+  readonly batchRoot: string;
+  readonly blockPath: readonly PathStep[];
+  readonly claim: StateClaim;
+}
+
+export const ReceiptProof: Reader<ReceiptProof> = document<ReceiptProof>({
+  transaction: text,
+  height: integer,
+  receipt: text,
+  batchPath: listOf(PathStep),
+  batchRoot: text,
+  blockPath: listOf(PathStep),
+  claim: StateClaim,
+});
+
+/** What the state after block `height` says of one record. */
+export interface RecordProof {
+  readonly name: string;
+  readonly height: number;
+  readonly claim: StateClaim;
+}
+
+export const RecordProof: Reader<RecordProof> = document<RecordProof>({
+  name: text,
+  height: integer,
+  claim: StateClaim,
+});
+
+/**
+ * A delivery interval that is open, or was and is not final yet. Volumes are of the trades that this gateway has
+ * seen. `stage` is that of settlement.
+ */
+export interface IntervalView {
+  readonly interval: number;
+  readonly deliveryMs: number;
+  readonly gateMs: number;
+  readonly phase: string;
+  readonly stage: string;
+  readonly tariffMicro: bigint;
+  readonly buyBackMicro: bigint;
+  readonly terms: number;
+  readonly openOrders: number;
+  readonly bestBidMicro: bigint | null;
+  readonly bestAskMicro: bigint | null;
+  readonly lastPriceMicro: bigint | null;
+  readonly tradedWh: number;
+  readonly tradedMicro: bigint;
+}
+
+export const IntervalView: Reader<IntervalView> = document<IntervalView>({
+  interval: integer,
+  deliveryMs: integer,
+  gateMs: integer,
+  phase: text,
+  stage: text,
+  tariffMicro: money,
+  buyBackMicro: money,
+  terms: integer,
+  openOrders: integer,
+  bestBidMicro: orNull(money),
+  bestAskMicro: orNull(money),
+  lastPriceMicro: orNull(money),
+  tradedWh: integer,
+  tradedMicro: money,
+});
+
+/** Rising; `next` is the `start` of the following page, 0 when there is none. */
+export interface Intervals {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly intervals: readonly IntervalView[];
+  readonly next: number;
+}
+
+export const Intervals: Reader<Intervals> = document<Intervals>({
+  height: integer,
+  timeMs: integer,
+  intervals: listOf(IntervalView),
+  next: integer,
+});
+
+/**
+ * Orders of one side, limit, feeder and source. A seller's source has one bit set in `sources`, a buyer's mask has
+ * the bits of all sources it takes. In a stream update, quantity 0 means that the level is gone.
+ */
+export interface Level {
+  readonly priceMicro: bigint;
+  readonly feeder: number;
+  readonly sources: number;
+  readonly quantityWh: number;
+  readonly orders: number;
+}
+
+export const Level: Reader<Level> = document<Level>({
+  priceMicro: money,
+  feeder: integer,
+  sources: integer,
+  quantityWh: integer,
+  orders: integer,
+});
+
+/**
+ * What a trader on the asked-for feeder meets: for a buyer the delivered price of offers, for a seller what it would
+ * get from bids (their limit less wheeling). `nearness`: 0 same feeder, 1 same zone, then 1 + borders.
+ */
+export interface DeliveredLevel {
+  readonly deliveredMicro: bigint;
+  readonly priceMicro: bigint;
+  readonly nearness: number;
+  readonly feeder: number;
+  readonly sources: number;
+  readonly quantityWh: number;
+  readonly orders: number;
+}
+
+export const DeliveredLevel: Reader<DeliveredLevel> = document<DeliveredLevel>({
+  deliveredMicro: money,
+  priceMicro: money,
+  nearness: integer,
+  feeder: integer,
+  sources: integer,
+  quantityWh: integer,
+  orders: integer,
+});
+
+/**
+ * Depth of one interval at a height, best first. `checksum` is over all levels (`checksum_of`), however many of them
+ * are shown.
+ */
+export interface BookView {
+  readonly interval: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly checksum: string;
+  readonly levels: number;
+  readonly bids: readonly Level[];
+  readonly asks: readonly Level[];
+  readonly feeder: number | null;
+  readonly deliveredBids: readonly DeliveredLevel[] | null;
+  readonly deliveredAsks: readonly DeliveredLevel[] | null;
+}
+
+export const BookView: Reader<BookView> = document<BookView>({
+  interval: integer,
+  height: integer,
+  timeMs: integer,
+  checksum: text,
+  levels: integer,
+  bids: listOf(Level),
+  asks: listOf(Level),
+  feeder: optional(orNull(integer), null),
+  deliveredBids: optional(orNull(listOf(DeliveredLevel)), null),
+  deliveredAsks: optional(orNull(listOf(DeliveredLevel)), null),
+});
+
+/** One trade, without names. `sequence` rises with every trade on the chain: height and place in the block. */
+export interface TradeView {
+  readonly sequence: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly interval: number;
+  readonly quantityWh: number;
+  readonly priceMicro: bigint;
+  readonly wheelingMicro: bigint;
+  readonly taker: string;
+  readonly source: string;
+}
+
+export const TradeView: Reader<TradeView> = document<TradeView>({
+  sequence: integer,
+  height: integer,
+  timeMs: integer,
+  interval: integer,
+  quantityWh: integer,
+  priceMicro: money,
+  wheelingMicro: money,
+  taker: text,
+  source: text,
+});
+
+/** `next` is the `after` of the following page; `oldest` is the first sequence that this gateway still has. */
+export interface Trades {
+  readonly trades: readonly TradeView[];
+  readonly next: number;
+  readonly oldest: number;
+}
+
+export const Trades: Reader<Trades> = document<Trades>({
+  trades: listOf(TradeView),
+  next: integer,
+  oldest: integer,
+});
+
+/** What a block did, in the world's own units. */
+export interface SummaryView {
+  readonly tradedWh: number;
+  readonly tradedMicro: bigint;
+  readonly meteredImportWh: number;
+  readonly meteredExportWh: number;
+  readonly settledWh: number;
+  readonly settledMicro: bigint;
+}
+
+export const SummaryView: Reader<SummaryView> = document<SummaryView>({
+  tradedWh: integer,
+  tradedMicro: money,
+  meteredImportWh: integer,
+  meteredExportWh: integer,
+  settledWh: integer,
+  settledMicro: money,
+});
+
+/** One block in a list. */
+export interface BlockLine {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly hash: string;
+  readonly appHash: string;
+  readonly transactions: number;
+  readonly trades: number;
+  readonly summary: SummaryView;
+}
+
+export const BlockLine: Reader<BlockLine> = document<BlockLine>({
+  height: integer,
+  timeMs: integer,
+  hash: text,
+  appHash: text,
+  transactions: integer,
+  trades: integer,
+  summary: SummaryView,
+});
+
+/** Newest first; `next` is the `before` of the following page, 0 when there is none. */
+export interface Blocks {
+  readonly blocks: readonly BlockLine[];
+  readonly next: number;
+}
+
+export const Blocks: Reader<Blocks> = document<Blocks>({
+  blocks: listOf(BlockLine),
+  next: integer,
+});
+
+/**
+ * One batch of a block: its code, its author, and each transaction's id with its code and the kinds of its messages
+ * (`docs/messages.md`).
+ */
+export interface BatchView {
+  readonly code: number;
+  readonly name: string;
+  readonly author: string;
+  readonly transactions: readonly string[];
+  readonly codes: readonly number[];
+  readonly kinds: readonly (readonly string[])[];
+}
+
+export const BatchView: Reader<BatchView> = document<BatchView>({
+  code: integer,
+  name: text,
+  author: text,
+  transactions: listOf(text),
+  codes: listOf(integer),
+  kinds: listOf(listOf(text)),
+});
+
+/** A block with its header. `hash` is the header's. */
+export interface BlockView {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly chain: string;
+  readonly hash: string;
+  readonly appHash: string;
+  readonly proposer: string;
+  readonly previous: string;
+  readonly appHashBefore: string;
+  readonly batchesRoot: string;
+  readonly receiptsRoot: string;
+  readonly tradesRoot: string;
+  readonly summary: SummaryView;
+  readonly trades: number;
+  readonly batches: readonly BatchView[];
+}
+
+export const BlockView: Reader<BlockView> = document<BlockView>({
+  height: integer,
+  timeMs: integer,
+  chain: text,
+  hash: text,
+  appHash: text,
+  proposer: text,
+  previous: text,
+  appHashBefore: text,
+  batchesRoot: text,
+  receiptsRoot: text,
+  tradesRoot: text,
+  summary: SummaryView,
+  trades: integer,
+  batches: listOf(BatchView),
+});
+
+/** Where the chain is. `time_ms` is chain time: what expiries are counted from. */
+export interface StatusView {
+  readonly chain: string;
+  readonly kind: string;
+  readonly protocol: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly appHash: string;
+  readonly interval: number;
+  readonly intervalsOpen: number;
+  readonly ordersOpen: number;
+  readonly version: string;
+}
+
+export const StatusView: Reader<StatusView> = document<StatusView>({
+  chain: text,
+  kind: text,
+  protocol: integer,
+  height: integer,
+  timeMs: integer,
+  appHash: text,
+  interval: integer,
+  intervalsOpen: integer,
+  ordersOpen: integer,
+  version: text,
+});
+
+/** `live`: the process answers. `ready`: it can do its work; else `reasons` says why not. */
+export interface HealthView {
+  readonly live: boolean;
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly height: number;
+}
+
+export const HealthView: Reader<HealthView> = document<HealthView>({
+  live: flag,
+  ready: flag,
+  reasons: listOf(text),
+  height: integer,
+});
+
+/** A code, its name, and what it means to people: in English, in Thai. */
+export interface CodeLine {
+  readonly code: number;
+  readonly name: string;
+  readonly en: string;
+  readonly th: string;
+}
+
+export const CodeLine: Reader<CodeLine> = document<CodeLine>({
+  code: integer,
+  name: text,
+  en: optional(text, ""),
+  th: optional(text, ""),
+});
+
+/** All codes, rising. */
+export interface Codes {
+  readonly codes: readonly CodeLine[];
+}
+
+export const Codes: Reader<Codes> = document<Codes>({
+  codes: listOf(CodeLine),
+});
+
+/** Who wants to be let in. */
+export interface ChallengeRequest {
+  readonly account: string;
+}
+
+/** The bytes to sign, and for how long they are good. */
+export interface ChallengeAnswer {
+  readonly challenge: string;
+  readonly lifetimeMs: number;
+}
+
+export const ChallengeAnswer: Reader<ChallengeAnswer> = document<ChallengeAnswer>({
+  challenge: text,
+  lifetimeMs: integer,
+});
+
+/** As in a transaction: the account's whole key list, and (index of the key, signature) of `threshold` of them. */
+export interface AuthDocument {
+  readonly algorithm: number;
+  readonly threshold: number;
+  readonly keys: readonly string[];
+  readonly signatures: readonly (readonly [number, string])[];
+}
+
+/** A challenge, signed by the account's keys. */
+export interface SessionRequest {
+  readonly challenge: string;
+  readonly auth: AuthDocument;
+}
+
+/** A token for the header `Authorization: Bearer ...`. */
+export interface SessionAnswer {
+  readonly token: string;
+  readonly account: string;
+  readonly lifetimeMs: number;
+}
+
+export const SessionAnswer: Reader<SessionAnswer> = document<SessionAnswer>({
+  token: text,
+  account: text,
+  lifetimeMs: integer,
+});
+
+/** One's own account. Free balance = balance - held. */
+export interface AccountView {
+  readonly account: string;
+  readonly participant: string;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly balanceMicro: bigint;
+  readonly heldMicro: bigint;
+  readonly freeMicro: bigint;
+  readonly debtMicro: bigint;
+  readonly nonceHighest: number;
+  readonly nonceGaps: string;
+  readonly keysHash: string;
+  readonly portfolios: readonly string[];
+}
+
+export const AccountView: Reader<AccountView> = document<AccountView>({
+  account: text,
+  participant: text,
+  height: integer,
+  timeMs: integer,
+  balanceMicro: money,
+  heldMicro: money,
+  freeMicro: money,
+  debtMicro: money,
+  nonceHighest: integer,
+  nonceGaps: text,
+  keysHash: text,
+  portfolios: listOf(text),
+});
+
+/**
+ * An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or the
+ * rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
+ * `transaction` is the last one that named it, empty if this gateway no longer knows.
+ */
+export interface OrderView {
+  readonly clientId: string;
+  readonly state: string;
+  readonly height: number;
+  readonly transaction: string;
+  readonly code: number;
+  readonly name: string;
+  readonly interval: number | null;
+  readonly side: string | null;
+  readonly portfolio: string | null;
+  readonly priceMicro: bigint | null;
+  readonly quantityWh: number | null;
+  readonly filledWh: number | null;
+  readonly remainingWh: number | null;
+  readonly valueMicro: bigint | null;
+  readonly expiresMs: number | null;
+  readonly place: number | null;
+}
+
+export const OrderView: Reader<OrderView> = document<OrderView>({
+  clientId: text,
+  state: text,
+  height: integer,
+  transaction: optional(text, ""),
+  code: optional(integer, 0),
+  name: optional(text, ""),
+  interval: optional(orNull(integer), null),
+  side: optional(orNull(text), null),
+  portfolio: optional(orNull(text), null),
+  priceMicro: optional(orNull(money), null),
+  quantityWh: optional(orNull(integer), null),
+  filledWh: optional(orNull(integer), null),
+  remainingWh: optional(orNull(integer), null),
+  valueMicro: optional(orNull(money), null),
+  expiresMs: optional(orNull(integer), null),
+  place: optional(orNull(integer), null),
+});
+
+/** `next` is the `after` of the following page, empty when there is none. */
+export interface Orders {
+  readonly height: number;
+  readonly orders: readonly OrderView[];
+  readonly next: string;
+}
+
+export const Orders: Reader<Orders> = document<Orders>({
+  height: integer,
+  orders: listOf(OrderView),
+  next: text,
+});
+
+/** What a portfolio traded in one interval. */
+export interface PositionView {
+  readonly interval: number;
+  readonly portfolio: string;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+  readonly openSellWh: number;
+  readonly openBuyWh: number;
+  readonly saleValueMicro: bigint;
+  readonly purchaseCostMicro: bigint;
+  readonly collateralMicro: bigint;
+}
+
+export const PositionView: Reader<PositionView> = document<PositionView>({
+  interval: integer,
+  portfolio: text,
+  soldWh: integer,
+  boughtWh: integer,
+  openSellWh: integer,
+  openBuyWh: integer,
+  saleValueMicro: money,
+  purchaseCostMicro: money,
+  collateralMicro: money,
+});
+
+/** Rising intervals; `next` is the `start` of the following page, 0 when there is none. */
+export interface Positions {
+  readonly height: number;
+  readonly positions: readonly PositionView[];
+  readonly next: number;
+}
+
+export const Positions: Reader<Positions> = document<Positions>({
+  height: integer,
+  positions: listOf(PositionView),
+  next: integer,
+});
+
+/** The result of one interval for one portfolio. */
+export interface StatementView {
+  readonly interval: number;
+  readonly portfolio: string;
+  readonly quality: string;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+  readonly undeliveredWh: number;
+  readonly unusedWh: number;
+  readonly otherImportWh: number;
+  readonly otherExportWh: number;
+  readonly purchaseCostMicro: bigint;
+  readonly saleProceedsMicro: bigint;
+  readonly chargeMicro: bigint;
+  readonly creditMicro: bigint;
+}
+
+export const StatementView: Reader<StatementView> = document<StatementView>({
+  interval: integer,
+  portfolio: text,
+  quality: text,
+  importWh: integer,
+  exportWh: integer,
+  soldWh: integer,
+  boughtWh: integer,
+  undeliveredWh: integer,
+  unusedWh: integer,
+  otherImportWh: integer,
+  otherExportWh: integer,
+  purchaseCostMicro: money,
+  saleProceedsMicro: money,
+  chargeMicro: money,
+  creditMicro: money,
+});
+
+/**
+ * Rising intervals; `oldest` is the first interval that this gateway can tell of, `next` the `after` of the following
+ * page, 0 when there is none.
+ */
+export interface Statements {
+  readonly height: number;
+  readonly oldest: number;
+  readonly statements: readonly StatementView[];
+  readonly next: number;
+}
+
+export const Statements: Reader<Statements> = document<Statements>({
+  height: integer,
+  oldest: integer,
+  statements: listOf(StatementView),
+  next: integer,
+});
+
+/** A topic: `blocks`, `trades`, `book:{interval}` or `account`. `after` is the last sequence one has of it. */
+export interface Subscription {
+  readonly topic: string;
+  readonly after?: number | null;
+}
+
+/**
+ * What a listener may say. `token` (of a session) comes before or with the first `account`; `pong` answers a ping.
+ */
+export interface StreamRequest {
+  readonly subscribe?: readonly Subscription[];
+  readonly unsubscribe?: readonly string[];
+  readonly token?: string | null;
+  readonly pong?: boolean | null;
+}
+
+/**
+ * What a listener hears of a topic. `kind`: `snapshot` (all there is; forget what you have) or `update`. `sequence`
+ * is the height it tells of; of an update, `previous` is the sequence before it in the topic: if it is greater than
+ * the last one heard, something was missed.
+ */
+export interface StreamMessage {
+  readonly topic: string;
+  readonly kind: string;
+  readonly sequence: number;
+  readonly previous: number;
+  readonly data: unknown;
+}
+
+export const StreamMessage: Reader<StreamMessage> = document<StreamMessage>({
+  topic: text,
+  kind: text,
+  sequence: integer,
+  previous: integer,
+  data: anything,
+});
+
+/** What was asked and is not done; `topic` may be empty. */
+export interface StreamProblem {
+  readonly topic: string;
+  readonly kind: string;
+  readonly problem: Problem;
+}
+
+export const StreamProblem: Reader<StreamProblem> = document<StreamProblem>({
+  topic: text,
+  kind: text,
+  problem: Problem,
+});
+
+/** Sent while there is nothing else to say; answer it. */
+export interface StreamPing {
+  readonly kind: string;
+  readonly sequence: number;
+}
+
+export const StreamPing: Reader<StreamPing> = document<StreamPing>({
+  kind: text,
+  sequence: integer,
+});
+
+/** Of the topic `trades`. */
+export interface TradesEvent {
+  readonly trades: readonly TradeView[];
+}
+
+export const TradesEvent: Reader<TradesEvent> = document<TradesEvent>({
+  trades: listOf(TradeView),
+});
+
+/**
+ * Of a book: the levels that changed, with what is there now (quantity 0: gone; a snapshot has all), and the checksum
+ * over all levels after that (`checksum_of`). `closed`: the gate has closed, no more will come.
+ */
+export interface BookEvent {
+  readonly interval: number;
+  readonly checksum: string;
+  readonly bids: readonly Level[];
+  readonly asks: readonly Level[];
+  readonly closed: boolean;
+}
+
+export const BookEvent: Reader<BookEvent> = document<BookEvent>({
+  interval: integer,
+  checksum: text,
+  bids: listOf(Level),
+  asks: listOf(Level),
+  closed: optional(flag, false),
+});
+
+/** A trade of one's own order, from its side. */
+export interface OwnTradeView {
+  readonly clientId: string;
+  readonly side: string;
+  readonly trade: TradeView;
+}
+
+export const OwnTradeView: Reader<OwnTradeView> = document<OwnTradeView>({
+  clientId: text,
+  side: text,
+  trade: TradeView,
+});
+
+/**
+ * Of one's own account: how it stands, the orders that changed (a snapshot: those that are open, and the last that
+ * are gone), and one's trades in the block.
+ */
+export interface AccountEvent {
+  readonly account: AccountView;
+  readonly orders: readonly OrderView[];
+  readonly trades: readonly OwnTradeView[];
+}
+
+export const AccountEvent: Reader<AccountEvent> = document<AccountEvent>({
+  account: AccountView,
+  orders: listOf(OrderView),
+  trades: listOf(OwnTradeView),
+});
+
+/**
+ * Sums over portfolios: energy as metered and contracted, `bill_micro` (purchases - proceeds + charge - credit) and
+ * `old_bill_micro`, what the very same meter readings would have cost without the market: import at the tariff less
+ * export at the buy-back, each rounded down as settlement does for who never trades. Negative bills are income.
+ * `statements` counts those added up here, `estimated` and `corrected` how many of them were not simply measured.
+ */
+export interface CommunitySums {
+  readonly statements: number;
+  readonly estimated: number;
+  readonly corrected: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+  readonly undeliveredWh: number;
+  readonly unusedWh: number;
+  readonly otherImportWh: number;
+  readonly otherExportWh: number;
+  readonly billMicro: bigint;
+  readonly oldBillMicro: bigint;
+}
+
+export const CommunitySums: Reader<CommunitySums> = document<CommunitySums>({
+  statements: integer,
+  estimated: integer,
+  corrected: integer,
+  importWh: integer,
+  exportWh: integer,
+  soldWh: integer,
+  boughtWh: integer,
+  undeliveredWh: integer,
+  unusedWh: integer,
+  otherImportWh: integer,
+  otherExportWh: integer,
+  billMicro: money,
+  oldBillMicro: money,
+});
+
+/**
+ * One settled interval, summed over all portfolios; `sites` of them have a meter. `mean_price_micro` is energy value
+ * by energy of its trades, rounded down; null without trades, and when this gateway did not see them all.
+ */
+export interface CommunityInterval {
+  readonly statements: number;
+  readonly estimated: number;
+  readonly corrected: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+  readonly undeliveredWh: number;
+  readonly unusedWh: number;
+  readonly otherImportWh: number;
+  readonly otherExportWh: number;
+  readonly billMicro: bigint;
+  readonly oldBillMicro: bigint;
+  readonly interval: number;
+  readonly deliveryMs: number;
+  readonly sites: number;
+  readonly tariffMicro: bigint;
+  readonly buyBackMicro: bigint;
+  readonly meanPriceMicro: bigint | null;
+}
+
+export const CommunityInterval: Reader<CommunityInterval> = document<CommunityInterval>({
+  statements: integer,
+  estimated: integer,
+  corrected: integer,
+  importWh: integer,
+  exportWh: integer,
+  soldWh: integer,
+  boughtWh: integer,
+  undeliveredWh: integer,
+  unusedWh: integer,
+  otherImportWh: integer,
+  otherExportWh: integer,
+  billMicro: money,
+  oldBillMicro: money,
+  interval: integer,
+  deliveryMs: integer,
+  sites: integer,
+  tariffMicro: money,
+  buyBackMicro: money,
+  meanPriceMicro: orNull(money),
+});
+
+/**
+ * Settled intervals, rising. Where fewer than `sites_min` sites were metered nothing is published: `withheld` counts
+ * such intervals in this page. `oldest` is the first interval that this gateway has sums of (0: none yet), `next` the
+ * `start` of the following page, 0 when there is none.
+ */
+export interface Community {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly sitesMin: number;
+  readonly oldest: number;
+  readonly withheld: number;
+  readonly intervals: readonly CommunityInterval[];
+  readonly next: number;
+}
+
+export const Community: Reader<Community> = document<Community>({
+  height: integer,
+  timeMs: integer,
+  sitesMin: integer,
+  oldest: integer,
+  withheld: integer,
+  intervals: listOf(CommunityInterval),
+  next: integer,
+});
+
+/** A portfolio whose owner agreed to be shown, under this name. `saved_micro` = old bill - bill. */
+export interface ShownHome {
+  readonly name: string;
+  readonly portfolio: string;
+  readonly intervals: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+  readonly billMicro: bigint;
+  readonly oldBillMicro: bigint;
+  readonly savedMicro: bigint;
+}
+
+export const ShownHome: Reader<ShownHome> = document<ShownHome>({
+  name: text,
+  portfolio: text,
+  intervals: integer,
+  importWh: integer,
+  exportWh: integer,
+  soldWh: integer,
+  boughtWh: integer,
+  billMicro: money,
+  oldBillMicro: money,
+  savedMicro: money,
+});
+
+/**
+ * What the market was worth since `since` (an interval; 0 when nothing is settled yet) up to and with `until`.
+ * `saved`, `lost` and `even` count portfolios by their bill against their old one. Counts and `sums` are null while
+ * fewer than `sites_min` sites are metered. `showcase` holds those who agreed, by name; everybody else is in the sums
+ * only. It stays empty where one or two others would be left over as the difference to the sums (in a market with a
+ * faucet all meters are recordings, and nobody has to be hidden).
+ */
+export interface Savings {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly since: number;
+  readonly until: number;
+  readonly sitesMin: number;
+  readonly portfolios: number;
+  readonly saved: number | null;
+  readonly lost: number | null;
+  readonly even: number | null;
+  readonly sums: CommunitySums | null;
+  readonly showcase: readonly ShownHome[];
+}
+
+export const Savings: Reader<Savings> = document<Savings>({
+  height: integer,
+  timeMs: integer,
+  since: integer,
+  until: integer,
+  sitesMin: integer,
+  portfolios: integer,
+  saved: orNull(integer),
+  lost: orNull(integer),
+  even: orNull(integer),
+  sums: orNull(CommunitySums),
+  showcase: listOf(ShownHome),
+});
+
+/**
+ * Something that the text may mean. `kind`: `block` (`id` is its height), `transaction`, `account` (`id` as it was
+ * given), `interval` (`id` is its number). `height` of blocks and transactions, else null; `time_ms` of blocks and
+ * intervals (start of delivery), else null.
+ */
+export interface SearchHit {
+  readonly kind: string;
+  readonly id: string;
+  readonly height: number | null;
+  readonly timeMs: number | null;
+}
+
+export const SearchHit: Reader<SearchHit> = document<SearchHit>({
+  kind: text,
+  id: text,
+  height: orNull(integer),
+  timeMs: orNull(integer),
+});
+
+/** Everything that fits; an empty list when nothing does. */
+export interface SearchResults {
+  readonly hits: readonly SearchHit[];
+}
+
+export const SearchResults: Reader<SearchResults> = document<SearchResults>({
+  hits: listOf(SearchHit),
+});
+
+/**
+ * One version of the market's terms, and the open or not yet final intervals that opened with it (null: none has, it
+ * is for those that open next). Prices per kWh; fees in millionths of the energy value.
+ */
+export interface TermsView {
+  readonly version: number;
+  readonly firstInterval: number | null;
+  readonly lastInterval: number | null;
+  readonly onPeakMicro: bigint;
+  readonly offPeakMicro: bigint;
+  readonly buyBackMicro: bigint;
+  readonly undeliveredSpreadMicro: bigint;
+  readonly unusedSpreadMicro: bigint;
+  readonly gridFeePpm: number;
+  readonly tradingFeePpm: number;
+  readonly wheelingBaseMicro: bigint;
+  readonly wheelingFeederMicro: bigint;
+  readonly wheelingBorderMicro: bigint;
+  readonly tickMicro: bigint;
+  readonly orderWhMin: number;
+  readonly gateMs: number;
+  readonly callPhaseMs: number;
+  readonly meteringDeadlineMs: number;
+  readonly correctionMs: number;
+  readonly arrearsLimitMicro: bigint;
+}
+
+export const TermsView: Reader<TermsView> = document<TermsView>({
+  version: integer,
+  firstInterval: orNull(integer),
+  lastInterval: orNull(integer),
+  onPeakMicro: money,
+  offPeakMicro: money,
+  buyBackMicro: money,
+  undeliveredSpreadMicro: money,
+  unusedSpreadMicro: money,
+  gridFeePpm: integer,
+  tradingFeePpm: integer,
+  wheelingBaseMicro: money,
+  wheelingFeederMicro: money,
+  wheelingBorderMicro: money,
+  tickMicro: money,
+  orderWhMin: integer,
+  gateMs: integer,
+  callPhaseMs: integer,
+  meteringDeadlineMs: integer,
+  correctionMs: integer,
+  arrearsLimitMicro: money,
+});
+
+/**
+ * When the tariff is on-peak, in Bangkok time (UTC + 7 h): on `weekdays` (Monday is 1) from a minute of the day up to
+ * another; never on `holidays` (dates as YYYY-MM-DD).
+ */
+export interface TariffCalendar {
+  readonly weekdays: readonly number[];
+  readonly onPeakFromMinute: number;
+  readonly onPeakToMinute: number;
+  readonly holidays: readonly string[];
+}
+
+export const TariffCalendar: Reader<TariffCalendar> = document<TariffCalendar>({
+  weekdays: listOf(integer),
+  onPeakFromMinute: integer,
+  onPeakToMinute: integer,
+  holidays: listOf(text),
+});
+
+/**
+ * The terms of the interval that is running, the next ones if others are to come, and what does not change with them.
+ * VAT stands on bills only.
+ */
+export interface TermsInForce {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly current: TermsView;
+  readonly next: TermsView | null;
+  readonly calendar: TariffCalendar;
+  readonly vatPermille: number;
+}
+
+export const TermsInForce: Reader<TermsInForce> = document<TermsInForce>({
+  height: integer,
+  timeMs: integer,
+  current: TermsView,
+  next: orNull(TermsView),
+  calendar: TariffCalendar,
+  vatPermille: integer,
+});
+
+/** A bidding zone, its distributor's account, and the zones it borders on. */
+export interface ZoneView {
+  readonly zone: number;
+  readonly name: string;
+  readonly distributor: string;
+  readonly neighbours: readonly number[];
+}
+
+export const ZoneView: Reader<ZoneView> = document<ZoneView>({
+  zone: integer,
+  name: text,
+  distributor: text,
+  neighbours: listOf(integer),
+});
+
+/** A feeder below a zone. */
+export interface FeederView {
+  readonly feeder: number;
+  readonly zone: number;
+  readonly name: string;
+}
+
+export const FeederView: Reader<FeederView> = document<FeederView>({
+  feeder: integer,
+  zone: integer,
+  name: text,
+});
+
+/** Rising numbers. */
+export interface Places {
+  readonly zones: readonly ZoneView[];
+  readonly feeders: readonly FeederView[];
+}
+
+export const Places: Reader<Places> = document<Places>({
+  zones: listOf(ZoneView),
+  feeders: listOf(FeederView),
+});
+
+/**
+ * What anybody may know of an account: no balance, no portfolio. All but `account` and `exists` are null or empty for
+ * one that does not exist. `licence`: none, sandbox, prosumer, supplier, dealer; `kyc`: none, pending, verified,
+ * revoked; `trades` says whether both, and no suspension, let it trade now. `roles`: offices it holds (also `bank`,
+ * `attester`, `distributor`). `keys_hash` is over algorithm, threshold and keys, which the chain does not hold.
+ */
+export interface PublicAccount {
+  readonly account: string;
+  readonly exists: boolean;
+  readonly height: number;
+  readonly participant: string | null;
+  readonly licence: string | null;
+  readonly kyc: string | null;
+  readonly trades: boolean | null;
+  readonly roles: readonly string[];
+  readonly keysHash: string | null;
+  readonly nonceHighest: number | null;
+}
+
+export const PublicAccount: Reader<PublicAccount> = document<PublicAccount>({
+  account: text,
+  exists: flag,
+  height: integer,
+  participant: optional(orNull(text), null),
+  licence: optional(orNull(text), null),
+  kyc: optional(orNull(text), null),
+  trades: optional(orNull(flag), null),
+  roles: optional(listOf(text), []),
+  keysHash: optional(orNull(text), null),
+  nonceHighest: optional(orNull(integer), null),
+});
+
+/**
+ * The purchases of a bill, part by part: energy value + grid fee + wheeling + trading fee = `purchase_cost_micro`,
+ * exactly.
+ */
+export interface PurchaseSplit {
+  readonly energyMicro: bigint;
+  readonly gridFeeMicro: bigint;
+  readonly wheelingMicro: bigint;
+  readonly tradingFeeMicro: bigint;
+}
+
+export const PurchaseSplit: Reader<PurchaseSplit> = document<PurchaseSplit>({
+  energyMicro: money,
+  gridFeeMicro: money,
+  wheelingMicro: money,
+  tradingFeeMicro: money,
+});
+
+/** The sales of a bill: energy value - trading fee = `sale_proceeds_micro`, exactly. */
+export interface SaleSplit {
+  readonly energyMicro: bigint;
+  readonly tradingFeeMicro: bigint;
+}
+
+export const SaleSplit: Reader<SaleSplit> = document<SaleSplit>({
+  energyMicro: money,
+  tradingFeeMicro: money,
+});
+
+/**
+ * Statements added up. Paid: `purchase_cost_micro` (`purchases` splits it, null when this gateway no longer knows all
+ * those trades), `other_import_micro` (at the tariff), `undelivered_micro`. Earned: `sale_proceeds_micro` (`sales`
+ * splits it), `other_export_micro` (at the buy-back), `unused_micro`. `bill_micro` = paid - earned, to the last unit
+ * what the ledger moved. `old_bill_micro` is that of the same readings without the market (all import at the tariff
+ * less all export at the buy-back), `saved_micro` = old bill - bill. VAT is on what is paid, not on what is earned,
+ * rounded down for each day; no WATT moves for it. `estimated` and `corrected` count statements that were not simply
+ * measured.
+ */
+export interface BillLines {
+  readonly intervals: number;
+  readonly estimated: number;
+  readonly corrected: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly boughtWh: number;
+  readonly soldWh: number;
+  readonly otherImportWh: number;
+  readonly otherExportWh: number;
+  readonly undeliveredWh: number;
+  readonly unusedWh: number;
+  readonly purchaseCostMicro: bigint;
+  readonly purchases: PurchaseSplit | null;
+  readonly otherImportMicro: bigint;
+  readonly undeliveredMicro: bigint;
+  readonly saleProceedsMicro: bigint;
+  readonly sales: SaleSplit | null;
+  readonly otherExportMicro: bigint;
+  readonly unusedMicro: bigint;
+  readonly billMicro: bigint;
+  readonly vatMicro: bigint;
+  readonly billWithVatMicro: bigint;
+  readonly oldImportMicro: bigint;
+  readonly oldExportMicro: bigint;
+  readonly oldBillMicro: bigint;
+  readonly oldVatMicro: bigint;
+  readonly oldBillWithVatMicro: bigint;
+  readonly savedMicro: bigint;
+  readonly savedWithVatMicro: bigint;
+}
+
+export const BillLines: Reader<BillLines> = document<BillLines>({
+  intervals: integer,
+  estimated: integer,
+  corrected: integer,
+  importWh: integer,
+  exportWh: integer,
+  boughtWh: integer,
+  soldWh: integer,
+  otherImportWh: integer,
+  otherExportWh: integer,
+  undeliveredWh: integer,
+  unusedWh: integer,
+  purchaseCostMicro: money,
+  purchases: orNull(PurchaseSplit),
+  otherImportMicro: money,
+  undeliveredMicro: money,
+  saleProceedsMicro: money,
+  sales: orNull(SaleSplit),
+  otherExportMicro: money,
+  unusedMicro: money,
+  billMicro: money,
+  vatMicro: money,
+  billWithVatMicro: money,
+  oldImportMicro: money,
+  oldExportMicro: money,
+  oldBillMicro: money,
+  oldVatMicro: money,
+  oldBillWithVatMicro: money,
+  savedMicro: money,
+  savedWithVatMicro: money,
+});
+
+/** One day in Bangkok (YYYY-MM-DD). */
+export interface BillDay {
+  readonly intervals: number;
+  readonly estimated: number;
+  readonly corrected: number;
+  readonly importWh: number;
+  readonly exportWh: number;
+  readonly boughtWh: number;
+  readonly soldWh: number;
+  readonly otherImportWh: number;
+  readonly otherExportWh: number;
+  readonly undeliveredWh: number;
+  readonly unusedWh: number;
+  readonly purchaseCostMicro: bigint;
+  readonly purchases: PurchaseSplit | null;
+  readonly otherImportMicro: bigint;
+  readonly undeliveredMicro: bigint;
+  readonly saleProceedsMicro: bigint;
+  readonly sales: SaleSplit | null;
+  readonly otherExportMicro: bigint;
+  readonly unusedMicro: bigint;
+  readonly billMicro: bigint;
+  readonly vatMicro: bigint;
+  readonly billWithVatMicro: bigint;
+  readonly oldImportMicro: bigint;
+  readonly oldExportMicro: bigint;
+  readonly oldBillMicro: bigint;
+  readonly oldVatMicro: bigint;
+  readonly oldBillWithVatMicro: bigint;
+  readonly savedMicro: bigint;
+  readonly savedWithVatMicro: bigint;
+  readonly day: string;
+}
+
+export const BillDay: Reader<BillDay> = document<BillDay>({
+  intervals: integer,
+  estimated: integer,
+  corrected: integer,
+  importWh: integer,
+  exportWh: integer,
+  boughtWh: integer,
+  soldWh: integer,
+  otherImportWh: integer,
+  otherExportWh: integer,
+  undeliveredWh: integer,
+  unusedWh: integer,
+  purchaseCostMicro: money,
+  purchases: orNull(PurchaseSplit),
+  otherImportMicro: money,
+  undeliveredMicro: money,
+  saleProceedsMicro: money,
+  sales: orNull(SaleSplit),
+  otherExportMicro: money,
+  unusedMicro: money,
+  billMicro: money,
+  vatMicro: money,
+  billWithVatMicro: money,
+  oldImportMicro: money,
+  oldExportMicro: money,
+  oldBillMicro: money,
+  oldVatMicro: money,
+  oldBillWithVatMicro: money,
+  savedMicro: money,
+  savedWithVatMicro: money,
+  day: text,
+});
+
+/**
+ * One's own bill, a line for each day that has statements, and the sum of these lines. `left_out` counts statements
+ * of which this gateway no longer knows the tariff, and which are in no sum.
+ */
+export interface Bill {
+  readonly account: string;
+  readonly height: number;
+  readonly firstDay: string;
+  readonly lastDay: string;
+  readonly vatPermille: number;
+  readonly leftOut: number;
+  readonly days: readonly BillDay[];
+  readonly total: BillLines;
+}
+
+export const Bill: Reader<Bill> = document<Bill>({
+  account: text,
+  height: integer,
+  firstDay: text,
+  lastDay: text,
+  vatPermille: integer,
+  leftOut: integer,
+  days: listOf(BillDay),
+  total: BillLines,
+});
+
+/**
+ * Whether this market has a faucet, and whether it is open; `sentence` says why not, or what it is. `profiles` are
+ * the sites to choose from, `money_micro` the play money, `visitors` how many came of at most `visitors_max`.
+ * `ends_ms` is when the recorded days are over.
+ */
+export interface FaucetView {
+  readonly exists: boolean;
+  readonly open: boolean;
+  readonly sentence: string;
+  readonly profiles: readonly string[];
+  readonly moneyMicro: bigint;
+  readonly visitors: number;
+  readonly visitorsMax: number;
+  readonly endsMs: number;
+}
+
+export const FaucetView: Reader<FaucetView> = document<FaucetView>({
+  exists: flag,
+  open: flag,
+  sentence: text,
+  profiles: optional(listOf(text), []),
+  moneyMicro: optional(money, 0n),
+  visitors: optional(integer, 0),
+  visitorsMax: optional(integer, 0),
+  endsMs: optional(integer, 0),
+});
+
+/**
+ * Who wants to join: a challenge of `POST /v1/challenges` for the account that these keys open, signed by them, and
+ * which site: `solar-home` or `flat`.
+ */
+export interface FaucetRequest {
+  readonly challenge: string;
+  readonly auth: AuthDocument;
+  readonly profile: string;
+}
+
+/**
+ * Where a visitor's meter rows come from: the recorded rows of `home`, so many days earlier, times `permille` / 1000
+ * (rounded down); `solar` says whether its PV counts too.
+ */
+export interface Recording {
+  readonly home: string;
+  readonly daysEarlier: number;
+  readonly permille: number;
+  readonly solar: boolean;
+}
+
+export const Recording: Reader<Recording> = document<Recording>({
+  home: text,
+  daysEarlier: integer,
+  permille: integer,
+  solar: flag,
+});
+
+/**
+ * A visitor's account. `transactions`: the registration and the gift, to be waited for (`GET /v1/transactions/{id}`);
+ * `joined` once both are in blocks. `first_interval` is the first that is metered, null while the registration is in
+ * no block.
+ */
+export interface FaucetAnswer {
+  readonly account: string;
+  readonly participant: string;
+  readonly portfolio: string;
+  readonly profile: string;
+  readonly joined: boolean;
+  readonly transactions: readonly string[];
+  readonly moneyMicro: bigint;
+  readonly feeder: number;
+  readonly importW: number;
+  readonly solarW: number;
+  readonly recording: Recording;
+  readonly firstInterval: number | null;
+}
+
+export const FaucetAnswer: Reader<FaucetAnswer> = document<FaucetAnswer>({
+  account: text,
+  participant: text,
+  portfolio: text,
+  profile: text,
+  joined: flag,
+  transactions: listOf(text),
+  moneyMicro: money,
+  feeder: integer,
+  importW: integer,
+  solarW: integer,
+  recording: Recording,
+  firstInterval: orNull(integer),
+});

@@ -1,0 +1,652 @@
+// Made by packages/sdk/generate.py from the Python sources: change those, then run it again.
+import { build } from "./build.js";
+import { bytes, FLAG, list, number, record, text, tuple, whole } from "./kinds.js";
+import type { Fields, RecordKind, UnionKind } from "./kinds.js";
+
+const SMALL = number(255);
+const WHOLE = whole(2n ** 62n);
+
+/** Of an order. */
+export const Side = {
+  BUY: 0,
+  SELL: 1,
+} as const;
+
+/** How long what does not fill at once stays: until the gate, until its own time, or not at all. */
+export const TimeInForce = {
+  GOOD_TILL_GATE: 0,
+  GOOD_TILL_TIME: 1,
+  IMMEDIATE_OR_CANCEL: 2,
+  FILL_OR_KILL: 3,
+} as const;
+
+/** Of a delivery interval. Orders are refused by time, not by phase. */
+export const Phase = {
+  TRADING: 0,
+  CLOSED: 1,
+} as const;
+
+/** Where energy comes from. */
+export const Source = {
+  SOLAR: 0,
+  WIND: 1,
+  HYDRO: 2,
+  BIOMASS: 3,
+  GEOTHERMAL: 4,
+  STORAGE: 5,
+  CONVENTIONAL: 6,
+} as const;
+
+/** What a participant may do in the market. */
+export const Licence = {
+  NONE: 0,
+  SANDBOX: 1,
+  PROSUMER: 2,
+  SUPPLIER: 3,
+  DEALER: 4,
+} as const;
+
+/** State of the identity check that was done outside the chain. */
+export const Kyc = {
+  NONE: 0,
+  PENDING: 1,
+  VERIFIED: 2,
+  REVOKED: 3,
+} as const;
+
+/** Offices that one account (usually of several signers) holds. The authority module will elect them. */
+export const RoleName = {
+  REGISTRAR: 1,
+  OPERATOR: 2,
+  FEE_POOL: 3,
+  RESIDUAL_SUPPLIER: 4,
+  TRANSMISSION: 5,
+  CLEARING: 6,
+} as const;
+
+/** Why a reading is corrected. */
+export const Cause = {
+  LATE: 0,
+  METER_FAULT: 1,
+  TRANSMISSION_FAULT: 2,
+} as const;
+
+/** Where a register value comes from. */
+export const Quality = {
+  MEASURED: 0,
+  ESTIMATED: 1,
+  CORRECTED: 2,
+} as const;
+
+/** Parameters of the market (`docs/market-rules.md`). An interval keeps the version it opened with. */
+export interface Terms {
+  readonly onPeakMicro: bigint;
+  readonly offPeakMicro: bigint;
+  readonly buyBackMicro: bigint;
+  readonly undeliveredSpreadMicro: bigint;
+  readonly unusedSpreadMicro: bigint;
+  readonly gridFeePpm: bigint;
+  readonly tradingFeePpm: bigint;
+  readonly wheelingBaseMicro: bigint;
+  readonly wheelingFeederMicro: bigint;
+  readonly wheelingBorderMicro: bigint;
+  readonly tickMicro: bigint;
+  readonly orderWhMin: bigint;
+  readonly gateMs: bigint;
+  readonly callPhaseMs: bigint;
+  readonly meteringDeadlineMs: bigint;
+  readonly correctionMs: bigint;
+  readonly arrearsLimitMicro: bigint;
+}
+
+export const Terms: RecordKind<Terms> = record("Terms", {
+  onPeakMicro: WHOLE,
+  offPeakMicro: WHOLE,
+  buyBackMicro: WHOLE,
+  undeliveredSpreadMicro: WHOLE,
+  unusedSpreadMicro: WHOLE,
+  gridFeePpm: WHOLE,
+  tradingFeePpm: WHOLE,
+  wheelingBaseMicro: WHOLE,
+  wheelingFeederMicro: WHOLE,
+  wheelingBorderMicro: WHOLE,
+  tickMicro: WHOLE,
+  orderWhMin: WHOLE,
+  gateMs: WHOLE,
+  callPhaseMs: WHOLE,
+  meteringDeadlineMs: WHOLE,
+  correctionMs: WHOLE,
+  arrearsLimitMicro: WHOLE,
+});
+
+/** The registers of a meter at the end of an interval: cumulative Wh, signed by the meter's own key. */
+export interface Reading {
+  readonly meter: Uint8Array;
+  readonly interval: number;
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+  readonly publicKey: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export const Reading: RecordKind<Reading> = record("Reading", {
+  meter: bytes(8),
+  interval: number(4_294_967_295),
+  importWh: whole(9_007_199_254_740_992n),
+  exportWh: whole(9_007_199_254_740_992n),
+  publicKey: bytes(32),
+  signature: bytes(64),
+});
+
+/** Pay from the free balance. */
+export interface Transfer {
+  readonly kind: "Transfer";
+  readonly recipient: Uint8Array;
+  readonly amountMicro: bigint;
+}
+
+export const Transfer: RecordKind<Transfer> = record("Transfer", {
+  recipient: bytes(32),
+  amountMicro: WHOLE,
+}, 0x10);
+
+/** Pay from the free balance. */
+export function transfer(fields: Fields<Transfer>): Transfer {
+  return build(Transfer, fields);
+}
+
+/** The bank makes WATT for baht that it received; never above the attested reserves. */
+export interface Mint {
+  readonly kind: "Mint";
+  readonly recipient: Uint8Array;
+  readonly amountMicro: bigint;
+  readonly reference: Uint8Array;
+}
+
+export const Mint: RecordKind<Mint> = record("Mint", {
+  recipient: bytes(32),
+  amountMicro: WHOLE,
+  reference: bytes(16),
+}, 0x11);
+
+/** The bank makes WATT for baht that it received; never above the attested reserves. */
+export function mint(fields: Fields<Mint>): Mint {
+  return build(Mint, fields);
+}
+
+/** The sender wants baht for WATT: the amount is held until the bank answers. */
+export interface RequestRedemption {
+  readonly kind: "RequestRedemption";
+  readonly amountMicro: bigint;
+  readonly reference: Uint8Array;
+}
+
+export const RequestRedemption: RecordKind<RequestRedemption> = record("RequestRedemption", {
+  amountMicro: WHOLE,
+  reference: bytes(16),
+}, 0x12);
+
+/** The sender wants baht for WATT: the amount is held until the bank answers. */
+export function requestRedemption(fields: Fields<RequestRedemption>): RequestRedemption {
+  return build(RequestRedemption, fields);
+}
+
+/** The bank has paid the baht: the held WATT is burnt. */
+export interface ConfirmRedemption {
+  readonly kind: "ConfirmRedemption";
+  readonly account: Uint8Array;
+  readonly reference: Uint8Array;
+}
+
+export const ConfirmRedemption: RecordKind<ConfirmRedemption> = record("ConfirmRedemption", {
+  account: bytes(32),
+  reference: bytes(16),
+}, 0x13);
+
+/** The bank has paid the baht: the held WATT is burnt. */
+export function confirmRedemption(fields: Fields<ConfirmRedemption>): ConfirmRedemption {
+  return build(ConfirmRedemption, fields);
+}
+
+/** The bank does not pay: the hold is released. */
+export interface RefuseRedemption {
+  readonly kind: "RefuseRedemption";
+  readonly account: Uint8Array;
+  readonly reference: Uint8Array;
+}
+
+export const RefuseRedemption: RecordKind<RefuseRedemption> = record("RefuseRedemption", {
+  account: bytes(32),
+  reference: bytes(16),
+}, 0x14);
+
+/** The bank does not pay: the hold is released. */
+export function refuseRedemption(fields: Fields<RefuseRedemption>): RefuseRedemption {
+  return build(RefuseRedemption, fields);
+}
+
+/** The attester states the baht in the segregated account, as of an instant (chain time). */
+export interface AttestReserves {
+  readonly kind: "AttestReserves";
+  readonly reservesMicro: bigint;
+  readonly asOfMs: bigint;
+}
+
+export const AttestReserves: RecordKind<AttestReserves> = record("AttestReserves", {
+  reservesMicro: WHOLE,
+  asOfMs: WHOLE,
+}, 0x15);
+
+/** The attester states the baht in the segregated account, as of an instant (chain time). */
+export function attestReserves(fields: Fields<AttestReserves>): AttestReserves {
+  return build(AttestReserves, fields);
+}
+
+/** The registrar admits a participant (a pseudonym). */
+export interface RegisterParticipant {
+  readonly kind: "RegisterParticipant";
+  readonly participant: Uint8Array;
+  readonly licence: number;
+  readonly licenceUntilMs: bigint;
+  readonly kyc: number;
+  readonly kycUntilMs: bigint;
+  readonly group: bigint;
+  readonly shortWh: bigint;
+  readonly longWh: bigint;
+}
+
+export const RegisterParticipant: RecordKind<RegisterParticipant> = record("RegisterParticipant", {
+  participant: bytes(8),
+  licence: SMALL,
+  licenceUntilMs: WHOLE,
+  kyc: SMALL,
+  kycUntilMs: WHOLE,
+  group: WHOLE,
+  shortWh: WHOLE,
+  longWh: WHOLE,
+}, 0x20);
+
+/** The registrar admits a participant (a pseudonym). */
+export function registerParticipant(fields: Fields<RegisterParticipant>): RegisterParticipant {
+  return build(RegisterParticipant, fields);
+}
+
+/**
+ * The registrar changes licence, KYC state, group or dealer's limits; open orders that are no longer allowed are
+ * cancelled.
+ */
+export interface UpdateParticipant {
+  readonly kind: "UpdateParticipant";
+  readonly participant: Uint8Array;
+  readonly licence: number;
+  readonly licenceUntilMs: bigint;
+  readonly kyc: number;
+  readonly kycUntilMs: bigint;
+  readonly group: bigint;
+  readonly shortWh: bigint;
+  readonly longWh: bigint;
+}
+
+export const UpdateParticipant: RecordKind<UpdateParticipant> = record("UpdateParticipant", {
+  participant: bytes(8),
+  licence: SMALL,
+  licenceUntilMs: WHOLE,
+  kyc: SMALL,
+  kycUntilMs: WHOLE,
+  group: WHOLE,
+  shortWh: WHOLE,
+  longWh: WHOLE,
+}, 0x21);
+
+/**
+ * The registrar changes licence, KYC state, group or dealer's limits; open orders that are no longer allowed are
+ * cancelled.
+ */
+export function updateParticipant(fields: Fields<UpdateParticipant>): UpdateParticipant {
+  return build(UpdateParticipant, fields);
+}
+
+/** The registrar stops a participant, or lets it go on. */
+export interface SuspendParticipant {
+  readonly kind: "SuspendParticipant";
+  readonly participant: Uint8Array;
+  readonly suspended: boolean;
+}
+
+export const SuspendParticipant: RecordKind<SuspendParticipant> = record("SuspendParticipant", {
+  participant: bytes(8),
+  suspended: FLAG,
+}, 0x22);
+
+/** The registrar stops a participant, or lets it go on. */
+export function suspendParticipant(fields: Fields<SuspendParticipant>): SuspendParticipant {
+  return build(SuspendParticipant, fields);
+}
+
+/** The registrar opens an account for a participant. Its id is the hash of these keys. */
+export interface RegisterAccount {
+  readonly kind: "RegisterAccount";
+  readonly participant: Uint8Array;
+  readonly algorithm: number;
+  readonly threshold: number;
+  readonly keys: readonly Uint8Array[];
+}
+
+export const RegisterAccount: RecordKind<RegisterAccount> = record("RegisterAccount", {
+  participant: bytes(8),
+  algorithm: SMALL,
+  threshold: SMALL,
+  keys: list(bytes(32), 1, 16),
+}, 0x23);
+
+/** The registrar opens an account for a participant. Its id is the hash of these keys. */
+export function registerAccount(fields: Fields<RegisterAccount>): RegisterAccount {
+  return build(RegisterAccount, fields);
+}
+
+/** The sender's keys from the next block on. */
+export interface RotateKeys {
+  readonly kind: "RotateKeys";
+  readonly algorithm: number;
+  readonly threshold: number;
+  readonly keys: readonly Uint8Array[];
+}
+
+export const RotateKeys: RecordKind<RotateKeys> = record("RotateKeys", {
+  algorithm: SMALL,
+  threshold: SMALL,
+  keys: list(bytes(32), 1, 16),
+}, 0x24);
+
+/** The sender's keys from the next block on. */
+export function rotateKeys(fields: Fields<RotateKeys>): RotateKeys {
+  return build(RotateKeys, fields);
+}
+
+/**
+ * The registrar connects a site, its meter and its portfolio. `import_wh` and `export_wh` are what the meter shows
+ * when it is connected: from there on its owner is billed.
+ */
+export interface RegisterSite {
+  readonly kind: "RegisterSite";
+  readonly portfolio: Uint8Array;
+  readonly site: Uint8Array;
+  readonly meter: Uint8Array;
+  readonly meterKey: Uint8Array;
+  readonly account: Uint8Array;
+  readonly feeder: number;
+  readonly importW: number;
+  readonly exportW: readonly [number, number, number, number, number, number, number];
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+}
+
+export const RegisterSite: RecordKind<RegisterSite> = record("RegisterSite", {
+  portfolio: bytes(8),
+  site: bytes(8),
+  meter: bytes(8),
+  meterKey: bytes(32),
+  account: bytes(32),
+  feeder: number(65_535),
+  importW: number(100_000_000_000),
+  exportW: tuple(number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000)),
+  importWh: whole(9_007_199_254_740_992n),
+  exportWh: whole(9_007_199_254_740_992n),
+}, 0x25);
+
+/**
+ * The registrar connects a site, its meter and its portfolio. `import_wh` and `export_wh` are what the meter shows
+ * when it is connected: from there on its owner is billed.
+ */
+export function registerSite(fields: Fields<RegisterSite>): RegisterSite {
+  return build(RegisterSite, fields);
+}
+
+/** The registrar opens a portfolio without a site: a dealer's. */
+export interface RegisterPortfolio {
+  readonly kind: "RegisterPortfolio";
+  readonly portfolio: Uint8Array;
+  readonly account: Uint8Array;
+  readonly feeder: number;
+}
+
+export const RegisterPortfolio: RecordKind<RegisterPortfolio> = record("RegisterPortfolio", {
+  portfolio: bytes(8),
+  account: bytes(32),
+  feeder: number(65_535),
+}, 0x26);
+
+/** The registrar opens a portfolio without a site: a dealer's. */
+export function registerPortfolio(fields: Fields<RegisterPortfolio>): RegisterPortfolio {
+  return build(RegisterPortfolio, fields);
+}
+
+/** The registrar gives a meter a new key; its registers go on. */
+export interface ReplaceMeterKey {
+  readonly kind: "ReplaceMeterKey";
+  readonly meter: Uint8Array;
+  readonly meterKey: Uint8Array;
+}
+
+export const ReplaceMeterKey: RecordKind<ReplaceMeterKey> = record("ReplaceMeterKey", {
+  meter: bytes(8),
+  meterKey: bytes(32),
+}, 0x27);
+
+/** The registrar gives a meter a new key; its registers go on. */
+export function replaceMeterKey(fields: Fields<ReplaceMeterKey>): ReplaceMeterKey {
+  return build(ReplaceMeterKey, fields);
+}
+
+/**
+ * Buy or sell energy of one delivery interval. `source`: of a sell order, its source; of a buy order, the bit mask of
+ * sources it accepts (any: 127). `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not
+ * fill at once is cancelled; then `price_micro` is 0. `minimum_wh` fills at once or the order is refused; 0 for none.
+ * `good_till_ms` is 0 unless the order is good till time. Receipt: place, filled Wh, resting Wh.
+ */
+export interface PlaceOrder {
+  readonly kind: "PlaceOrder";
+  readonly portfolio: Uint8Array;
+  readonly clientId: Uint8Array;
+  readonly interval: number;
+  readonly side: number;
+  readonly priceMicro: bigint;
+  readonly quantityWh: bigint;
+  readonly source: number;
+  readonly timeInForce: number;
+  readonly goodTillMs: bigint;
+  readonly minimumWh: bigint;
+  readonly postOnly: boolean;
+  readonly market: boolean;
+}
+
+export const PlaceOrder: RecordKind<PlaceOrder> = record("PlaceOrder", {
+  portfolio: bytes(8),
+  clientId: bytes(8),
+  interval: number(4_294_967_295),
+  side: SMALL,
+  priceMicro: WHOLE,
+  quantityWh: WHOLE,
+  source: SMALL,
+  timeInForce: SMALL,
+  goodTillMs: WHOLE,
+  minimumWh: WHOLE,
+  postOnly: FLAG,
+  market: FLAG,
+}, 0x60);
+
+/**
+ * Buy or sell energy of one delivery interval. `source`: of a sell order, its source; of a buy order, the bit mask of
+ * sources it accepts (any: 127). `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not
+ * fill at once is cancelled; then `price_micro` is 0. `minimum_wh` fills at once or the order is refused; 0 for none.
+ * `good_till_ms` is 0 unless the order is good till time. Receipt: place, filled Wh, resting Wh.
+ */
+export function placeOrder(fields: Fields<PlaceOrder>): PlaceOrder {
+  return build(PlaceOrder, fields);
+}
+
+/** Take an open order back. Receipt: Wh that were still open. */
+export interface CancelOrder {
+  readonly kind: "CancelOrder";
+  readonly clientId: Uint8Array;
+}
+
+export const CancelOrder: RecordKind<CancelOrder> = record("CancelOrder", {
+  clientId: bytes(8),
+}, 0x61);
+
+/** Take an open order back. Receipt: Wh that were still open. */
+export function cancelOrder(fields: Fields<CancelOrder>): CancelOrder {
+  return build(CancelOrder, fields);
+}
+
+/**
+ * Change the limit or the open quantity. A smaller quantity at the same limit keeps the place; anything else goes to
+ * the back of the queue as a new order would. Receipt as for a placement.
+ */
+export interface AmendOrder {
+  readonly kind: "AmendOrder";
+  readonly clientId: Uint8Array;
+  readonly priceMicro: bigint;
+  readonly remainingWh: bigint;
+}
+
+export const AmendOrder: RecordKind<AmendOrder> = record("AmendOrder", {
+  clientId: bytes(8),
+  priceMicro: WHOLE,
+  remainingWh: WHOLE,
+}, 0x62);
+
+/**
+ * Change the limit or the open quantity. A smaller quantity at the same limit keeps the place; anything else goes to
+ * the back of the queue as a new order would. Receipt as for a placement.
+ */
+export function amendOrder(fields: Fields<AmendOrder>): AmendOrder {
+  return build(AmendOrder, fields);
+}
+
+/** The operator sets new parameters, for intervals that have not opened yet. */
+export interface SetTerms {
+  readonly kind: "SetTerms";
+  readonly terms: Terms;
+}
+
+export const SetTerms: RecordKind<SetTerms> = record("SetTerms", {
+  terms: Terms,
+}, 0x63);
+
+/** The operator sets new parameters, for intervals that have not opened yet. */
+export function setTerms(fields: Fields<SetTerms>): SetTerms {
+  return build(SetTerms, fields);
+}
+
+/** The operator declares a day (days since the epoch, Bangkok time) off-peak, or takes it back. */
+export interface SetHoliday {
+  readonly kind: "SetHoliday";
+  readonly day: number;
+  readonly holiday: boolean;
+}
+
+export const SetHoliday: RecordKind<SetHoliday> = record("SetHoliday", {
+  day: number(2_147_483_648),
+  holiday: FLAG,
+}, 0x64);
+
+/** The operator declares a day (days since the epoch, Bangkok time) off-peak, or takes it back. */
+export function setHoliday(fields: Fields<SetHoliday>): SetHoliday {
+  return build(SetHoliday, fields);
+}
+
+/**
+ * Anybody may carry readings; the meters signed them. All count or none does. One that comes after its interval was
+ * estimated is the one correction.
+ */
+export interface SubmitReadings {
+  readonly kind: "SubmitReadings";
+  readonly chain: string;
+  readonly readings: readonly Reading[];
+}
+
+export const SubmitReadings: RecordKind<SubmitReadings> = record("SubmitReadings", {
+  chain: text(1, 64),
+  readings: list(Reading, 1, 64),
+}, 0x70);
+
+/**
+ * Anybody may carry readings; the meters signed them. All count or none does. One that comes after its interval was
+ * estimated is the one correction.
+ */
+export function submitReadings(fields: Fields<SubmitReadings>): SubmitReadings {
+  return build(SubmitReadings, fields);
+}
+
+/** The distributor of the site's zone replaces a reading, once, with cause, in the correction window. */
+export interface CorrectReading {
+  readonly kind: "CorrectReading";
+  readonly chain: string;
+  readonly reading: Reading;
+  readonly cause: number;
+}
+
+export const CorrectReading: RecordKind<CorrectReading> = record("CorrectReading", {
+  chain: text(1, 64),
+  reading: Reading,
+  cause: SMALL,
+}, 0x71);
+
+/** The distributor of the site's zone replaces a reading, once, with cause, in the correction window. */
+export function correctReading(fields: Fields<CorrectReading>): CorrectReading {
+  return build(CorrectReading, fields);
+}
+
+/** Anything that an account can ask for. */
+export type Message =
+  | Transfer
+  | Mint
+  | RequestRedemption
+  | ConfirmRedemption
+  | RefuseRedemption
+  | AttestReserves
+  | RegisterParticipant
+  | UpdateParticipant
+  | SuspendParticipant
+  | RegisterAccount
+  | RotateKeys
+  | RegisterSite
+  | RegisterPortfolio
+  | ReplaceMeterKey
+  | PlaceOrder
+  | CancelOrder
+  | AmendOrder
+  | SetTerms
+  | SetHoliday
+  | SubmitReadings
+  | CorrectReading;
+
+/** Any of them, told apart by their tags. */
+export const Message: UnionKind<Message> = {
+  is: "union",
+  of: [
+    Transfer,
+    Mint,
+    RequestRedemption,
+    ConfirmRedemption,
+    RefuseRedemption,
+    AttestReserves,
+    RegisterParticipant,
+    UpdateParticipant,
+    SuspendParticipant,
+    RegisterAccount,
+    RotateKeys,
+    RegisterSite,
+    RegisterPortfolio,
+    ReplaceMeterKey,
+    PlaceOrder,
+    CancelOrder,
+    AmendOrder,
+    SetTerms,
+    SetHoliday,
+    SubmitReadings,
+    CorrectReading,
+  ],
+};

@@ -1,0 +1,687 @@
+// Made by packages/sdk/generate.py from the Python sources: change those, then run it again.
+import { bytes, FLAG, list, number, record, text, tuple, whole } from "./kinds.js";
+import type { RecordKind } from "./kinds.js";
+import { Message, Terms } from "./messages.generated.js";
+import type { Table } from "./tables.js";
+
+const SMALL = number(255);
+const WHOLE = whole(2n ** 62n);
+const INTEGER = whole(2n ** 64n - 1n, -(2n ** 63n));
+
+/**
+ * Who signed: the account's whole key list, and one signature for each of `threshold` of them. Keys ascend strictly;
+ * signatures are (index of the key, signature), indexes ascending.
+ */
+export interface Auth {
+  readonly algorithm: number;
+  readonly threshold: number;
+  readonly keys: readonly Uint8Array[];
+  readonly signatures: readonly (readonly [number, Uint8Array])[];
+}
+
+export const Auth: RecordKind<Auth> = record("Auth", {
+  algorithm: SMALL,
+  threshold: SMALL,
+  keys: list(bytes(32), 0, 16),
+  signatures: list(tuple(SMALL, bytes(64)), 0, 16),
+});
+
+/** What travels: the exact bytes that were signed, and the signatures. */
+export interface Envelope {
+  readonly body: Uint8Array;
+  readonly auth: Auth;
+}
+
+export const Envelope: RecordKind<Envelope> = record("Envelope", {
+  body: bytes(),
+  auth: Auth,
+});
+
+/** What was signed. `messages` succeed or fail together. */
+export interface Body {
+  readonly chain: string;
+  readonly sender: Uint8Array;
+  readonly nonce: bigint;
+  readonly expiresMs: bigint;
+  readonly messages: readonly Message[];
+}
+
+export const Body: RecordKind<Body> = record("Body", {
+  chain: text(1, 64),
+  sender: bytes(32),
+  nonce: WHOLE,
+  expiresMs: WHOLE,
+  messages: list(Message, 1, 64),
+});
+
+/**
+ * The outcome. `transaction` is the hash of the body, or, for one that was not its account's, of all its bytes.
+ * `failed` is the index of the message that failed.
+ */
+export interface Receipt {
+  readonly transaction: Uint8Array;
+  readonly code: bigint;
+  readonly failed: bigint;
+  readonly results: readonly (readonly bigint[])[];
+}
+
+export const Receipt: RecordKind<Receipt> = record("Receipt", {
+  transaction: bytes(),
+  code: INTEGER,
+  failed: INTEGER,
+  results: list(list(INTEGER)),
+});
+
+/** What travels. */
+export interface Batch {
+  readonly body: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export const Batch: RecordKind<Batch> = record("Batch", {
+  body: bytes(),
+  signature: bytes(64),
+});
+
+/** What the node signs. `transactions` are their exact bytes. */
+export interface BatchBody {
+  readonly chain: string;
+  readonly author: Uint8Array;
+  readonly sequence: bigint;
+  readonly expiresMs: bigint;
+  readonly transactions: readonly Uint8Array[];
+}
+
+export const BatchBody: RecordKind<BatchBody> = record("BatchBody", {
+  chain: text(1, 64),
+  author: bytes(8),
+  sequence: WHOLE,
+  expiresMs: WHOLE,
+  transactions: list(bytes(), 1, 2000),
+});
+
+/** What a block says before it is executed. `app_hash_before` is the state it builds on. */
+export interface Header {
+  readonly chain: string;
+  readonly height: bigint;
+  readonly timeMs: bigint;
+  readonly proposer: Uint8Array;
+  readonly previous: Uint8Array;
+  readonly appHashBefore: Uint8Array;
+  readonly batchesRoot: Uint8Array;
+}
+
+export const Header: RecordKind<Header> = record("Header", {
+  chain: text(),
+  height: INTEGER,
+  timeMs: INTEGER,
+  proposer: bytes(),
+  previous: bytes(),
+  appHashBefore: bytes(),
+  batchesRoot: bytes(),
+});
+
+/** What the block did, in the world's own units. */
+export interface Summary {
+  readonly tradedWh: bigint;
+  readonly tradedMicro: bigint;
+  readonly meteredImportWh: bigint;
+  readonly meteredExportWh: bigint;
+  readonly settledWh: bigint;
+  readonly settledMicro: bigint;
+}
+
+export const Summary: RecordKind<Summary> = record("Summary", {
+  tradedWh: INTEGER,
+  tradedMicro: INTEGER,
+  meteredImportWh: INTEGER,
+  meteredExportWh: INTEGER,
+  settledWh: INTEGER,
+  settledMicro: INTEGER,
+});
+
+/** What the state says of the block that made it. */
+export interface LastBlock {
+  readonly chain: string;
+  readonly protocol: bigint;
+  readonly height: bigint;
+  readonly timeMs: bigint;
+  readonly headerHash: Uint8Array;
+  readonly receiptsRoot: Uint8Array;
+  readonly tradesRoot: Uint8Array;
+  readonly summary: Summary;
+}
+
+export const LastBlock: RecordKind<LastBlock> = record("LastBlock", {
+  chain: text(),
+  protocol: INTEGER,
+  height: INTEGER,
+  timeMs: INTEGER,
+  headerHash: bytes(),
+  receiptsRoot: bytes(),
+  tradesRoot: bytes(),
+  summary: Summary,
+});
+
+/**
+ * What an account signs to be let in (under `CHALLENGE_DOMAIN`): names the chain, so that it serves on no other one.
+ * `seal` is the gateway's own mark that it made it; only the gateway that made it can tell.
+ */
+export interface Challenge {
+  readonly chain: string;
+  readonly account: Uint8Array;
+  readonly random: Uint8Array;
+  readonly expiresMs: bigint;
+  readonly seal: Uint8Array;
+}
+
+export const Challenge: RecordKind<Challenge> = record("Challenge", {
+  chain: text(),
+  account: bytes(),
+  random: bytes(),
+  expiresMs: INTEGER,
+  seal: bytes(),
+});
+
+/** One fill, as it stands under the trades root of its block. */
+export interface Trade {
+  readonly interval: number;
+  readonly buyer: Uint8Array;
+  readonly buyerOrder: Uint8Array;
+  readonly seller: Uint8Array;
+  readonly sellerOrder: Uint8Array;
+  readonly quantityWh: bigint;
+  readonly priceMicro: bigint;
+  readonly wheelingMicro: bigint;
+  readonly takerSide: number;
+  readonly source: number;
+}
+
+export const Trade: RecordKind<Trade> = record("Trade", {
+  interval: number(4_294_967_295),
+  buyer: bytes(32),
+  buyerOrder: bytes(8),
+  seller: bytes(32),
+  sellerOrder: bytes(8),
+  quantityWh: WHOLE,
+  priceMicro: WHOLE,
+  wheelingMicro: WHOLE,
+  takerSide: SMALL,
+  source: SMALL,
+});
+
+/**
+ * `nonce_gaps` has bit k set when nonce `nonce_highest - 1 - k` is still unused (big-endian bytes without leading
+ * zeros: an account that counts up has none). Free balance = balance - held.
+ */
+export interface Account {
+  readonly participant: Uint8Array;
+  readonly keysHash: Uint8Array;
+  readonly nonceHighest: bigint;
+  readonly nonceGaps: Uint8Array;
+  readonly balanceMicro: bigint;
+  readonly heldMicro: bigint;
+  readonly debtMicro: bigint;
+}
+
+export const Account: RecordKind<Account> = record("Account", {
+  participant: bytes(),
+  keysHash: bytes(),
+  nonceHighest: INTEGER,
+  nonceGaps: bytes(),
+  balanceMicro: INTEGER,
+  heldMicro: INTEGER,
+  debtMicro: INTEGER,
+});
+
+/** Keys that an account gave up; until then they excuse the batch author who let them through. */
+export interface RotatedKeys {
+  readonly untilMs: bigint;
+}
+
+export const RotatedKeys: RecordKind<RotatedKeys> = record("RotatedKeys", {
+  untilMs: INTEGER,
+});
+
+/** Keys that count from the next block. */
+export interface PendingKeys {
+  readonly keysHash: Uint8Array;
+}
+
+export const PendingKeys: RecordKind<PendingKeys> = record("PendingKeys", {
+  keysHash: bytes(),
+});
+
+/** The key says everything. */
+export interface Scheduled {
+}
+
+export const Scheduled: RecordKind<Scheduled> = record("Scheduled", {});
+
+/** An item that failed, for people to look at: it never runs again by itself. */
+export interface SetAside {
+  readonly code: bigint;
+  readonly height: bigint;
+}
+
+export const SetAside: RecordKind<SetAside> = record("SetAside", {
+  code: INTEGER,
+  height: INTEGER,
+});
+
+/** A node that may sign batches. */
+export interface Node {
+  readonly publicKey: Uint8Array;
+  readonly licensed: boolean;
+}
+
+export const Node: RecordKind<Node> = record("Node", {
+  publicKey: bytes(32),
+  licensed: FLAG,
+});
+
+/** A batch that was in a block. */
+export interface SeenBatch {
+  readonly expiresMs: bigint;
+}
+
+export const SeenBatch: RecordKind<SeenBatch> = record("SeenBatch", {
+  expiresMs: INTEGER,
+});
+
+/** Supply, what vouches for it, and the two accounts (of several signers each) that may change it. */
+export interface Money {
+  readonly bank: Uint8Array;
+  readonly attester: Uint8Array;
+  readonly supplyMicro: bigint;
+  readonly reservesMicro: bigint;
+  readonly attestedMs: bigint;
+}
+
+export const Money: RecordKind<Money> = record("Money", {
+  bank: bytes(32),
+  attester: bytes(32),
+  supplyMicro: WHOLE,
+  reservesMicro: WHOLE,
+  attestedMs: WHOLE,
+});
+
+/** A request that waits for the bank. Key: account ‖ reference. */
+export interface Redemption {
+  readonly amountMicro: bigint;
+}
+
+export const Redemption: RecordKind<Redemption> = record("Redemption", {
+  amountMicro: WHOLE,
+});
+
+/** A minting that was done. Key: reference. */
+export interface UsedReference {
+  readonly amountMicro: bigint;
+}
+
+export const UsedReference: RecordKind<UsedReference> = record("UsedReference", {
+  amountMicro: WHOLE,
+});
+
+/** Who holds an office. */
+export interface Role {
+  readonly account: Uint8Array;
+}
+
+export const Role: RecordKind<Role> = record("Role", {
+  account: bytes(32),
+});
+
+/** A bidding zone: its distributor's account and the zones it borders on. */
+export interface Zone {
+  readonly name: string;
+  readonly distributor: Uint8Array;
+  readonly neighbours: readonly number[];
+}
+
+export const Zone: RecordKind<Zone> = record("Zone", {
+  name: text(0, 32),
+  distributor: bytes(32),
+  neighbours: list(SMALL),
+});
+
+/** A feeder below a zone. */
+export interface Feeder {
+  readonly zone: number;
+  readonly name: string;
+}
+
+export const Feeder: RecordKind<Feeder> = record("Feeder", {
+  zone: SMALL,
+  name: text(0, 32),
+});
+
+/**
+ * A person or company, as a pseudonym. Equal groups other than 0 are related parties. `short_wh` and `long_wh` are a
+ * dealer's licensed open position in one interval without a site.
+ */
+export interface Participant {
+  readonly licence: number;
+  readonly licenceUntilMs: bigint;
+  readonly kyc: number;
+  readonly kycUntilMs: bigint;
+  readonly suspended: boolean;
+  readonly group: bigint;
+  readonly shortWh: bigint;
+  readonly longWh: bigint;
+}
+
+export const Participant: RecordKind<Participant> = record("Participant", {
+  licence: SMALL,
+  licenceUntilMs: WHOLE,
+  kyc: SMALL,
+  kycUntilMs: WHOLE,
+  suspended: FLAG,
+  group: WHOLE,
+  shortWh: WHOLE,
+  longWh: WHOLE,
+});
+
+/**
+ * What orders and positions name: the sites that one account trades together (one site for now). Powers in W;
+ * `export_w` by source.
+ */
+export interface Portfolio {
+  readonly account: Uint8Array;
+  readonly participant: Uint8Array;
+  readonly feeder: number;
+  readonly importW: number;
+  readonly exportW: readonly [number, number, number, number, number, number, number];
+  readonly site: Uint8Array;
+}
+
+export const Portfolio: RecordKind<Portfolio> = record("Portfolio", {
+  account: bytes(32),
+  participant: bytes(8),
+  feeder: number(65_535),
+  importW: number(100_000_000_000),
+  exportW: tuple(number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000), number(100_000_000_000)),
+  site: bytes(0, 8),
+});
+
+/** A connection point with its meter. */
+export interface Site {
+  readonly portfolio: Uint8Array;
+  readonly feeder: number;
+  readonly meter: Uint8Array;
+}
+
+export const Site: RecordKind<Site> = record("Site", {
+  portfolio: bytes(8),
+  feeder: number(65_535),
+  meter: bytes(0, 8),
+});
+
+/** A meter signs its readings with its own key. */
+export interface Meter {
+  readonly publicKey: Uint8Array;
+  readonly site: Uint8Array;
+  readonly portfolio: Uint8Array;
+}
+
+export const Meter: RecordKind<Meter> = record("Meter", {
+  publicKey: bytes(32),
+  site: bytes(8),
+  portfolio: bytes(8),
+});
+
+/** The version that intervals open with from now on. */
+export interface TermsVersion {
+  readonly version: bigint;
+}
+
+export const TermsVersion: RecordKind<TermsVersion> = record("TermsVersion", {
+  version: WHOLE,
+});
+
+/** A delivery interval that is, or was, open. Prices in millionths of a WATT per kWh. */
+export interface Interval {
+  readonly terms: bigint;
+  readonly tariffMicro: bigint;
+  readonly gateMs: bigint;
+  readonly phase: number;
+}
+
+export const Interval: RecordKind<Interval> = record("Interval", {
+  terms: WHOLE,
+  tariffMicro: WHOLE,
+  gateMs: WHOLE,
+  phase: SMALL,
+});
+
+/**
+ * An open order. Its key is account ‖ client id. A seller's `source` is one source; a buyer's is a bit mask of the
+ * sources it accepts. `price_micro` is the limit: what a seller gets in its zone, what a buyer pays delivered.
+ * `place` is its rank in time.
+ */
+export interface Order {
+  readonly portfolio: Uint8Array;
+  readonly participant: Uint8Array;
+  readonly interval: number;
+  readonly side: number;
+  readonly priceMicro: bigint;
+  readonly remainingWh: bigint;
+  readonly source: number;
+  readonly feeder: number;
+  readonly place: bigint;
+  readonly expiresMs: bigint;
+  readonly quantityWh: bigint;
+}
+
+export const Order: RecordKind<Order> = record("Order", {
+  portfolio: bytes(8),
+  participant: bytes(8),
+  interval: number(4_294_967_295),
+  side: SMALL,
+  priceMicro: WHOLE,
+  remainingWh: WHOLE,
+  source: SMALL,
+  feeder: number(65_535),
+  place: WHOLE,
+  expiresMs: WHOLE,
+  quantityWh: WHOLE,
+});
+
+/**
+ * What a portfolio did in one interval. Key: interval ‖ portfolio. `purchase_cost_micro` is held of the account until
+ * settlement, and so is `collateral_micro`.
+ */
+export interface Position {
+  readonly soldWh: bigint;
+  readonly boughtWh: bigint;
+  readonly openSellWh: bigint;
+  readonly openBuyWh: bigint;
+  readonly saleValueMicro: bigint;
+  readonly saleFeeMicro: bigint;
+  readonly purchaseValueMicro: bigint;
+  readonly purchaseCostMicro: bigint;
+  readonly collateralMicro: bigint;
+}
+
+export const Position: RecordKind<Position> = record("Position", {
+  soldWh: WHOLE,
+  boughtWh: WHOLE,
+  openSellWh: WHOLE,
+  openBuyWh: WHOLE,
+  saleValueMicro: WHOLE,
+  saleFeeMicro: WHOLE,
+  purchaseValueMicro: WHOLE,
+  purchaseCostMicro: WHOLE,
+  collateralMicro: WHOLE,
+});
+
+/** What trades of an interval owe to a payee other than the seller. Key: interval ‖ account. */
+export interface Due {
+  readonly amountMicro: bigint;
+}
+
+export const Due: RecordKind<Due> = record("Due", {
+  amountMicro: WHOLE,
+});
+
+/** Most that PV can do, per mille of its capacity, for each quarter-hour of a day (Bangkok time). */
+export interface SkyMonth {
+  readonly perMille: readonly bigint[];
+}
+
+export const SkyMonth: RecordKind<SkyMonth> = record("SkyMonth", {
+  perMille: list(WHOLE),
+});
+
+/** A day that is off-peak all day. Key: days since the epoch in Bangkok time. */
+export interface Holiday {
+}
+
+export const Holiday: RecordKind<Holiday> = record("Holiday", {});
+
+/**
+ * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
+ * and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
+ * stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter.
+ */
+export interface Registers {
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+  readonly liftWh: bigint;
+  readonly quality: number;
+}
+
+export const Registers: RecordKind<Registers> = record("Registers", {
+  importWh: WHOLE,
+  exportWh: WHOLE,
+  liftWh: WHOLE,
+  quality: SMALL,
+});
+
+/** The newest registers that a meter itself reported. Key: meter. */
+export interface LastMeasured {
+  readonly interval: bigint;
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+}
+
+export const LastMeasured: RecordKind<LastMeasured> = record("LastMeasured", {
+  interval: WHOLE,
+  importWh: WHOLE,
+  exportWh: WHOLE,
+});
+
+/**
+ * Import in the same quarter-hour of the last days, for estimates. Key: meter ‖ quarter (one byte). `energies_wh`
+ * ends with that of `last_day` (days since the epoch) and has at most seven.
+ */
+export interface SameQuarter {
+  readonly lastDay: bigint;
+  readonly energiesWh: readonly bigint[];
+}
+
+export const SameQuarter: RecordKind<SameQuarter> = record("SameQuarter", {
+  lastDay: WHOLE,
+  energiesWh: list(WHOLE),
+});
+
+/**
+ * Progress of one interval. Key: interval. `cursor` is the last portfolio done in this stage. The sums are what
+ * buyers pay in and what sellers get out.
+ */
+export interface Settlement {
+  readonly stage: number;
+  readonly readings: bigint;
+  readonly cursor: Uint8Array;
+  readonly paidInMicro: bigint;
+  readonly paidOutMicro: bigint;
+}
+
+export const Settlement: RecordKind<Settlement> = record("Settlement", {
+  stage: SMALL,
+  readings: WHOLE,
+  cursor: bytes(),
+  paidInMicro: WHOLE,
+  paidOutMicro: WHOLE,
+});
+
+/**
+ * The result for one portfolio and interval. Key: interval ‖ portfolio. `purchase_cost_micro` and
+ * `sale_proceeds_micro` are the trades; charge and credit are with the residual supplier.
+ */
+export interface Statement {
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+  readonly soldWh: bigint;
+  readonly boughtWh: bigint;
+  readonly undeliveredWh: bigint;
+  readonly unusedWh: bigint;
+  readonly otherImportWh: bigint;
+  readonly otherExportWh: bigint;
+  readonly purchaseCostMicro: bigint;
+  readonly saleProceedsMicro: bigint;
+  readonly chargeMicro: bigint;
+  readonly creditMicro: bigint;
+  readonly quality: number;
+}
+
+export const Statement: RecordKind<Statement> = record("Statement", {
+  importWh: WHOLE,
+  exportWh: WHOLE,
+  soldWh: WHOLE,
+  boughtWh: WHOLE,
+  undeliveredWh: WHOLE,
+  unusedWh: WHOLE,
+  otherImportWh: WHOLE,
+  otherExportWh: WHOLE,
+  purchaseCostMicro: WHOLE,
+  saleProceedsMicro: WHOLE,
+  chargeMicro: WHOLE,
+  creditMicro: WHOLE,
+  quality: SMALL,
+});
+
+/** What the residual supplier could not pay yet, and since when it owes. Key: account. */
+export interface Payable {
+  readonly amountMicro: bigint;
+  readonly sinceMs: bigint;
+}
+
+export const Payable: RecordKind<Payable> = record("Payable", {
+  amountMicro: WHOLE,
+  sinceMs: WHOLE,
+});
+
+export const ACCOUNTS: Table<Account> = { prefix: 0x01, record: Account };
+export const ROTATED_KEYS: Table<RotatedKeys> = { prefix: 0x02, record: RotatedKeys };
+export const PENDING_KEYS: Table<PendingKeys> = { prefix: 0x03, record: PendingKeys };
+export const SCHEDULE: Table<Scheduled> = { prefix: 0x04, record: Scheduled };
+export const SET_ASIDE: Table<SetAside> = { prefix: 0x05, record: SetAside };
+export const NODES: Table<Node> = { prefix: 0x06, record: Node };
+export const BATCHES: Table<SeenBatch> = { prefix: 0x07, record: SeenBatch };
+export const LAST_BLOCK: Table<LastBlock> = { prefix: 0x08, record: LastBlock };
+export const MONEY: Table<Money> = { prefix: 0x10, record: Money };
+export const REDEMPTIONS: Table<Redemption> = { prefix: 0x11, record: Redemption };
+export const USED_REFERENCES: Table<UsedReference> = { prefix: 0x12, record: UsedReference };
+export const ROLES: Table<Role> = { prefix: 0x20, record: Role };
+export const ZONES: Table<Zone> = { prefix: 0x21, record: Zone };
+export const FEEDERS: Table<Feeder> = { prefix: 0x22, record: Feeder };
+export const PARTICIPANTS: Table<Participant> = { prefix: 0x23, record: Participant };
+export const PORTFOLIOS: Table<Portfolio> = { prefix: 0x24, record: Portfolio };
+export const SITES: Table<Site> = { prefix: 0x25, record: Site };
+export const METERS: Table<Meter> = { prefix: 0x26, record: Meter };
+export const TERMS: Table<Terms> = { prefix: 0x60, record: Terms };
+export const TERMS_VERSION: Table<TermsVersion> = { prefix: 0x61, record: TermsVersion };
+export const INTERVALS: Table<Interval> = { prefix: 0x62, record: Interval };
+export const ORDERS: Table<Order> = { prefix: 0x63, record: Order };
+export const POSITIONS: Table<Position> = { prefix: 0x64, record: Position };
+export const DUES: Table<Due> = { prefix: 0x65, record: Due };
+export const SKY: Table<SkyMonth> = { prefix: 0x66, record: SkyMonth };
+export const HOLIDAYS: Table<Holiday> = { prefix: 0x67, record: Holiday };
+export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
+export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
+export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };
+export const SETTLEMENTS: Table<Settlement> = { prefix: 0x73, record: Settlement };
+export const STATEMENTS: Table<Statement> = { prefix: 0x74, record: Statement };
+export const PAYABLES: Table<Payable> = { prefix: 0x75, record: Payable };

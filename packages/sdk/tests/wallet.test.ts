@@ -1,0 +1,108 @@
+import { describe, expect, test } from "vitest";
+
+import * as sdk from "../src/index.js";
+
+const keys = [1, 2, 3].map((number) => new sdk.PrivateKey(new Uint8Array(32).fill(number)));
+const publicKeys = keys.map((key) => key.publicKey);
+const message = sdk.cancelOrder({ clientId: new Uint8Array(8) });
+
+describe("key lists", () => {
+  test("the order they are given in does not matter", () => {
+    expect(sdk.KeyList.of(publicKeys, 2).hash()).toEqual(sdk.KeyList.of([...publicKeys].reverse(), 2).hash());
+  });
+
+  test.each([
+    ["none", [], 1],
+    ["twice the same", [publicKeys[0]!, publicKeys[0]!], 1],
+    ["a threshold of none", publicKeys, 0],
+    ["a threshold of too many", publicKeys, 4],
+    ["half a key", [new Uint8Array(16)], 1],
+    ["too many", Array.from({ length: 17 }, (_, number) => new Uint8Array(32).fill(number)), 1],
+  ])("%s", (_, list, threshold) => {
+    expect(() => sdk.KeyList.of(list, threshold)).toThrow(sdk.SigningError);
+  });
+
+  test("one out of order", () => {
+    const [first, second] = sdk.KeyList.of(publicKeys.slice(0, 2)).keys;
+    expect(() => new sdk.KeyList([second!, first!])).toThrow(sdk.SigningError);
+  });
+
+  test("too few signatures, and those of strangers", () => {
+    const list = sdk.KeyList.of(publicKeys.slice(0, 2), 2);
+    const one = { publicKey: publicKeys[0]!, signature: new Uint8Array(64) };
+    expect(() => list.auth([one, one])).toThrow("1 of 2");
+    expect(() => list.auth([one, { publicKey: publicKeys[2]!, signature: new Uint8Array(64) }])).toThrow("none of");
+  });
+});
+
+describe("wallets", () => {
+  test("two of three sign, and the ledger's order of keys decides which", () => {
+    const list = sdk.KeyList.of(publicKeys, 2);
+    const wallet = new sdk.Wallet(keys, { keys: list });
+    wallet.nonces.learn(4);
+    const signed = wallet.sign("chain", 1_000, [message]);
+    const { auth, body } = sdk.decode(sdk.Envelope, signed.wire);
+    expect(auth.signatures.map(([index]) => index)).toEqual([0, 1]);
+    for (const [index, signature] of auth.signatures) {
+      const data = sdk.concatenate(sdk.TRANSACTION_DOMAIN, body);
+      expect(sdk.signatureIsValid(signature, data, auth.keys[index]!)).toBe(true);
+    }
+    expect(sdk.decode(sdk.Body, body)).toEqual({
+      chain: "chain",
+      sender: list.hash(),
+      nonce: 5n,
+      expiresMs: 301_000n,
+      messages: [message],
+    });
+    expect(signed).toMatchObject({ nonce: 5, expiresMs: 301_000, id: sdk.hashBytes(body) });
+  });
+
+  test("one key of two that are needed, and a stranger's", () => {
+    const list = sdk.KeyList.of(publicKeys.slice(0, 2), 2);
+    expect(() => new sdk.Wallet([keys[0]!], { keys: list })).toThrow(sdk.SigningError);
+    expect(() => new sdk.Wallet([keys[2]!], { keys: list })).toThrow(sdk.SigningError);
+  });
+
+  test("nonces: unknown, counted, never back, forgotten", () => {
+    const nonces = new sdk.Nonces();
+    expect(() => nonces.take()).toThrow(sdk.SigningError);
+    nonces.learn(7);
+    expect([nonces.take(), nonces.take()]).toEqual([8, 9]);
+    nonces.learn(3);
+    expect(nonces.take()).toBe(10);
+    nonces.forget();
+    expect(nonces.isKnown).toBe(false);
+  });
+
+  test("after a rotation the account and its nonces go on", () => {
+    const wallet = new sdk.Wallet([keys[0]!]);
+    wallet.nonces.learn(2);
+    const rotated = wallet.withKeys([keys[1]!]);
+    expect(rotated.account).toEqual(wallet.account);
+    expect(rotated.keys.hash()).not.toEqual(wallet.account);
+    expect([rotated.nonces.take(), wallet.nonces.take()]).toEqual([3, 4]);
+  });
+
+  test.each([0, 65])("%i messages", (count) => {
+    const wallet = new sdk.Wallet([keys[0]!]);
+    wallet.nonces.learn(0);
+    expect(() => wallet.sign("chain", 0, Array.from({ length: count }, () => message))).toThrow(sdk.SigningError);
+  });
+
+  test("more bytes than the ledger takes", () => {
+    const wallet = new sdk.Wallet([keys[0]!]);
+    wallet.nonces.learn(0);
+    const reading = { meter: new Uint8Array(8), interval: 1, importWh: 1, exportWh: 1, publicKey: publicKeys[0]!, signature: new Uint8Array(64) };
+    const readings = sdk.submitReadings({ chain: "chain", readings: Array.from({ length: 64 }, () => reading) });
+    expect(() => wallet.sign("chain", 0, [readings, readings, readings])).toThrow(/bytes, at most/);
+  });
+});
+
+test("orders have the defaults of most people", () => {
+  const portfolio = new Uint8Array(8).fill(1);
+  const buy = sdk.buyOrder({ portfolio, interval: 7, priceMicro: 4_500_000n, quantityWh: 1_000 });
+  expect(buy).toMatchObject({ side: sdk.Side.BUY, source: 127, timeInForce: 0, goodTillMs: 0n, postOnly: false });
+  const sell = sdk.sellOrder({ portfolio, interval: 7, priceMicro: 1, quantityWh: 1, source: sdk.Source.WIND, postOnly: true });
+  expect(sell).toMatchObject({ side: sdk.Side.SELL, source: 1, postOnly: true });
+  expect(buy.clientId).not.toEqual(sell.clientId);
+});

@@ -1,0 +1,205 @@
+/** The report's English. The keys of this dictionary are those of the other. */
+
+type Texts<T> = T extends string
+  ? string
+  : T extends (...values: infer V) => string
+    ? (...values: V) => string
+    : { readonly [K in keyof T]: Texts<T[K]> };
+
+export type Words = Texts<typeof en>;
+
+export const en = {
+  document: (scenario: string) => `${scenario}: what the market did`,
+  title: "What the market did",
+  lead: (sites: string, feeder: string, zone: string, from: string, to: string) =>
+    `${sites} sites on feeder ${feeder} (${zone}), ${from} to ${to}. Each figure compares with the same meters and the same batteries without a market.`,
+  leadOneDay: (sites: string, feeder: string, zone: string, day: string) =>
+    `${sites} sites on feeder ${feeder} (${zone}), ${day}. Each figure compares with the same meters and the same batteries without a market.`,
+  print: "Print",
+  contents: "Contents",
+  perKwh: "THB/kWh",
+  kwh: "kWh",
+  thb: "THB",
+  market: "the market",
+  withMarket: "With the market",
+  withoutMarket: "Without the market",
+  facts: {
+    label: "The most important figures",
+    saved: "Saved, VAT included",
+    savedHint: (share: string) => `${share} of the old bills`,
+    losers: "Worse off",
+    noLosers: "nobody",
+    losersHint: (sites: string) => `of ${sites} sites`,
+    found: "Of the possible gain",
+    foundHint: (share: string) => `${share} of what a planner finds with the same forecasts`,
+    price: "Average price",
+    priceHint: (energy: string, trades: string) => `${energy} kWh in ${trades} trades`,
+  },
+  homes: {
+    title: "Who saved what",
+    all: (sites: string) => `All ${sites} sites pay less than without the market.`,
+    some: (winners: string, sites: string) => `${winners} of ${sites} sites pay less than without the market.`,
+    most: (name: string, amount: string) => `${name} saves most: ${amount} THB.`,
+    loser: (name: string, amount: string) => `${name} pays ${amount} THB more.`,
+    bars: "What each site saved, VAT included, in THB",
+    undelivered: (sold: string, missing: string, paid: string) =>
+      `Of ${sold} kWh that it sold it did not deliver ${missing}; the supplier took ${paid} THB for them.`,
+    unused: (bought: string, left: string, paid: string) =>
+      `Of ${bought} kWh that it bought it did not use ${left}; the supplier gave ${paid} THB for them.`,
+    dear: "Its trades cost more than they brought.",
+    table: "All bills",
+    columns: {
+      site: "Site",
+      without: "Without",
+      vatWithout: "VAT 7 %",
+      with: "With",
+      vatWith: "VAT 7 %",
+      saved: "Saved",
+      savedVat: "Saved with VAT",
+    },
+    total: "All",
+    storedMore: (amount: string) => `In the end the batteries hold ${amount} kWh more than without the market. That is not in these bills.`,
+    storedLess: (amount: string) => `In the end the batteries hold ${amount} kWh less than without the market. That is not in these bills.`,
+  },
+  bill: {
+    title: "A bill taken apart",
+    site: "Site",
+    finding: (name: string, before: string, after: string) => `${name} pays ${after} THB instead of ${before} THB, VAT included.`,
+    gets: (name: string, before: string, after: string) => `${name} gets ${after} THB instead of paying ${before} THB, VAT included.`,
+    getsMore: (name: string, before: string, after: string) => `${name} gets ${after} THB instead of ${before} THB, VAT included.`,
+    paysNow: (name: string, before: string, after: string) => `${name} pays ${after} THB instead of getting ${before} THB, VAT included.`,
+    imported: "Electricity from the supplier, at the tariff",
+    exported: "Export to the supplier, at the buy-back",
+    purchases: "Bought from neighbours",
+    wheeling: "Wheeling",
+    gridFee: "Grid fee",
+    tradingFee: "Trading fee",
+    sales: "Sold to neighbours",
+    undelivered: "Sold, not delivered",
+    unused: "Bought, not used",
+    subtotal: "Bill before VAT",
+    vat: "VAT 7 % on what is paid",
+    total: "To pay",
+    earned: "Below zero: money that the site gets.",
+  },
+  money: {
+    title: "Where each baht went",
+    lost: (homes: string, wires: string, pool: string, supplier: string) =>
+      `The homes gained ${homes} THB, grid operators ${wires} THB, the fee pool ${pool} THB. All of it is what the residual supplier earned less: ${supplier} THB.`,
+    zero: "Before VAT all changes sum to zero.",
+    bars: "What changed for each party, in THB",
+    sum: "Sum",
+    vat: (before: string, after: string, change: string) =>
+      `VAT stands outside of this sum, because no money of the market moves for it: ${after} THB with the market, ${before} THB without (${change} THB).`,
+    columns: { party: "Party", without: "Without", with: "With", change: "Change" },
+    table: "Earned and paid by each party, before VAT",
+    parties: {
+      homes: "Homes",
+      "residual-supplier": "Residual supplier",
+      "fee-pool": "Fee pool",
+      mea: "MEA (distributor)",
+      pea: "PEA (distributor)",
+      egat: "EGAT (transmission)",
+    } as Readonly<Record<string, string>>,
+  },
+  prices: {
+    title: "What neighbours paid each other",
+    finding: (price: string, buyBack: string, onPeak: string, offPeak: string) =>
+      `A kWh cost ${price} THB on average between neighbours. The supplier gives ${buyBack} and asks ${onPeak} on-peak, ${offPeak} off-peak.`,
+    none: "Nothing was traded.",
+    busiest: (from: string, to: string, energy: string, part: string) =>
+      `Most is for delivery between ${from} and ${to}: ${energy} kWh, ${part} of all.`,
+    daysTitle: "Prices over the days",
+    hoursTitle: "Prices and volumes by hour of the day",
+    mean: "mean trade price",
+    range: "dearest and cheapest trade",
+    tariff: "tariff",
+    buyBack: "buy-back",
+    volume: "traded",
+    hour: "Hour",
+    daysSummary: (count: string, least: string, most: string) =>
+      `Mean trade prices of ${count} quarters, between ${least} and ${most} THB per kWh, within tariff and buy-back.`,
+    hoursSummary: (from: string) => `Mean trade price and traded energy of each hour; most in the hour from ${from}.`,
+  },
+  energy: {
+    title: "Energy from inside and outside",
+    finding: (energy: string, part: string) => `Neighbours delivered ${energy} kWh: ${part} of all that the sites took in.`,
+    kept: (part: string, before: string) => `Of the sun's energy ${part} stayed in the community (${before} without the market).`,
+    sufficient: (part: string, before: string) =>
+      `Of what the sites consumed, ${part} did not come in over the head of the feeder (${before} without).`,
+    night: "Batteries that charge at night take in more, and sell it on-peak: that saves money, not energy.",
+    bars: "Imports of all sites by day, in kWh",
+    neighbours: "from neighbours",
+    supplier: "from the supplier",
+    mark: "imports without the market",
+  },
+  imbalance: {
+    title: "What was promised and did not happen",
+    finding: (energy: string, part: string, undelivered: string, unused: string) =>
+      `${energy} kWh of what was traded (${part}) came out otherwise: ${undelivered} kWh sold and not delivered, ${unused} kWh bought and not used.`,
+    cost: (paid: string, got: string) => `Sellers paid the supplier ${paid} THB for it, buyers got ${got} THB back.`,
+    none: "Everything that was traded was delivered and used.",
+    bars: "Imbalance by day, in kWh",
+    undelivered: "sold, not delivered",
+    unused: "bought, not used",
+  },
+  forecasts: {
+    title: "How well the homes knew themselves",
+    finding: (first: string, later: string, hours: string) =>
+      `In the next hour, forecasts were off by ${first} of what there was to forecast; ${hours} hours ahead by ${later}.`,
+    high: (part: string) => `Altogether they expected ${part} too much surplus.`,
+    low: (part: string) => `Altogether they expected ${part} too little surplus.`,
+    plot: "Mean error by hours ahead",
+    all: "All sites",
+    site: "Site",
+    error: "mean absolute error",
+    bias: "mean error with its sign",
+    actual: "mean of what there was to forecast",
+    lead: "Hours ahead",
+    unit: "Wh per quarter",
+    summary: (least: string, most: string) => `Mean errors between ${least} and ${most} Wh per quarter of an hour.`,
+    note: "Surplus is PV less load. Each hour the forecast for the next day is made from past rows alone, as during the run, and held against the recording.",
+  },
+  planner: {
+    title: "How much of the possible gain was found",
+    finding: (found: string, shareEqual: string, sharePerfect: string) =>
+      `The market found ${found} THB: ${shareEqual} of what a planner finds who decides for everybody with the same forecasts, and ${sharePerfect} of what could be had by knowing everything beforehand.`,
+    alone: (amount: string) => `Better use of the batteries without any trade would have brought ${amount} THB.`,
+    bars: "Gain before VAT, in THB",
+    found: "Found by the market",
+    equal: "Planner, same forecasts",
+    perfect: "Planner, perfect foresight",
+    daylight: "The same without night charging",
+    aloneName: "Batteries alone, no trade",
+    stored: (amount: string) => `What batteries hold more or less in the end counts with ${amount} THB.`,
+    bound: (price: string, fee: string) =>
+      `The planner pays fees at the lowest price at which no seller loses (${price} THB/kWh, so ${fee} THB for each kWh traded with wheeling): its gain is a bound from above.`,
+    batteries: "Charge of all batteries",
+    batteriesFinding: (market: string, without: string) =>
+      `With the market the batteries were charged by ${market} kWh a day on average, without it by ${without} kWh.`,
+    batteriesSummary: "Energy in all batteries at the end of each quarter, with and without the market and as the planner with perfect foresight has it.",
+    none: "No site has a battery.",
+  },
+  method: {
+    title: "How these figures are made",
+    checks: (count: string) => `${count} sums of money were reckoned in two ways, and agree to the millionth of a baht.`,
+    broken: "These do not agree:",
+    terms: [
+      ["Bill", "Energy, wheeling, grid fee, trading fee, imbalance, and what the residual supplier brings and takes; without service charge. 1 WATT = 1 THB."],
+      ["Without the market", "The same recorded load and PV. Batteries keep the site's own surplus and spend it on its own load on-peak. Import pays the tariff, export earns the buy-back."],
+      ["VAT", "7 % of what a site pays (not of what it earns), reckoned day by day and rounded down, as on its statements."],
+      ["Stayed in the community", "One less the share of PV energy that left the feeder, quarter by quarter; losses of batteries count as stayed."],
+      ["Planner", "A linear program: the least sum of all bills within the market's rules. With the same forecasts it decides each hour what the agents decide, and then meets what was recorded."],
+      ["Stored energy", "More than without the market is worth the buy-back, less costs the off-peak tariff and the loss of charging."],
+      ["Not delivered, not used", "What the meter falls short of the net sale, or of the net purchase: settled with the residual supplier with a spread."],
+    ] as readonly (readonly [string, string])[],
+    run: "The run",
+    scenario: "Scenario",
+    chain: "Chain",
+    seed: "Seed",
+    blocks: "Blocks",
+    transactions: "Transactions",
+    appHash: "App hash",
+    files: "Beside this page: report.json with every figure, and tables as CSV.",
+  },
+};

@@ -1,0 +1,132 @@
+/** What is typed into the ticket becomes an order, or says what is missing. Pure. */
+
+import { ANY_SOURCE_MASK, buyOrder, parseEnergy, parseWatt, sellOrder, TimeInForce } from "@gridtokenx/sdk";
+import type { DeliveredLevel, PlaceOrder } from "@gridtokenx/sdk";
+
+export type Side = "buy" | "sell";
+export type Force = "gate" | "15" | "30" | "60" | "now" | "whole";
+export const FORCES: readonly Force[] = ["gate", "15", "30", "60", "now", "whole"];
+
+export interface Typed {
+  readonly side: Side;
+  readonly isMarket: boolean;
+  /** In kWh. */
+  readonly quantity: string;
+  /** In THB per kWh. */
+  readonly price: string;
+  readonly force: Force;
+  /** Of a purchase: the numbers of the sources that it takes. */
+  readonly sources: readonly number[];
+  /** Of a sale. */
+  readonly source: number;
+  readonly postOnly: boolean;
+  /** In kWh; empty for none. */
+  readonly minimum: string;
+}
+
+/** What the market says about the interval of the order. */
+export interface Bounds {
+  readonly tickMicro: bigint;
+  readonly orderWhMin: number;
+  readonly tariffMicro: bigint;
+  readonly buyBackMicro: bigint;
+}
+
+export interface Draft {
+  readonly side: Side;
+  readonly energyWh: number;
+  readonly limitMicro: bigint;
+  readonly sources: number;
+  readonly minimumWh: number;
+}
+
+export type Wrong = "quantityBad" | "quantitySmall" | "priceBad" | "priceTick" | "sourcesBad" | "minimumBad";
+
+/** The order as numbers, or what is wrong with each field. A market order's limit is the tariff or the buy-back. */
+export function read(typed: Typed, bounds: Bounds): { draft: Draft | undefined; wrong: readonly Wrong[] } {
+  const wrong: Wrong[] = [];
+  const energyWh = parseEnergy(typed.quantity);
+  if (energyWh === undefined || energyWh <= 0) wrong.push("quantityBad");
+  else if (energyWh < bounds.orderWhMin) wrong.push("quantitySmall");
+  const limitMicro = typed.isMarket ? marketLimit(typed.side, bounds) : parseWatt(typed.price);
+  if (limitMicro === undefined || limitMicro <= 0n) wrong.push("priceBad");
+  else if (!typed.isMarket && limitMicro % bounds.tickMicro !== 0n) wrong.push("priceTick");
+  const sources = typed.side === "buy" ? maskOf(typed.sources) : 1 << typed.source;
+  if (sources === 0) wrong.push("sourcesBad");
+  const minimumWh = typed.minimum.trim() === "" ? 0 : parseEnergy(typed.minimum);
+  if (minimumWh === undefined || minimumWh < 0 || minimumWh > Math.max(0, energyWh ?? 0)) wrong.push("minimumBad");
+  if (wrong.length > 0) return { draft: undefined, wrong };
+  return { draft: { side: typed.side, energyWh: energyWh!, limitMicro: limitMicro!, sources, minimumWh: minimumWh! }, wrong };
+}
+
+/** The message to sign. The SDK checks every field once more: throws Malformed. */
+export function messageOf(typed: Typed, draft: Draft, portfolio: Uint8Array, interval: number, nowMs: number): PlaceOrder {
+  const common = {
+    portfolio,
+    interval,
+    quantityWh: draft.energyWh,
+    priceMicro: typed.isMarket ? 0n : draft.limitMicro,
+    market: typed.isMarket,
+    minimumWh: draft.minimumWh,
+    ...timeOf(typed, nowMs),
+  };
+  return typed.side === "buy"
+    ? buyOrder({ ...common, source: draft.sources })
+    : sellOrder({ ...common, source: typed.source });
+}
+
+/**
+ * A price to begin with, on the tick: the one at which all of it trades at once with these levels (best first), if there is
+ * so much that is no worse than the supplier; else the last trade's; else the middle between buy-back and tariff.
+ */
+export function proposal(
+  side: Side,
+  energyWh: number,
+  levels: readonly Pick<DeliveredLevel, "deliveredMicro" | "quantityWh">[],
+  lastMicro: bigint | undefined,
+  bounds: Bounds,
+): bigint {
+  const isWorse = (priceMicro: bigint): boolean =>
+    side === "buy" ? priceMicro > bounds.tariffMicro : priceMicro < bounds.buyBackMicro;
+  let togetherWh = 0;
+  for (const level of levels) {
+    if (isWorse(level.deliveredMicro)) break;
+    togetherWh += level.quantityWh;
+    if (togetherWh >= energyWh) return roundedFor(side, level.deliveredMicro, bounds.tickMicro);
+  }
+  const middle = (bounds.tariffMicro + bounds.buyBackMicro) / 2n;
+  const guess = lastMicro === undefined || isWorse(lastMicro) ? middle : lastMicro;
+  return guess - (guess % bounds.tickMicro);
+}
+
+/** To the tick, so that an order at this limit still meets the level: up for a purchase, down for a sale. */
+function roundedFor(side: Side, priceMicro: bigint, tickMicro: bigint): bigint {
+  const rest = priceMicro % tickMicro;
+  return rest === 0n || side === "sell" ? priceMicro - rest : priceMicro - rest + tickMicro;
+}
+
+/** All sources, as numbers. */
+export const ALL_SOURCES: readonly number[] = Array.from({ length: 32 - Math.clz32(ANY_SOURCE_MASK) }, (_, number) => number);
+
+function timeOf(typed: Typed, nowMs: number): { timeInForce: number; goodTillMs: number; postOnly: boolean } {
+  if (typed.isMarket) return { timeInForce: TimeInForce.IMMEDIATE_OR_CANCEL, goodTillMs: 0, postOnly: false };
+  const { postOnly } = typed;
+  switch (typed.force) {
+    case "gate":
+      return { timeInForce: TimeInForce.GOOD_TILL_GATE, goodTillMs: 0, postOnly };
+    case "now":
+      return { timeInForce: TimeInForce.IMMEDIATE_OR_CANCEL, goodTillMs: 0, postOnly: false };
+    case "whole":
+      return { timeInForce: TimeInForce.FILL_OR_KILL, goodTillMs: 0, postOnly: false };
+    default:
+      return { timeInForce: TimeInForce.GOOD_TILL_TIME, goodTillMs: nowMs + Number(typed.force) * 60_000, postOnly };
+  }
+}
+
+function marketLimit(side: Side, bounds: Bounds): bigint {
+  return side === "buy" ? bounds.tariffMicro - (bounds.tariffMicro % bounds.tickMicro) : bounds.buyBackMicro;
+}
+
+function maskOf(sources: readonly number[]): number {
+  return sources.reduce((mask, source) => mask | (1 << source), 0);
+}

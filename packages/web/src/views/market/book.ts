@@ -1,0 +1,54 @@
+/** Depth as a person reads it: by the price that a home on one feeder pays, all wheeling included. Pure. */
+
+import type { BookView } from "@gridtokenx/sdk";
+
+export interface Step {
+  /** Delivered: what a buyer on the feeder pays per kWh before fees. */
+  readonly priceMicro: number;
+  readonly energyWh: number;
+  /** From the best price up to and with this one. */
+  readonly togetherWh: number;
+}
+
+export interface Ladder {
+  /** Highest first. */
+  readonly bids: readonly Step[];
+  /** Lowest first. */
+  readonly asks: readonly Step[];
+}
+
+/**
+ * Levels of all sources and feeders together. A buyer's limit is a delivered price already; an offer's is made one by the
+ * wheeling to the feeder, which the gateway has added.
+ */
+export function ladderOf(book: BookView): Ladder {
+  const asks = book.deliveredAsks ?? [];
+  return {
+    bids: steps(book.bids.map((level) => [Number(level.priceMicro), level.quantityWh]), -1),
+    asks: steps(asks.map((level) => [Number(level.deliveredMicro), level.quantityWh]), 1),
+  };
+}
+
+/** Energy wanted and offered at each price, rising, from one price to another; null where there is none. */
+export function depthOf(ladder: Ladder, fromMicro: number, toMicro: number): [number[], (number | null)[], (number | null)[]] {
+  const known = [...ladder.bids, ...ladder.asks].map((step) => step.priceMicro);
+  const prices = [...new Set([fromMicro, ...known, toMicro])].sort((one, other) => one - other);
+  const bestBid = ladder.bids[0]?.priceMicro ?? -Infinity;
+  const bestAsk = ladder.asks[0]?.priceMicro ?? Infinity;
+  const wanted = prices.map((price) =>
+    price > bestBid ? null : (ladder.bids.findLast((step) => step.priceMicro >= price)?.togetherWh ?? 0),
+  );
+  const offered = prices.map((price) =>
+    price < bestAsk ? null : (ladder.asks.findLast((step) => step.priceMicro <= price)?.togetherWh ?? 0),
+  );
+  return [prices, wanted, offered];
+}
+
+function steps(levels: readonly (readonly [number, number])[], direction: 1 | -1): Step[] {
+  const byPrice = new Map<number, number>();
+  for (const [price, energyWh] of levels) byPrice.set(price, (byPrice.get(price) ?? 0) + energyWh);
+  let togetherWh = 0;
+  return [...byPrice]
+    .sort(([one], [other]) => direction * (one - other))
+    .map(([priceMicro, energyWh]) => ({ priceMicro, energyWh, togetherWh: (togetherWh += energyWh) }));
+}

@@ -1,0 +1,103 @@
+import { Side, TimeInForce } from "@gridtokenx/sdk";
+import { describe, expect, test } from "vitest";
+
+import { ALL_SOURCES, messageOf, proposal, read, type Typed } from "../src/views/home/ticket";
+
+const BOUNDS = { tickMicro: 1_000n, orderWhMin: 100, tariffMicro: 5_798_200n, buyBackMicro: 2_200_000n };
+const TYPED: Typed = {
+  side: "buy",
+  isMarket: false,
+  quantity: "0.5",
+  price: "3.5",
+  force: "gate",
+  sources: ALL_SOURCES,
+  source: 0,
+  postOnly: false,
+  minimum: "",
+};
+const PORTFOLIO = new Uint8Array(8);
+
+describe("what is typed", () => {
+  test("becomes whole numbers", () => {
+    const { draft } = read({ ...TYPED, quantity: " 1,234.567 ", price: "๓.๕๐๑", minimum: "0.1" }, BOUNDS);
+    expect(draft).toEqual({ side: "buy", energyWh: 1_234_567, limitMicro: 3_501_000n, sources: 127, minimumWh: 100 });
+  });
+
+  test.each([
+    [{ quantity: "a lot" }, "quantityBad"],
+    [{ quantity: "-1" }, "quantityBad"],
+    [{ quantity: "0.0001" }, "quantityBad"],
+    [{ quantity: "0.099" }, "quantitySmall"],
+    [{ price: "" }, "priceBad"],
+    [{ price: "0" }, "priceBad"],
+    [{ price: "<script>" }, "priceBad"],
+    [{ price: "3.5001" }, "priceTick"],
+    [{ sources: [] }, "sourcesBad"],
+    [{ minimum: "0.6" }, "minimumBad"],
+    [{ minimum: "x" }, "minimumBad"],
+  ] as const)("is told what is wrong: %o", (typed, wrong) => {
+    expect(read({ ...TYPED, ...typed }, BOUNDS)).toEqual({ draft: undefined, wrong: [wrong] });
+  });
+
+  test("a market order has the supplier's price as its limit, on the tick, and needs none typed", () => {
+    expect(read({ ...TYPED, isMarket: true, price: "" }, BOUNDS).draft?.limitMicro).toBe(5_798_000n);
+    expect(read({ ...TYPED, isMarket: true, side: "sell" }, BOUNDS).draft?.limitMicro).toBe(2_200_000n);
+  });
+});
+
+describe("the message to sign", () => {
+  const message = (typed: Partial<Typed>) => {
+    const whole = { ...TYPED, ...typed };
+    return messageOf(whole, read(whole, BOUNDS).draft!, PORTFOLIO, 1_865_900, 1_000);
+  };
+
+  test("a purchase says which sources it takes", () => {
+    expect(message({ sources: [0, 2] })).toMatchObject({ side: Side.BUY, source: 0b101, priceMicro: 3_500_000n, quantityWh: 500n });
+  });
+
+  test("a sale says its source", () => {
+    expect(message({ side: "sell", source: 5 })).toMatchObject({ side: Side.SELL, source: 5 });
+  });
+
+  test("a market order has no price and does not wait", () => {
+    expect(message({ isMarket: true, force: "60", postOnly: true })).toMatchObject({
+      market: true,
+      priceMicro: 0n,
+      timeInForce: TimeInForce.IMMEDIATE_OR_CANCEL,
+      goodTillMs: 0n,
+      postOnly: false,
+    });
+  });
+
+  test("times count from chain time", () => {
+    expect(message({ force: "30", postOnly: true })).toMatchObject({
+      timeInForce: TimeInForce.GOOD_TILL_TIME,
+      goodTillMs: 1_801_000n,
+      postOnly: true,
+    });
+    expect(message({ force: "whole", postOnly: true })).toMatchObject({ timeInForce: TimeInForce.FILL_OR_KILL, postOnly: false });
+  });
+
+  test("each has a name of its own", () => {
+    expect(message({}).clientId).not.toEqual(message({}).clientId);
+  });
+});
+
+describe("a price to begin with", () => {
+  const level = (deliveredMicro: bigint, quantityWh: number) => ({ deliveredMicro, quantityWh });
+
+  test("is that at which all of it trades, rounded so that it does", () => {
+    const levels = [level(3_000_000n, 200), level(3_100_500n, 300), level(4_000_000n, 900)];
+    expect(proposal("buy", 500, levels, undefined, BOUNDS)).toBe(3_101_000n);
+    expect(proposal("sell", 500, [level(3_100_500n, 600)], undefined, BOUNDS)).toBe(3_100_000n);
+  });
+
+  test("is never worse than the supplier's", () => {
+    expect(proposal("buy", 500, [level(5_900_000n, 900)], undefined, BOUNDS)).toBe(3_999_000n);
+    expect(proposal("sell", 500, [level(2_000_000n, 900)], 2_100_000n, BOUNDS)).toBe(3_999_000n);
+  });
+
+  test("is the last trade's when there is not enough", () => {
+    expect(proposal("buy", 500, [level(3_000_000n, 200)], 4_123_456n, BOUNDS)).toBe(4_123_000n);
+  });
+});
