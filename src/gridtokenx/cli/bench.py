@@ -18,6 +18,8 @@ class Benchmark(StrEnum):
     SIMULATE = "simulate"
     RESTART = "restart"
     VERIFY = "verify"
+    GATEWAY = "gateway"
+    PAGE = "page"
     ALL = "all"
 
 

@@ -13,6 +13,9 @@ from rich.console import Console
 out = Console()
 err = Console(stderr=True)
 
+LANGUAGE_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""In the order in which POSIX has them count."""
+
 
 def refuse(sentence: str, *advice: str, code: int = 1) -> NoReturn:
     """Say why not, then what to do about it, and end with this code."""
@@ -22,17 +25,25 @@ def refuse(sentence: str, *advice: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
+def advice_on(code_name: str) -> str:
+    """What happened and what to do, for a code of the ledger; in Thai where the terminal speaks Thai. Nothing for what
+    is no code."""
+    from gridtokenx.gateway.sentences import SENTENCES
+
+    spoken = next((value for name in LANGUAGE_VARIABLES if (value := os.environ.get(name))), "")
+    return SENTENCES["th" if spoken.startswith("th") else "en"].get(code_name, "")
+
+
 @contextmanager
 def failures() -> Iterator[None]:
     """For commands that ask a market, or read keys and proposals: ends with 1."""
-    from gridtokenx.cli.advice import ADVICE
     from gridtokenx.client.errors import ClientError, TransactionRejected
 
     try:
         yield
     except ClientError as error:
         lines = [f"Transaction {error.transaction_id.hex()}"] if isinstance(error, TransactionRejected) else []
-        advice = ADVICE.get(error.name) or HINTS.get(error.name)
+        advice = advice_on(error.name) or HINTS.get(error.name)
         refuse(str(error), *lines, *([advice] if advice else []))
     except BrokenPipeError:
         raise  # whoever read the output has enough of it

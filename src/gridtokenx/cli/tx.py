@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import account_of, open_client, open_keys, open_wallet
-from gridtokenx.cli.console import failures, out, print_facts, print_json
+from gridtokenx.cli.console import advice_on, failures, out, print_facts, print_json
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 
 if TYPE_CHECKING:
@@ -335,8 +335,6 @@ def _print_committed(view: "TransactionView", as_json: bool, facts: dict[str, st
 
 def _print_outcome(view: "TransactionView", as_json: bool) -> None:
     """Ends with 1 if the ledger refused it."""
-    from gridtokenx.cli.advice import ADVICE
-
     if as_json:
         print_json(view)
     else:
@@ -345,6 +343,6 @@ def _print_outcome(view: "TransactionView", as_json: bool) -> None:
             facts |= {"code": f"{view.name} ({view.code})", "block": str(view.height)}
         print_facts(facts)
         if view.code:
-            out.print(ADVICE.get(view.name or "", ""), highlight=False, soft_wrap=True)
+            out.print(advice_on(view.name or ""), highlight=False, soft_wrap=True)
     if view.code:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
-from gridtokenx.gateway import documents
+from gridtokenx.gateway import documents, page_documents
 from gridtokenx.ledger.transaction import Auth
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ class Call(Generic[T]):
         that this version of a gateway does not say."""
         # A gateway that is not ready answers its health with 503 and says why.
         if status < 400 or (status == 503 and self.answer is documents.HealthView):
-            return _decode(content, self.answer)
+            return _text(content) if self.answer is str else _decode(content, self.answer)  # type: ignore[return-value]
         raise _error(status, _decode(content, documents.Problem))
 
 
@@ -51,6 +51,14 @@ def _decode(content: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise AnswerNotUnderstood(f"no answer of a gateway: {error}") from None
+
+
+def _text(content: bytes) -> str:
+    """For the one answer that is no JSON: a table."""
+    try:
+        return content.decode()
+    except UnicodeError as error:
         raise AnswerNotUnderstood(f"no answer of a gateway: {error}") from None
 
 
@@ -132,6 +140,47 @@ def block(height: int) -> Call[documents.BlockView]:
     return Call("GET", f"/v1/blocks/{height}", documents.BlockView)
 
 
+def community(start: int | None = None, limit: int | None = None) -> Call[page_documents.Community]:
+    """Settled intervals, summed over everybody."""
+    return Call("GET", "/v1/community", page_documents.Community, {"start": start, "limit": limit})
+
+
+def savings() -> Call[page_documents.Savings]:
+    """What the market was worth to its homes."""
+    return Call("GET", "/v1/community/savings", page_documents.Savings)
+
+
+def terms() -> Call[page_documents.TermsInForce]:
+    """The market's terms."""
+    return Call("GET", "/v1/terms", page_documents.TermsInForce)
+
+
+def places() -> Call[page_documents.Places]:
+    """Zones and feeders."""
+    return Call("GET", "/v1/places", page_documents.Places)
+
+
+def search(text: str) -> Call[page_documents.SearchResults]:
+    """What a text may mean."""
+    return Call("GET", "/v1/search", page_documents.SearchResults, {"q": text})
+
+
+def public_account(account: bytes) -> Call[page_documents.PublicAccount]:
+    """What anybody may know of an account."""
+    return Call("GET", f"/v1/explorer/accounts/{account.hex()}", page_documents.PublicAccount)
+
+
+def faucet() -> Call[page_documents.FaucetView]:
+    """Whether there is a faucet, and what it gives."""
+    return Call("GET", "/v1/faucet", page_documents.FaucetView)
+
+
+def join(signed: bytes, auth: Auth, profile: str) -> Call[page_documents.FaucetAnswer]:
+    """Ask the faucet for an account of these keys, a site and play money."""
+    body = page_documents.FaucetRequest(signed.hex(), _auth_document(auth), profile)
+    return Call("POST", "/v1/faucet", page_documents.FaucetAnswer, body=body)
+
+
 def challenge(account: bytes) -> Call[documents.ChallengeAnswer]:
     """A challenge for the account to sign."""
     body = documents.ChallengeRequest(account.hex())
@@ -140,14 +189,17 @@ def challenge(account: bytes) -> Call[documents.ChallengeAnswer]:
 
 def session(signed: bytes, auth: Auth) -> Call[documents.SessionAnswer]:
     """A session for whoever signed this challenge."""
-    document = documents.AuthDocument(
+    body = documents.SessionRequest(signed.hex(), _auth_document(auth))
+    return Call("POST", "/v1/sessions", documents.SessionAnswer, body=body)
+
+
+def _auth_document(auth: Auth) -> documents.AuthDocument:
+    return documents.AuthDocument(
         auth.algorithm,
         auth.threshold,
         [key.hex() for key in auth.keys],
         [(index, signature.hex()) for index, signature in auth.signatures],
     )
-    body = documents.SessionRequest(signed.hex(), document)
-    return Call("POST", "/v1/sessions", documents.SessionAnswer, body=body)
 
 
 def account(own: bytes) -> Call[documents.AccountView]:
@@ -181,6 +233,24 @@ def statements(
         "portfolio": None if portfolio is None else portfolio.hex(),
     }
     return Call("GET", f"/v1/accounts/{own.hex()}/statements", documents.Statements, query)
+
+
+def bill(
+    own: bytes, day: str | None = None, month: str | None = None, portfolio: bytes | None = None
+) -> Call[page_documents.Bill]:
+    """One's own bill."""
+    return Call("GET", f"/v1/accounts/{own.hex()}/bill", page_documents.Bill, _bill_query(day, month, portfolio))
+
+
+def bill_table(
+    own: bytes, day: str | None = None, month: str | None = None, portfolio: bytes | None = None
+) -> Call[str]:
+    """The same as comma-separated values."""
+    return Call("GET", f"/v1/accounts/{own.hex()}/bill.csv", str, _bill_query(day, month, portfolio))
+
+
+def _bill_query(day: str | None, month: str | None, portfolio: bytes | None) -> dict[str, Parameter]:
+    return {"day": day, "month": month, "portfolio": None if portfolio is None else portfolio.hex()}
 
 
 def record_proof(

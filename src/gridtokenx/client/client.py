@@ -19,7 +19,7 @@ from gridtokenx.client.errors import AddressInvalid, ClientError, TransportError
 from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
-from gridtokenx.gateway import documents
+from gridtokenx.gateway import documents, page_documents
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -110,6 +110,38 @@ class Client:
         """What shows a stranger what became of it (`proofs.check_receipt`)."""
         return self._run(flows.ask(calls.receipt_proof(transaction_id)))
 
+    def community(self, start: int | None = None, limit: int | None = None) -> page_documents.Community:
+        """Settled intervals, summed over everybody; without `start` the newest."""
+        return self._run(flows.ask(calls.community(start, limit)))
+
+    def savings(self) -> page_documents.Savings:
+        """What the market was worth to its homes."""
+        return self._run(flows.ask(calls.savings()))
+
+    def terms(self) -> page_documents.TermsInForce:
+        """The market's terms, and the next ones."""
+        return self._run(flows.ask(calls.terms()))
+
+    def places(self) -> page_documents.Places:
+        """Zones and feeders."""
+        return self._run(flows.ask(calls.places()))
+
+    def search(self, text: str) -> page_documents.SearchResults:
+        """What a text may mean: a block, a transaction, an account, an interval."""
+        return self._run(flows.ask(calls.search(text)))
+
+    def public_account(self, account: bytes) -> page_documents.PublicAccount:
+        """What anybody may know of an account."""
+        return self._run(flows.ask(calls.public_account(account)))
+
+    def faucet(self) -> page_documents.FaucetView:
+        """Whether this market has a faucet, and what it gives."""
+        return self._run(flows.ask(calls.faucet()))
+
+    def join(self, wallet: Wallet, profile: str = "solar-home") -> page_documents.FaucetAnswer:
+        """Ask the faucet for an account of the wallet's keys, a small site (`solar-home` or `flat`) and play money."""
+        return self._run(flows.join(self._memory, wallet, profile))
+
     def account(self, wallet: Wallet) -> documents.AccountView:
         """One's own account."""
         return self._run(self._personal(wallet, calls.account(wallet.account)))
@@ -133,6 +165,18 @@ class Client:
     ) -> documents.Statements:
         """Results of settled intervals."""
         return self._run(self._personal(wallet, calls.statements(wallet.account, after, limit, portfolio)))
+
+    def bill(
+        self, wallet: Wallet, day: str | None = None, month: str | None = None, portfolio: bytes | None = None
+    ) -> page_documents.Bill:
+        """One's own bill of a `day` (YYYY-MM-DD) or a `month` (YYYY-MM), by default of the chain's present day."""
+        return self._run(self._personal(wallet, calls.bill(wallet.account, day, month, portfolio)))
+
+    def bill_table(
+        self, wallet: Wallet, day: str | None = None, month: str | None = None, portfolio: bytes | None = None
+    ) -> str:
+        """The same as comma-separated values."""
+        return self._run(self._personal(wallet, calls.bill_table(wallet.account, day, month, portfolio)))
 
     def record_proof(
         self,

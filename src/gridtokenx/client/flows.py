@@ -24,6 +24,7 @@ from gridtokenx.client.transactions import SignedTransaction
 from gridtokenx.client.wallet import NONCE_CODES, Wallet
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Challenge, StatusView, Submitted, TransactionView
+from gridtokenx.gateway.page_documents import FaucetAnswer
 from gridtokenx.ledger.codec import Decoder, Message
 from gridtokenx.ledger.errors import Rejected
 
@@ -109,6 +110,21 @@ def personal(memory: Memory, wallet: Wallet, call: Call[T]) -> Flow[T]:
 def sign_in(memory: Memory, wallet: Wallet) -> Flow[str]:
     """A new session's token. Raises NotAuthorised when the wallet's keys are not the account's, WrongChain when the
     challenge is for another chain."""
+    wire = yield from _challenge(memory, wallet)
+    opened = yield from ask(calls.session(wire, wallet.sign_challenge(wire)))
+    memory.tokens[wallet.account] = opened.token
+    return opened.token
+
+
+def join(memory: Memory, wallet: Wallet, profile: str) -> Flow[FaucetAnswer]:
+    """Ask a development market's faucet for an account of the wallet's keys, a site and play money; asking again with
+    the same keys gives the same. Raises NotFound where there is no faucet, ApiError when it is closed."""
+    wire = yield from _challenge(memory, wallet)
+    return (yield from ask(calls.join(wire, wallet.sign_challenge(wire), profile)))
+
+
+def _challenge(memory: Memory, wallet: Wallet) -> Flow[bytes]:
+    """Something for the wallet to sign. Raises WrongChain when it is for another chain."""
     offered = yield from ask(calls.challenge(wallet.account))
     try:
         wire = bytes.fromhex(offered.challenge)
@@ -118,9 +134,7 @@ def sign_in(memory: Memory, wallet: Wallet) -> Flow[str]:
     if challenge.account != wallet.account:
         raise AnswerNotUnderstood("the gateway's challenge is for another account")
     _require_chain(memory, challenge.chain)
-    opened = yield from ask(calls.session(wire, wallet.sign_challenge(wire)))
-    memory.tokens[wallet.account] = opened.token
-    return opened.token
+    return wire
 
 
 def submit(wires: Sequence[bytes]) -> Flow[list[Submitted]]:

@@ -10,6 +10,9 @@ class GatewayCode(IntEnum):
     BODY_TOO_LARGE = 901
     NOT_FOUND = 902
     METHOD_NOT_ALLOWED = 903
+    HOST_UNKNOWN = 904
+    MEDIA_TYPE_UNKNOWN = 905
+    BODY_TOO_SLOW = 906
     SESSION_MISSING = 910
     SESSION_ENDED = 911
     NOT_YOUR_ACCOUNT = 912
@@ -22,6 +25,8 @@ class GatewayCode(IntEnum):
     STREAM_TOPIC_UNKNOWN = 931
     STREAM_RESTARTED = 932
     STREAM_SILENT = 933
+    FAUCET_CLOSED = 940
+    FAUCET_UNREACHABLE = 941
     GATEWAY_FAULT = 999
 
 
@@ -30,6 +35,9 @@ STATUS = {
     GatewayCode.BODY_TOO_LARGE: 413,
     GatewayCode.NOT_FOUND: 404,
     GatewayCode.METHOD_NOT_ALLOWED: 405,
+    GatewayCode.HOST_UNKNOWN: 421,
+    GatewayCode.MEDIA_TYPE_UNKNOWN: 415,
+    GatewayCode.BODY_TOO_SLOW: 408,
     GatewayCode.SESSION_MISSING: 401,
     GatewayCode.SESSION_ENDED: 401,
     GatewayCode.NOT_YOUR_ACCOUNT: 403,
@@ -42,6 +50,8 @@ STATUS = {
     GatewayCode.STREAM_TOPIC_UNKNOWN: 400,
     GatewayCode.STREAM_RESTARTED: 503,
     GatewayCode.STREAM_SILENT: 400,
+    GatewayCode.FAUCET_CLOSED: 409,
+    GatewayCode.FAUCET_UNREACHABLE: 503,
     GatewayCode.GATEWAY_FAULT: 500,
 }
 """The status of HTTP that goes with each."""

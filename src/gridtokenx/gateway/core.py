@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink, RequestFailed
@@ -19,7 +20,7 @@ from gridtokenx.engine.wire import Proven
 from gridtokenx.gateway import feeds, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import BlockLine, HealthView
-from gridtokenx.gateway.facts import block_line
+from gridtokenx.gateway.facts import block_line, genesis_line
 from gridtokenx.gateway.hub import Hub
 from gridtokenx.gateway.metrics import Metrics
 from gridtokenx.gateway.problems import Refused
@@ -45,8 +46,18 @@ def wall_clock_ms() -> int:
 class Gateway:
     """One gateway beside one node. `run` is its life; everything else may be called while it runs."""
 
-    def __init__(self, data: Path, clock: Callable[[], int] = wall_clock_ms) -> None:
+    def __init__(
+        self,
+        data: Path,
+        clock: Callable[[], int] = wall_clock_ms,
+        showcase: Mapping[bytes, str] = MappingProxyType({}),
+        faucet: Path | None = None,
+    ) -> None:
+        """`showcase`: portfolios whose owners agreed to be shown, and under which name. `faucet`: the socket at which
+        a development market's faucet listens."""
         self.folder = DataFolder(data)
+        self.showcase = showcase
+        self.faucet = faucet
         self.metrics = Metrics()
         self.hub = Hub()
         self.lines: dict[int, BlockLine] = {}
@@ -97,6 +108,11 @@ class Gateway:
             return self.lines[height]
         stored, results = self.model.reader.block(height), self.model.reader.results(height)
         return None if stored is None or results is None else block_line(stored, results)
+
+    def newest_block(self) -> BlockLine:
+        """The block at which the model stands."""
+        head = self.model.head
+        return self.block_line(head.height) or genesis_line(head)
 
     async def submit(self, transactions: Sequence[bytes]) -> list[Answer]:
         """To the node. Refuses with `NODE_UNREACHABLE`: whether it was taken is then open, and sending the same again

@@ -8,10 +8,12 @@ Answers gain fields over time, so readers ignore what they do not know; requests
 
 from collections.abc import Iterable
 from hashlib import sha256
+from typing import Annotated
 
 import msgspec
 
 from gridtokenx.ledger.codec import Record
+from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX
 
 
 class Document(msgspec.Struct):
@@ -20,6 +22,18 @@ class Document(msgspec.Struct):
 
 class Request(msgspec.Struct, forbid_unknown_fields=True):
     """The body of a request, or the parameters behind the question mark."""
+
+
+Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+"""32 bytes: an account, a transaction, a public key."""
+ShortName = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+"""Eight bytes: a portfolio, a client id."""
+Signature = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{128}$")]
+ChallengeText = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$", max_length=1_024)]
+Small = Annotated[int, msgspec.Meta(ge=0, le=255)]
+
+SUBMITTED_MAX = 500
+"""Transactions of one request."""
 
 
 class Challenge(Record, frozen=True):
@@ -34,18 +48,24 @@ class Challenge(Record, frozen=True):
 
 
 class Problem(Document):
-    """Why not. `code` and `name` are the ledger's, the engine's or the gateway's; `field` says what it is about."""
+    """Why not (RFC 9457). `code` and `name` are the ledger's, the engine's or the gateway's; `field` says what it is
+    about, `detail` what is the matter with it. `title` says in the reader's language what happened and what to do,
+    `type` is where all languages are found, `instance` names this one occurrence in the gateway's log."""
 
     code: int
     name: str
     field: str
     detail: str
+    type: str = "about:blank"
+    title: str = ""
+    status: int = 0
+    instance: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Submission(Request):
     """Signed transactions, in hexadecimal or base64."""
 
-    transactions: list[str]
+    transactions: Annotated[list[str], msgspec.Meta(min_length=1, max_length=SUBMITTED_MAX)]
 
 
 class Submitted(Document):
@@ -67,7 +87,8 @@ class SubmissionAnswer(Document):
 
 class TransactionView(Document):
     """State of a transaction: `pending`, `committed`, `expired`, or `unknown` here. When committed: the code, the
-    index of the message that failed (if the code is not 0), the numbers of each message, and where it stands."""
+    index of the message that failed (if the code is not 0), the numbers of each message, where it stands, and which
+    kinds of messages it has (`docs/messages.md`)."""
 
     id: str
     state: str
@@ -79,6 +100,7 @@ class TransactionView(Document):
     time_ms: int | None = None
     batch: int | None = None
     position: int | None = None
+    kinds: list[str] = []
 
 
 class PathStep(Document):
@@ -259,13 +281,15 @@ class Blocks(Document):
 
 
 class BatchView(Document):
-    """One batch of a block: its code, its author, and each transaction's id with its code."""
+    """One batch of a block: its code, its author, and each transaction's id with its code and the kinds of its
+    messages (`docs/messages.md`)."""
 
     code: int
     name: str
     author: str
     transactions: list[str]
     codes: list[int]
+    kinds: list[list[str]]
 
 
 class BlockView(Document):
@@ -312,10 +336,12 @@ class HealthView(Document):
 
 
 class CodeLine(Document):
-    """A code and its name."""
+    """A code, its name, and what it means to people: in English, in Thai."""
 
     code: int
     name: str
+    en: str = ""
+    th: str = ""
 
 
 class Codes(Document):
@@ -327,7 +353,7 @@ class Codes(Document):
 class ChallengeRequest(Request):
     """Who wants to be let in."""
 
-    account: str
+    account: Hash
 
 
 class ChallengeAnswer(Document):
@@ -340,16 +366,16 @@ class ChallengeAnswer(Document):
 class AuthDocument(Request):
     """As in a transaction: the account's whole key list, and (index of the key, signature) of `threshold` of them."""
 
-    algorithm: int
-    threshold: int
-    keys: list[str]
-    signatures: list[tuple[int, str]]
+    algorithm: Small
+    threshold: Small
+    keys: Annotated[list[Hash], msgspec.Meta(max_length=KEYS_PER_ACCOUNT_MAX)]
+    signatures: Annotated[list[tuple[Small, Signature]], msgspec.Meta(max_length=KEYS_PER_ACCOUNT_MAX)]
 
 
 class SessionRequest(Request):
     """A challenge, signed by the account's keys."""
 
-    challenge: str
+    challenge: ChallengeText
     auth: AuthDocument
 
 

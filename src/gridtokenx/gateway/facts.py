@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.engine.storage import Change, Results, StoredBlock
+from gridtokenx.engine.storage import Change, Head, Results, StoredBlock
 from gridtokenx.gateway.documents import BlockLine, SummaryView, TradeView
 from gridtokenx.ledger.batch import decode_batch, decode_batch_body
 from gridtokenx.ledger.codec import Decoder
@@ -109,6 +109,12 @@ def block_line(stored: StoredBlock, results: Results) -> BlockLine:
         len(results.trades),
         summary_view(results.summary),
     )
+
+
+def genesis_line(head: Head) -> BlockLine:
+    """What stands for a block where none was made yet: the genesis, as block 0."""
+    nothing = summary_view(Summary())
+    return BlockLine(head.height, head.time_ms, head.genesis_hash.hex(), head.app_hash.hex(), 0, 0, nothing)
 
 
 def summary_view(summary: Summary) -> SummaryView:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gridtokenx.gateway import views
+from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import BlockLine, Document, OrderView
 from gridtokenx.gateway.facts import OwnTrade
 from gridtokenx.gateway.hub import Hub, Topic
+from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import Advance, ReadModel, newest
 from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, OwnTradeView, TradesEvent
 from gridtokenx.modules.market.messages import Side
@@ -16,6 +18,8 @@ _ACCOUNT_PREFIX = "account:"
 TRADES_IN_SNAPSHOT = 100
 ORDERS_IN_SNAPSHOT = 1_000
 GONE_ORDERS_IN_SNAPSHOT = 100
+
+_NEW_KEYS = Refused(GatewayCode.SESSION_ENDED, "token", "the account has new keys: sign in again")
 
 
 def begin(hub: Hub, model: ReadModel, lines: Mapping[int, BlockLine]) -> None:
@@ -51,10 +55,13 @@ def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) ->
     for name, topic in list(hub.topics.items()):
         if not name.startswith(_ACCOUNT_PREFIX):
             continue
-        account = bytes.fromhex(name.removeprefix(_ACCOUNT_PREFIX))
+        account, keys = _account_of_topic(name)
+        record = views.account_of(model, account) if account in touched else None
         if not topic.listeners:
             hub.drop(name)
-        elif account in touched:
+        elif record is not None and record.keys_hash != keys:
+            hub.end(name, _NEW_KEYS)
+        elif record is not None:
             heard[account] = topic
     trades = _trades_by_account([trade for advance in advances for trade in advance.facts.trades], heard)
     for account, topic in heard.items():
@@ -63,10 +70,10 @@ def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) ->
         topic.publish(model.head.height, _account_event(model, account, orders, trades[account]))
 
 
-def snapshot(model: ReadModel, topic: str, lines: Mapping[int, BlockLine]) -> Document:
+def snapshot(model: ReadModel, topic: str, newest_block: BlockLine) -> Document:
     """All there is to know of a public topic now."""
     if topic == BLOCKS:
-        return lines[model.head.height] if model.head.height in lines else views.status_view(model)
+        return newest_block
     if topic == TRADES:
         return TradesEvent([trade.view for trade in newest(model.trades, TRADES_IN_SNAPSHOT)])
     interval = int(topic.removeprefix(BOOK_PREFIX))
@@ -76,9 +83,15 @@ def snapshot(model: ReadModel, topic: str, lines: Mapping[int, BlockLine]) -> Do
     )
 
 
-def account_topic(account: bytes) -> str:
-    """Where an account's messages are kept in the hub; its owner knows it as `account`."""
-    return _ACCOUNT_PREFIX + account.hex()
+def account_topic(account: bytes, keys: bytes) -> str:
+    """Where messages for those who signed in with an account's keys are kept in the hub; they know it as `account`.
+    New keys have a topic of their own: who signed in with old ones hears no more."""
+    return f"{_ACCOUNT_PREFIX}{account.hex()}:{keys.hex()}"
+
+
+def _account_of_topic(name: str) -> tuple[bytes, bytes]:
+    account, _, keys = name.removeprefix(_ACCOUNT_PREFIX).partition(":")
+    return bytes.fromhex(account), bytes.fromhex(keys)
 
 
 def account_snapshot(model: ReadModel, account: bytes) -> Document:

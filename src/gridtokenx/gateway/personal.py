@@ -13,13 +13,12 @@ from fastapi.responses import Response
 from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.problems import Refused
-from gridtokenx.gateway.public import Limit, NoQuery, Number, gateway_of
+from gridtokenx.gateway.public import NOT_FOUND, Limit, NoQuery, Number, gateway_of
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.gateway.sessions import CHALLENGE_LIFETIME_MS, SESSION_LIFETIME_MS, Sessions
 from gridtokenx.gateway.web import describe, private, read_body, read_hex, read_query
 from gridtokenx.ledger.account import ACCOUNT_BYTES, ACCOUNTS
 from gridtokenx.ledger.crypto import PUBLIC_KEY_BYTES, SIGNATURE_BYTES
-from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX
 from gridtokenx.ledger.transaction import Auth
 from gridtokenx.modules.market.messages import CLIENT_ID_BYTES
 from gridtokenx.modules.market.state import ORDERS, POSITIONS, order_key, position_key
@@ -27,6 +26,8 @@ from gridtokenx.modules.settlement.state import STATEMENTS
 
 PORTFOLIO_BYTES = 8
 LOOKUPS_PER_PAGE_MAX = 4_000
+
+NOT_SIGNED = (GatewayCode.CHALLENGE_INVALID, GatewayCode.CHALLENGE_NOT_SIGNED)
 
 router = APIRouter()
 
@@ -37,7 +38,7 @@ class OrdersQuery(documents.Request):
     """Open orders by client id, or those that are gone, newest last; after which client id."""
 
     state: Literal["open", "gone"] = "open"
-    after: str = ""
+    after: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{16})?$")] = ""
     limit: Limit = 100
 
 
@@ -53,16 +54,16 @@ class StatementsQuery(documents.Request):
 
     after: Number = 0
     limit: Limit = 300
-    portfolio: str | None = None
+    portfolio: documents.ShortName | None = None
 
 
 class RecordQuery(documents.Request):
     """Which record: `account`; `order` with `client_id`; `position` or `statement` with `interval` and `portfolio`."""
 
     record: Literal["account", "order", "position", "statement"] = "account"
-    client_id: str | None = None
+    client_id: documents.ShortName | None = None
     interval: Interval | None = None
-    portfolio: str | None = None
+    portfolio: documents.ShortName | None = None
 
 
 @router.post(
@@ -82,25 +83,25 @@ async def make_challenge(request: Request) -> Response:
 @router.post(
     "/v1/sessions",
     summary="Be let in with a signed challenge",
-    **describe(documents.SessionAnswer, body=documents.SessionRequest, status=201),
+    **describe(documents.SessionAnswer, body=documents.SessionRequest, status=201, refuses=NOT_SIGNED),
 )
 async def open_session(request: Request) -> Response:
     """The signatures are those of a transaction, over `CHALLENGE_DOMAIN` and the challenge's bytes."""
     read_query(request, NoQuery)
     signed = await read_body(request, documents.SessionRequest)
-    if len(signed.challenge) > 1_024 or len(signed.challenge) % 2:
-        raise Refused(GatewayCode.REQUEST_MALFORMED, "challenge", "this is no challenge")
-    challenge = read_hex(signed.challenge, len(signed.challenge) // 2, "challenge")
     gateway = gateway_of(request)
-    token, session = gateway.sessions.open(challenge, _auth(signed.auth))
+    token, session = gateway.sessions.open(read_challenge(signed.challenge), read_auth(signed.auth))
     gateway.metrics.sessions.inc()
     return private(documents.SessionAnswer(token, session.account.hex(), SESSION_LIFETIME_MS), 201)
 
 
-def _auth(document: documents.AuthDocument) -> Auth:
-    if max(len(document.keys), len(document.signatures)) > KEYS_PER_ACCOUNT_MAX:
-        detail = f"an account has at most {KEYS_PER_ACCOUNT_MAX} keys"
-        raise Refused(GatewayCode.REQUEST_MALFORMED, "auth", detail)
+def read_challenge(text: str) -> bytes:
+    """The bytes of a challenge. Refuses with `REQUEST_MALFORMED`."""
+    return read_hex(text, len(text) // 2, "challenge")
+
+
+def read_auth(document: documents.AuthDocument) -> Auth:
+    """Keys and signatures. Refuses with `REQUEST_MALFORMED`."""
     keys = tuple(read_hex(key, PUBLIC_KEY_BYTES, "auth.keys") for key in document.keys)
     signatures = tuple(
         (index, read_hex(signature, SIGNATURE_BYTES, "auth.signatures")) for index, signature in document.signatures
@@ -161,7 +162,7 @@ async def get_orders(request: Request) -> Response:
 @router.get(
     "/v1/accounts/{id}/orders/{client_id}",
     summary="State of one's own order by its client id, also when it is gone",
-    **describe(documents.OrderView, query=NoQuery, personal=True),
+    **describe(documents.OrderView, query=NoQuery, personal=True, refuses=NOT_FOUND),
 )
 async def get_order(request: Request) -> Response:
     """Known at once: an order that was accepted here is `pending` before any block has it. 404 for one that was never
@@ -209,7 +210,7 @@ async def get_statements(request: Request) -> Response:
     query, model = read_query(request, StatementsQuery), gateway_of(request).model
     portfolios = list(model.portfolios_of.get(own, ()))
     if query.portfolio is not None:
-        portfolios = [_own_portfolio(model, own, query.portfolio)]
+        portfolios = [own_portfolio(model, own, query.portfolio)]
     keys = sorted(
         (number, portfolio)
         for portfolio in portfolios
@@ -259,14 +260,16 @@ def _record_key(model: ReadModel, own: bytes, query: RecordQuery) -> bytes:
     if query.record == "order":
         client_id = read_hex(query.client_id or "", CLIENT_ID_BYTES, "client_id")
         return bytes([ORDERS.prefix]) + order_key(own, client_id)
-    portfolio = _own_portfolio(model, own, query.portfolio or "")
+    portfolio = own_portfolio(model, own, query.portfolio or "")
     if query.interval is None:
         raise Refused(GatewayCode.REQUEST_MALFORMED, "interval", "the record of which interval?")
     prefix = POSITIONS.prefix if query.record == "position" else STATEMENTS.prefix
     return bytes([prefix]) + position_key(query.interval, portfolio)
 
 
-def _own_portfolio(model: ReadModel, own: bytes, text: str) -> bytes:
+def own_portfolio(model: ReadModel, own: bytes, text: str) -> bytes:
+    """The portfolio that the text names, if it is the account's. Refuses with `REQUEST_MALFORMED`,
+    `NOT_YOUR_ACCOUNT`."""
     portfolio = read_hex(text, PORTFOLIO_BYTES, "portfolio")
     if portfolio not in model.portfolios_of.get(own, ()):
         raise Refused(GatewayCode.NOT_YOUR_ACCOUNT, "portfolio", "this portfolio is not the account's")

@@ -8,10 +8,10 @@ import msgspec
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
+from gridtokenx.gateway.entrance import Entrance
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import after_sequence, newest
 from gridtokenx.gateway.web import answer, describe, read_number, read_query
@@ -23,6 +23,9 @@ BLOCKS_PAGE_MAX = 50
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE_MAX)]
+
+NOT_FOUND = (GatewayCode.NOT_FOUND,)
+"""What routes refuse with that name one thing."""
 
 router = APIRouter()
 
@@ -65,6 +68,12 @@ def gateway_of(request: Request) -> Gateway:
     return gateway
 
 
+def entrance_of(request: Request) -> Entrance:
+    """Where its limits are kept."""
+    entrance: Entrance = request.app.state.entrance
+    return entrance
+
+
 @router.get("/v1/status", summary="Where the chain is, and its time", **describe(documents.StatusView))
 async def get_status(request: Request) -> Response:
     """Chain time is what expiries are counted from; this machine's clock is not asked."""
@@ -87,7 +96,9 @@ async def get_intervals(request: Request) -> Response:
 
 
 @router.get(
-    "/v1/intervals/{interval}", summary="One delivery interval", **describe(documents.IntervalView, query=NoQuery)
+    "/v1/intervals/{interval}",
+    summary="One delivery interval",
+    **describe(documents.IntervalView, query=NoQuery, refuses=NOT_FOUND),
 )
 async def get_interval(request: Request) -> Response:
     """404 for one that is not open yet, or final and forgotten."""
@@ -99,7 +110,7 @@ async def get_interval(request: Request) -> Response:
 @router.get(
     "/v1/intervals/{interval}/book",
     summary="Depth: by limit, and with a feeder by delivered price",
-    **describe(documents.BookView, query=BookQuery),
+    **describe(documents.BookView, query=BookQuery, refuses=NOT_FOUND),
 )
 async def get_book(request: Request) -> Response:
     """Best first; the checksum is over all levels."""
@@ -113,7 +124,7 @@ async def get_book(request: Request) -> Response:
 @router.get(
     "/v1/intervals/{interval}/trades",
     summary="Trades of one interval, as far as memory reaches",
-    **describe(documents.Trades, query=TradesQuery),
+    **describe(documents.Trades, query=TradesQuery, refuses=NOT_FOUND),
 )
 async def get_interval_trades(request: Request) -> Response:
     """Rising sequences; `oldest` says how far memory reaches."""
@@ -154,7 +165,9 @@ async def get_blocks(request: Request) -> Response:
     return answer(documents.Blocks(lines, height + 1 if height >= 1 and lines else 0))
 
 
-@router.get("/v1/blocks/{height}", summary="One block", **describe(documents.BlockView, query=NoQuery))
+@router.get(
+    "/v1/blocks/{height}", summary="One block", **describe(documents.BlockView, query=NoQuery, refuses=NOT_FOUND)
+)
 async def get_block(request: Request) -> Response:
     """Header, summary, and each batch with the ids and codes of its transactions."""
     read_query(request, NoQuery)
@@ -167,15 +180,11 @@ async def get_block(request: Request) -> Response:
     return answer(views.block_view(stored, results))
 
 
-@router.get("/v1/codes", summary="All codes and their names", **describe(documents.Codes, query=NoQuery))
-async def get_codes(request: Request) -> Response:
-    """The ledger's and the gateway's."""
-    read_query(request, NoQuery)
-    names = CONSORTIUM.codes | {int(code): code.name for code in GatewayCode}
-    return answer(documents.Codes([documents.CodeLine(code, names[code]) for code in sorted(names)]))
-
-
-@router.get("/health", summary="Ready, or why not (503)", **describe(documents.HealthView, query=NoQuery))
+@router.get(
+    "/health",
+    summary="Ready, or why not (503)",
+    **describe(documents.HealthView, query=NoQuery, also={503: documents.HealthView}),
+)
 async def get_health(request: Request) -> Response:
     """Ready means: it has a read model and the node answers."""
     read_query(request, NoQuery)

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from gridtokenx.engine.storage import Change, Head, Reader
+from gridtokenx.gateway.bills import Prices
+from gridtokenx.gateway.community import CommunityMemory
 from gridtokenx.gateway.depth import Depth, LevelChanges, count
 from gridtokenx.gateway.facts import (
     PIECE,
@@ -33,7 +35,7 @@ from gridtokenx.gateway.statements import StatementMemory
 from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.quantities import value_micro
 from gridtokenx.ledger.state import State, Table
-from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Portfolio
+from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder, Portfolio, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
     INTERVALS,
@@ -46,7 +48,7 @@ from gridtokenx.modules.market.state import (
     account_of_order,
 )
 from gridtokenx.modules.market.topology import TOPOLOGY, Topology
-from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement
+from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement, Stage, Statement
 
 FOLLOWED = frozenset(
     table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)
@@ -58,6 +60,8 @@ STORED_BLOCKS_PER_PAGE = 100
 HISTORY_BLOCKS_MAX = 10_000
 HISTORY_TRANSACTIONS_MAX = 50_000
 """How far back a start reads again: some seconds of work at most."""
+BLOCK_HASHES_MAX = 100_000
+"""Newest blocks that are found by their hash; about 15 MB."""
 
 
 R = TypeVar("R", bound=Record)
@@ -157,6 +161,9 @@ class ReadModel:
         """All trades with at least this sequence are in `trades`."""
         self.memory = OrderMemory()
         self.statements = StatementMemory()
+        self.community = CommunityMemory()
+        self.heights: dict[str, int] = {}
+        """Of the newest blocks, by the hash of their header."""
         self.history: list[Advance] = []
         """The blocks read again at the start, without their books: for buffers of streams."""
         self._topology: Topology | None = None
@@ -166,6 +173,25 @@ class ReadModel:
         self._read(INTERVALS, SETTLEMENTS, STATEMENTS)
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
+        for interval in sorted(self.settlements):
+            self._settle(interval)
+
+    @property
+    def zones(self) -> dict[int, Zone]:
+        """All bidding zones, by number."""
+        return {int.from_bytes(key, "big"): zone for key, zone in self._grid.items(ZONES)}
+
+    @property
+    def feeders(self) -> dict[int, Feeder]:
+        """All feeders, by number."""
+        return {int.from_bytes(key, "big"): feeder for key, feeder in self._grid.items(FEEDERS)}
+
+    def prices_of(self, interval: int) -> Prices | None:
+        """What an interval costs; None if it is not known any more."""
+        known = self.intervals.get(interval)
+        if known is None:
+            return self.statements.prices.get(interval)
+        return Prices(known.tariff_micro, self.terms[known.terms])
 
     @property
     def topology(self) -> Topology:
@@ -302,14 +328,20 @@ class ReadModel:
         facts, accounts = digested.facts, digested.accounts
         books = set(digested.orders.levels)
         self._write_orders(digested.orders)
+        progressed: list[int] = []
         for prefixed, value in digested.others:
             prefix, key = prefixed[0], prefixed[1:]
             if prefix == INTERVALS.prefix:
                 books.add(int.from_bytes(key, "big"))
             if prefix == STATEMENTS.prefix and key[4:] in self.portfolios:
                 accounts.add(self.portfolios[key[4:]].account)
+            if prefix == SETTLEMENTS.prefix:
+                progressed.append(int.from_bytes(key, "big"))
             self._write(prefix, key, value)
+        for interval in progressed:
+            self._settle(interval)
         self._remember(facts.trades, digested.trades_of)
+        self._note_hash(facts.line.hash, facts.height)
         self.memory.settle(facts.transactions)
         return Advance(facts, sorted(books), accounts)
 
@@ -328,6 +360,26 @@ class ReadModel:
             self.trades_of[oldest.interval].popleft()
             if not self.trades_of[oldest.interval]:
                 del self.trades_of[oldest.interval]
+
+    def _settle(self, interval: int) -> None:
+        """Add the interval up if it is settled, and all that it consists of is known: its record came before its
+        statements, or both stand in state."""
+        settlement, prices = self.settlements.get(interval), self.prices_of(interval)
+        if settlement is None or settlement.stage != Stage.SETTLED or interval not in self.intervals or prices is None:
+            return
+        self.statements.put_prices(interval, prices)
+        if interval not in self.community.intervals:
+            volume = self._volume(interval)
+            statements = [
+                (portfolio, statement, bool(self.portfolios[portfolio].site))
+                for portfolio, statement in self.statements.of_interval(interval)
+            ]
+            self.community.settle(interval, prices, statements, volume.traded_wh, volume.traded_micro)
+
+    def _note_hash(self, block_hash: str, height: int) -> None:
+        self.heights[block_hash] = height
+        if len(self.heights) > BLOCK_HASHES_MAX:
+            del self.heights[next(iter(self.heights))]
 
     def _volume(self, interval: int) -> Volume:
         return self.volumes.setdefault(interval, Volume())
@@ -350,8 +402,7 @@ class ReadModel:
             _replace(self.settlements, int.from_bytes(key, "big"), SETTLEMENTS, value)
         elif prefix == STATEMENTS.prefix:
             if value is not None:
-                interval = int.from_bytes(key[:4], "big")
-                self.statements.put(interval, key[4:], STATEMENTS.decode.trusted(value))
+                self._put_statement(int.from_bytes(key[:4], "big"), key[4:], STATEMENTS.decode.trusted(value))
         elif prefix == TERMS.prefix:
             _replace(self.terms, int.from_bytes(key, "big"), TERMS, value)
         elif prefix == PORTFOLIOS.prefix and value is not None:
@@ -362,6 +413,11 @@ class ReadModel:
             table = ZONES if prefix == ZONES.prefix else FEEDERS
             self._grid.rows[prefix][key] = table.decode.trusted(value)
             self._topology = None
+
+    def _put_statement(self, interval: int, portfolio: bytes, statement: Statement) -> None:
+        before = self.statements.put(interval, portfolio, statement)
+        if before is not None and before != statement:
+            self.community.correct(interval, portfolio, before, statement)
 
     def _write_orders(self, changes: _OrderChanges) -> None:
         """Open orders, by key, by owner and in their books."""

@@ -2,7 +2,8 @@
 
     python -m gridtokenx.gateway --data DIR --port N
 
-It listens on loopback unless told otherwise; with a certificate it speaks TLS 1.3 only. Its process id stands in
+It listens on loopback unless told otherwise; with a certificate it speaks TLS 1.3 only. Whoever reaches it by a host
+name needs `--name`, a reverse proxy in front of it `--trusted-proxy` (`entrance` says why). Its process id stands in
 `run/gateway.pid` while it runs. SIGTERM and SIGINT end it cleanly. It exits with 2 if it cannot start and with 3 if it
 had to stop: the last line on standard error says why.
 """
@@ -11,39 +12,51 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from gridtokenx.engine.folder import DataFolder, FolderUnusable
 from gridtokenx.gateway.app import make_app
+from gridtokenx.gateway.community import ShowcaseUnusable, load_showcase
 from gridtokenx.gateway.core import Gateway
+from gridtokenx.gateway.entrance import Network, Surroundings
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8_545
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
 CONNECTIONS_WAITING_MAX: Final = 1_024
+OPEN_FILES: Final = 32_768
+HEAD_MS_MAX: Final = 30_000
+"""How long the head of a request may take; a connection that is idle for so long between two requests ends too, so a
+proxy that keeps connections must let go of them earlier."""
+HEAD_BYTES_MAX: Final = 32_768
+"""Of a request's first line and headers: the server answers 431 to larger ones, and to more than a hundred headers."""
 
 log = logging.getLogger("gridtokenx.gateway")
 
 
 class CannotStart(Exception):
-    """The port is taken, or a certificate cannot be used. Says which."""
+    """The port is taken, or a certificate or another file cannot be used. Says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """What a gateway is started with. With `certificate` and `key` (PEM files) it speaks TLS 1.3. With
-    `end_with_input` it ends when its standard input does: for a supervisor that may die."""
+    `end_with_input` it ends when its standard input does: for a supervisor that may die. `showcase` is a file of those
+    who agreed to be shown (`community.load_showcase`), `faucet` the socket of a development market's faucet."""
 
     data: Path
     host: str = LOOPBACK
@@ -51,11 +64,29 @@ class GatewaySettings:
     certificate: Path | None = None
     key: Path | None = None
     end_with_input: bool = False
+    showcase: Path | None = None
+    faucet: Path | None = None
+    names: tuple[str, ...] = ()
+    proxies: tuple[Network, ...] = ()
+    limit_loopback: bool = False
+
+    def surroundings(self) -> Surroundings:
+        """`names`, `proxies` and `limit_loopback`; the host to listen on is a name of the gateway too."""
+        names = frozenset(name.lower().removesuffix(".") for name in (*self.names, self.host))
+        return Surroundings(names, self.proxies, self.limit_loopback, has_tls=self.certificate is not None)
 
 
 def pid_file(data: Path) -> Path:
     """Where the process id of the running gateway stands."""
     return DataFolder(data).run / "gateway.pid"
+
+
+def allow_many_connections() -> None:
+    """Raise this process's limit of open files as far as its owner may, up to `OPEN_FILES`: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def serve(settings: GatewaySettings) -> None:
@@ -64,13 +95,16 @@ async def serve(settings: GatewaySettings) -> None:
     folder.require()
     _require_certificate(settings)
     _require_free(settings.host, settings.port)
-    gateway = Gateway(settings.data)
+    showcase = _read_showcase(settings.showcase)
+    gateway = Gateway(settings.data, showcase=showcase, faucet=settings.faucet)
     server = Server(
-        make_app(gateway),
+        make_app(gateway, settings.surroundings()),
         settings.host,
         settings.port,
         interface=Interfaces.ASGINL,
         backlog=CONNECTIONS_WAITING_MAX,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEAD_MS_MAX, max_buffer_size=HEAD_BYTES_MAX),
         ssl_cert=settings.certificate,
         ssl_key=settings.key,
         log_enabled=False,
@@ -103,6 +137,7 @@ async def serve(settings: GatewaySettings) -> None:
 
 def run_gateway(settings: GatewaySettings) -> int:
     """Run a gateway until it is told to stop; returns its exit status."""
+    allow_many_connections()
     try:
         asyncio.run(serve(settings))
     except (CannotStart, FolderUnusable) as error:
@@ -124,6 +159,13 @@ def _require_free(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise CannotStart(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+def _read_showcase(file: Path | None) -> dict[bytes, str]:
+    try:
+        return {} if file is None else load_showcase(file)
+    except ShowcaseUnusable as error:
+        raise CannotStart(str(error)) from error
 
 
 def _require_certificate(settings: GatewaySettings) -> None:
@@ -152,6 +194,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--certificate", type=Path)
     parser.add_argument("--key", type=Path)
     parser.add_argument("--end-with-input", action="store_true")
+    parser.add_argument("--showcase", type=Path)
+    parser.add_argument("--faucet", type=Path)
+    parser.add_argument("--name", dest="names", action="append", default=[], help="a host name that leads here")
+    parser.add_argument("--trusted-proxy", dest="proxies", action="append", default=[], type=ip_network)
+    parser.add_argument("--limit-loopback", action="store_true", help="limits for callers on this machine too")
     given = parser.parse_args(arguments)
+    given.names, given.proxies = tuple(given.names), tuple(given.proxies)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     return run_gateway(GatewaySettings(**vars(given)))

@@ -8,13 +8,15 @@ change.
 
 import hmac
 import secrets
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Challenge
-from gridtokenx.gateway.problems import Refused
+from gridtokenx.gateway.limits import PERSONAL, Buckets
+from gridtokenx.gateway.problems import Refused, too_many
 from gridtokenx.ledger.codec import Decoder, encode
 from gridtokenx.ledger.crypto import CHALLENGE_DOMAIN, signature_is_valid
 from gridtokenx.ledger.errors import Rejected
@@ -24,6 +26,9 @@ CHALLENGE_LIFETIME_MS = 120_000
 SESSION_LIFETIME_MS = 900_000
 SESSIONS_MAX = 100_000
 """Tokens at once; about 30 MB."""
+SESSIONS_OF_ACCOUNT_MAX = 16
+"""Of one account: a person's devices and their pages. One more ends the oldest, so that who lost tokens is not shut
+out, and no account takes another's room."""
 
 _decode_challenge: Decoder[Challenge] = Decoder(Challenge)
 
@@ -53,6 +58,9 @@ class Sessions:
         self._secret = secrets.token_bytes(32)
         self._used: dict[bytes, int] = {}
         self._sessions: dict[bytes, Session] = {}
+        self._of_account: dict[bytes, deque[bytes]] = {}
+        """Names of the tokens of each account, oldest first."""
+        self._requests = Buckets(PERSONAL)
 
     def __len__(self) -> int:
         """Tokens that have not been swept away yet."""
@@ -72,7 +80,7 @@ class Sessions:
         """
         now_ms = self._clock()
         challenge = self._check_challenge(wire, now_ms)
-        self._check_auth(wire, challenge.account, auth)
+        _check_auth(wire, self._keys_of(challenge.account), auth)
         self._sweep(now_ms)
         if len(self._sessions) >= SESSIONS_MAX:
             raise Refused(GatewayCode.TOO_MANY, "sessions", "this gateway has no room for more sessions now")
@@ -81,17 +89,44 @@ class Sessions:
         own = keys_hash(auth.algorithm, auth.threshold, auth.keys)
         session = Session(challenge.account, own, now_ms + SESSION_LIFETIME_MS)
         self._sessions[_name(token)] = session
+        tokens = self._of_account.setdefault(session.account, deque())
+        tokens.append(_name(token))
+        if len(tokens) > SESSIONS_OF_ACCOUNT_MAX:
+            self._end(tokens[0])
         return token, session
 
+    def admit_newcomer(self, wire: bytes, auth: Auth) -> bytes:
+        """The account that these keys would open, whether there is one or not, shown by a signed challenge that is used
+        up with this. Refuses like `open`; nobody is let in by it."""
+        now_ms = self._clock()
+        challenge = self._check_challenge(wire, now_ms)
+        _check_auth(wire, challenge.account, auth)
+        self._sweep(now_ms)
+        if len(self._used) >= SESSIONS_MAX:
+            raise Refused(GatewayCode.TOO_MANY, "challenge", "too many challenges were signed in the last minutes")
+        self._used[challenge.random] = challenge.expires_ms
+        return challenge.account
+
     def find(self, token: str) -> Session:
-        """Refuses with `SESSION_ENDED` a token that is unknown, too old, or of keys that were rotated since."""
-        session = self._sessions.get(_name(token))
+        """Refuses with `SESSION_ENDED` a token that is unknown, too old, or of keys that were rotated since, and with
+        `TOO_MANY` more requests than one account may make."""
+        name = _name(token)
+        session = self._sessions.get(name)
         if session is None or session.ends_ms <= self._clock():
             raise Refused(GatewayCode.SESSION_ENDED, "authorization", "this session has ended: sign in again")
         if self._keys_of(session.account) != session.keys_hash:
-            del self._sessions[_name(token)]
+            self._end(name)
             raise Refused(GatewayCode.SESSION_ENDED, "authorization", "the account has new keys: sign in again")
+        if wait_s := self._requests.take(session.account):
+            raise too_many(PERSONAL, wait_s)
         return session
+
+    def _end(self, name: bytes) -> None:
+        session = self._sessions.pop(name)
+        tokens = self._of_account[session.account]
+        tokens.remove(name)
+        if not tokens:
+            del self._of_account[session.account]
 
     def _sealed(self, challenge: Challenge) -> Challenge:
         unsealed = Challenge(challenge.chain, challenge.account, challenge.random, challenge.expires_ms, b"")
@@ -111,26 +146,28 @@ class Sessions:
             raise _invalid("the challenge has been used: ask for a new one")
         return challenge
 
-    def _check_auth(self, wire: bytes, account: bytes, auth: Auth) -> None:
-        try:
-            check_keys(auth.algorithm, auth.threshold, auth.keys)
-        except Rejected as rejection:
-            raise _not_signed(f"auth.{rejection.field}") from None
-        if self._keys_of(account) != keys_hash(auth.algorithm, auth.threshold, auth.keys):
-            raise _not_signed("auth.keys")
-        indexes = [index for index, _ in auth.signatures]
-        if len(indexes) != auth.threshold or indexes != sorted(set(indexes)) or indexes[-1] >= len(auth.keys):
-            raise _not_signed("auth.signatures")
-        for index, signature in auth.signatures:
-            if not signature_is_valid(signature, CHALLENGE_DOMAIN + wire, auth.keys[index]):
-                raise _not_signed("auth.signatures")
-
     def _sweep(self, now_ms: int) -> None:
         """Forget what has ended, oldest first; a challenge that waits behind a younger one goes with it."""
         while self._used and next(iter(self._used.values())) <= now_ms:
             del self._used[next(iter(self._used))]
         while self._sessions and next(iter(self._sessions.values())).ends_ms <= now_ms:
-            del self._sessions[next(iter(self._sessions))]
+            self._end(next(iter(self._sessions)))
+
+
+def _check_auth(wire: bytes, expected: bytes | None, auth: Auth) -> None:
+    """Signatures of the challenge by the key list with this hash."""
+    try:
+        check_keys(auth.algorithm, auth.threshold, auth.keys)
+    except Rejected as rejection:
+        raise _not_signed(f"auth.{rejection.field}") from None
+    if expected != keys_hash(auth.algorithm, auth.threshold, auth.keys):
+        raise _not_signed("auth.keys")
+    indexes = [index for index, _ in auth.signatures]
+    if len(indexes) != auth.threshold or indexes != sorted(set(indexes)) or indexes[-1] >= len(auth.keys):
+        raise _not_signed("auth.signatures")
+    for index, signature in auth.signatures:
+        if not signature_is_valid(signature, CHALLENGE_DOMAIN + wire, auth.keys[index]):
+            raise _not_signed("auth.signatures")
 
 
 def _name(token: str) -> bytes:

@@ -15,7 +15,7 @@ from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.problems import Refused
-from gridtokenx.gateway.public import NoQuery, gateway_of
+from gridtokenx.gateway.public import NOT_FOUND, NoQuery, entrance_of, gateway_of
 from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX, answer, describe, read_body, read_hex, read_query
 from gridtokenx.ledger.crypto import HASH_BYTES
 from gridtokenx.ledger.errors import KernelCode
@@ -24,8 +24,6 @@ from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.market.messages import PlaceOrder
 from gridtokenx.modules.market.state import order_key
 
-TRANSACTIONS_MAX = 500
-"""Of one request."""
 WAIT_MS_MAX = 30_000
 BLOCK_SECONDS = 2.0
 """How long this gateway may take for a block that the node already has."""
@@ -50,9 +48,7 @@ async def submit(request: Request) -> Response:
     gateway = gateway_of(request)
     submission = await read_body(request, documents.Submission, SUBMISSION_BYTES_MAX)
     texts = submission.transactions
-    if not 1 <= len(texts) <= TRANSACTIONS_MAX:
-        detail = f"1 to {TRANSACTIONS_MAX} transactions are taken at once"
-        raise Refused(GatewayCode.REQUEST_MALFORMED, "transactions", detail)
+    entrance_of(request).require_submissions(request.scope, len(texts))
     answers: list[documents.Submitted | None] = [None] * len(texts)
     wires: dict[int, bytes] = {}
     for place, text in enumerate(texts):
@@ -170,7 +166,7 @@ def _stored_view(gateway: Gateway, transaction_id: bytes) -> documents.Transacti
 @router.get(
     "/v1/transactions/{id}/proof",
     summary="What shows a stranger what became of a transaction",
-    **describe(documents.ReceiptProof, query=NoQuery),
+    **describe(documents.ReceiptProof, query=NoQuery, refuses=NOT_FOUND),
 )
 async def get_receipt_proof(request: Request) -> Response:
     """404 while it is in no block, and when its batch was refused as a whole: then there is no receipt."""

@@ -30,6 +30,7 @@ from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import decode_batch, decode_batch_body
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
+from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import POSITIONS, Order, Phase, client_id_of_order, position_key
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
@@ -127,14 +128,21 @@ def _batches(stored: StoredBlock, results: Results) -> Iterator[BatchView]:
     for wire, outcome in zip(stored.block.batches, results.batches, strict=True):
         receipts = [decode_receipt.trusted(receipt) for receipt in outcome.receipts]
         # Of a batch that was refused as a whole one cannot rely on anything, not even on its author.
-        author = decode_batch_body.trusted(decode_batch.trusted(wire).body).author.hex() if receipts else ""
+        body = decode_batch_body.trusted(decode_batch.trusted(wire).body) if receipts else None
         yield BatchView(
             outcome.code,
             code_name(outcome.code),
-            author,
+            body.author.hex() if body else "",
             [receipt.transaction.hex() for receipt in receipts],
             [receipt.code for receipt in receipts],
+            [message_kinds(transaction) for transaction in body.transactions] if body else [],
         )
+
+
+def message_kinds(wire: bytes) -> list[str]:
+    """What the messages of a stored transaction are called in `docs/messages.md`, in order."""
+    body = CONSORTIUM.body.trusted(decode_envelope.trusted(wire).body)
+    return [type(message).__name__ for message in body.messages]
 
 
 def transaction_view(transaction_id: bytes, place: Place, stored: StoredBlock, results: Results) -> TransactionView:
@@ -154,6 +162,8 @@ def transaction_view(transaction_id: bytes, place: Place, stored: StoredBlock, r
         receipt = decode_receipt.trusted(receipts[place.position])
         view.failed = receipt.failed if receipt.code else None
         view.results = [list(numbers) for numbers in receipt.results]
+        batch = decode_batch_body.trusted(decode_batch.trusted(stored.block.batches[place.batch]).body)
+        view.kinds = message_kinds(batch.transactions[place.position])
     return view
 
 

@@ -5,27 +5,35 @@ parameter that is not exactly what the route takes is refused by name, and nothi
 anything but `Refused`.
 """
 
+import asyncio
 import re
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request
 from fastapi.responses import Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.gateway.documents import Document, Problem
+from gridtokenx.gateway.documents import Document
 from gridtokenx.gateway.documents import Request as RequestDocument
+from gridtokenx.gateway.entrance import values_of
 from gridtokenx.gateway.problems import Refused
+from gridtokenx.gateway.sentences import language_for
 
 BODY_BYTES_MAX = 65_536
 SUBMISSION_BYTES_MAX = 4_194_304
 """Some hundred transactions of full size, thousands of usual ones."""
+BODY_SECONDS_MAX = 15.0
+"""From the head of a request to the end of its body: four megabytes over a slow line."""
 FIELD_CHARACTERS_MAX = 120
 """A refusal repeats at most so much of what it refuses."""
 
 Q = TypeVar("Q", bound=RequestDocument)
 
 _NUMBER = re.compile(r"[0-9]{1,15}")
+_JSON = re.compile(r"application/json *(;.*)?", re.IGNORECASE)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -39,26 +47,41 @@ def private(document: Document, status: int = 200) -> Response:
     return answer(document, status, {"Cache-Control": "no-store"})
 
 
-def refusal(refused: Refused) -> Response:
-    """The problem as JSON, with the headers that belong to its status."""
-    headers = {}
+def refusal(refused: Refused, scope: Scope, instance: str | msgspec.UnsetType = msgspec.UNSET) -> Response:
+    """The problem as JSON in the language that the request prefers, with the headers that belong to its status.
+    `instance` names this occurrence."""
+    language = language_for(",".join(values_of(scope, b"accept-language")))
+    headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
     if refused.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     if refused.status in {429, 503}:
-        headers["Retry-After"] = "1"
-    return Response(_encode(refused.problem()), refused.status, headers, "application/problem+json")
+        headers["Retry-After"] = str(refused.retry_s)
+    problem = refused.problem(language)
+    problem.instance = instance
+    return Response(_encode(problem), refused.status, headers, "application/problem+json")
 
 
 async def read_body(request: Request, kind: type[Q], bytes_max: int = BODY_BYTES_MAX) -> Q:
-    """The body, of at most `bytes_max`. Refuses with `BODY_TOO_LARGE`, `REQUEST_MALFORMED` naming the place."""
+    """The body, of at most `bytes_max`. Refuses with `MEDIA_TYPE_UNKNOWN` (JSON is what is taken for granted),
+    `BODY_TOO_LARGE`, `BODY_TOO_SLOW`, `REQUEST_MALFORMED` naming the place."""
+    media_type = request.headers.get("content-type", "application/json")
+    if _JSON.fullmatch(media_type) is None:
+        raise Refused(GatewayCode.MEDIA_TYPE_UNKNOWN, "content-type", "application/json is expected")
     length = request.headers.get("content-length", "0")
     if _NUMBER.fullmatch(length) is None or int(length) > bytes_max:
         raise _too_large(bytes_max)
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > bytes_max:
-            raise _too_large(bytes_max)
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > bytes_max:
+                    raise _too_large(bytes_max)
+    except TimeoutError:
+        detail = f"a body has to arrive within {BODY_SECONDS_MAX:g} seconds"
+        raise Refused(GatewayCode.BODY_TOO_SLOW, "body", detail) from None
+    except ClientDisconnect:
+        raise Refused(GatewayCode.REQUEST_MALFORMED, "body", "the request ended before its body") from None
     return read_json(bytes(body), kind)
 
 
@@ -116,20 +139,24 @@ def describe(
     body: type[RequestDocument] | None = None,
     status: int = 200,
     personal: bool = False,
+    refuses: tuple[GatewayCode, ...] = (),
+    also: dict[int, type[Document]] | None = None,
 ) -> dict[str, Any]:
-    """What FastAPI writes into the OpenAPI document about a route, as keyword arguments of its decorator."""
-    extra: dict[str, Any] = {}
+    """What FastAPI writes into the OpenAPI document about a route, as keyword arguments of its decorator. `refuses`:
+    codes beyond those that follow from the rest (`openapi`). `also`: further answers that are no refusals."""
+    extra: dict[str, Any] = {"x-refusals": [code.name for code in refuses]}
     if query is not None:
         extra["parameters"] = _parameters(query)
     if body is not None:
         extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": _reference(body)}}}
     if personal:
         extra["security"] = [{"session": []}]
-    content = {"application/json": {"schema": _reference(answer_kind)}}
-    failure = {"application/problem+json": {"schema": _reference(Problem)}}
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"description": (answer_kind.__doc__ or "").split("\n", maxsplit=1)[0], "content": content},
-        "4XX": {"description": "Refused: code, name, field and a sentence", "content": failure},
+        number: {
+            "description": (kind.__doc__ or "").split("\n", maxsplit=1)[0],
+            "content": {"application/json": {"schema": _reference(kind)}},
+        }
+        for number, kind in {status: answer_kind, **(also or {})}.items()
     }
     return {"openapi_extra": extra, "responses": responses, "status_code": status, "response_class": Response}
 

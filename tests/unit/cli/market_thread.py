@@ -25,9 +25,9 @@ class MarketThread(httpx.BaseTransport):
         self.market = market
         self._loop = loop
 
-    def client(self, url: str = "http://gateway") -> Client:
+    def client(self, url: str = "http://localhost") -> Client:
         """As `connection.open_client` gives one."""
-        http = httpx.Client(transport=self, base_url="http://gateway")
+        http = httpx.Client(transport=self, base_url="http://localhost")
         return Client(url, http=http, pause=lambda seconds: None)
 
     def block(self) -> int:

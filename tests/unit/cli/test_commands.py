@@ -15,15 +15,13 @@ from tests.world import pseudonym
 from typer.testing import CliRunner
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.cli import advice, query, tx
+from gridtokenx.cli import console, query, tx
 from gridtokenx.cli.main import app
 from gridtokenx.client.client import Client
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.keystore import Keystore
-from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.gateway.sentences import SENTENCES, Language
 from gridtokenx.ledger.genesis import import_state
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +158,11 @@ def test_a_payment_with_its_receipt_and_proof(run: Any, market: MarketThread) ->
 def test_refusals_say_code_and_advice(run: Any) -> None:
     poor = run("tx", "transfer", "cat", "100,000,000", "--key", "ann", code=1).stderr
     assert "BALANCE_TOO_LOW (101)" in poor
-    assert advice.ADVICE["BALANCE_TOO_LOW"] in poor
+    assert SENTENCES["en"]["BALANCE_TOO_LOW"] in poor
     assert "ORDER_UNKNOWN" in run("tx", "cancel", "11" * 8, "--key", "ann", code=1).stderr
     stranger = run("query", "account", "--key", "stranger", code=1).stderr
-    assert "present ones" in stranger
-    assert "check id" in run("query", "receipt", "00" * 32, "--proof", code=1).stderr
+    assert "Sign in with its present keys" in stranger
+    assert "Check what you are looking for" in run("query", "receipt", "00" * 32, "--proof", code=1).stderr
     assert "unknown" in run("tx", "status", "00" * 32).stdout
 
 
@@ -290,11 +288,21 @@ def test_an_export_is_the_state_that_it_was_taken_from(run: Any, market: MarketT
     assert "no data folder" in run("export", str(tmp_path / "other"), "--data", str(tmp_path), code=2).stderr
 
 
-def test_advice_is_what_the_documentation_says() -> None:
-    rows = re.findall(
-        r"^\| \d+ \| ([A-Z_]+) \| .+? \| (.+?) \| .+? \|$",
-        (ROOT / "docs/codes.md").read_text(encoding="utf-8"),
-        re.MULTILINE,
-    )
-    documented = dict(reversed([row for row in rows if row[0] not in {"OK", *GatewayCode.__members__}]))
-    assert documented == advice.ADVICE
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({"LANG": "th_TH.UTF-8"}, "th"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LANG": "th_TH.UTF-8", "LC_ALL": "en_GB.UTF-8"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_advice_is_in_the_language_of_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], language: Language
+) -> None:
+    for name in console.LANGUAGE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert console.advice_on("GATE_CLOSED") == SENTENCES[language]["GATE_CLOSED"]
+    assert console.advice_on("NO_CODE_AT_ALL") == ""

@@ -27,7 +27,7 @@ async def no_pause(seconds: float) -> None:
 
 
 def client_of(market: Market) -> AsyncClient:
-    return AsyncClient("http://gateway", http=market.web, pause=no_pause)
+    return AsyncClient("http://localhost", http=market.web, pause=no_pause)
 
 
 def public_methods(kind: type) -> set[str]:
@@ -202,7 +202,7 @@ def test_the_sync_client_repeats_what_was_cut_off() -> None:
             raise httpx.ReadError("cut off")
         return httpx.Response(200, json={"codes": [{"code": 0, "name": "OK"}]})
 
-    http = httpx.Client(base_url="http://gateway", transport=httpx.MockTransport(answer))
+    http = httpx.Client(base_url="http://localhost", transport=httpx.MockTransport(answer))
     with Client(http=http, pause=lambda seconds: None) as client:
         assert client.codes().codes[0].name == "OK"
     assert len(asked) == 3

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from tests.world import Founding
 
 from gridtokenx.client.keys import PrivateKey
@@ -58,7 +58,7 @@ class Market:
     node: Node
     server: Server
     gateway: Gateway
-    app: FastAPI
+    app: Starlette
     web: httpx.AsyncClient
     wallets: dict[str, Wallet] = field(default_factory=dict)
 
@@ -164,14 +164,14 @@ async def running_node(data: Path) -> AsyncIterator[tuple[Node, Server]]:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(data: Path, **settings: Any) -> AsyncIterator[tuple[Gateway, FastAPI, httpx.AsyncClient]]:
+async def running_gateway(data: Path, **settings: Any) -> AsyncIterator[tuple[Gateway, Starlette, httpx.AsyncClient]]:
     """A gateway beside it, and a client of its application."""
     gateway = Gateway(data, **settings)
     app = make_app(gateway)
     following = asyncio.create_task(gateway.run())
     transport = httpx.ASGITransport(app, raise_app_exceptions=True)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as web:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as web:
             yield gateway, app, web
     finally:
         following.cancel()

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any, Self
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 
 class Closed(Exception):
@@ -19,7 +19,13 @@ class Closed(Exception):
 class Socket:
     """`async with Socket(app) as socket: await socket.say(...); await socket.hear()`."""
 
-    def __init__(self, app: FastAPI, path: str = "/v1/stream") -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        path: str = "/v1/stream",
+        host: str = "localhost",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self._scope = {
             "type": "websocket",
             "asgi": {"version": "3.0"},
@@ -29,7 +35,7 @@ class Socket:
             "raw_path": path.encode(),
             "query_string": b"",
             "root_path": "",
-            "headers": [],
+            "headers": [(b"host", host.encode()), *headers],
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 1),
             "subprotocols": [],
@@ -45,6 +51,8 @@ class Socket:
         self._serving = asyncio.create_task(self._app(self._scope, self._to_app.get, self._send))
         self._to_app.put_nowait({"type": "websocket.connect"})
         accepted = await self._from_app.get()
+        if accepted["type"] == "websocket.close":
+            raise Closed(accepted["code"])
         assert accepted["type"] == "websocket.accept"
         return self
 
@@ -74,6 +82,14 @@ class Socket:
             raise Closed(message["code"])
         document: dict[str, Any] = json.loads(message["text"])
         return document
+
+    async def closed(self) -> int:
+        """The code with which the application closes the connection, whatever it says before."""
+        while True:
+            try:
+                await self.hear()
+            except Closed as error:
+                return error.code
 
     async def ended(self) -> None:
         """Wait until the application has let go of the connection."""

@@ -13,6 +13,7 @@ from gridtokenx.engine import mempool
 from gridtokenx.engine.folder import create_data_folder, socket_address
 from gridtokenx.gateway import sessions, stream
 from gridtokenx.gateway.codes import STATUS, GatewayCode
+from gridtokenx.gateway.sentences import sentence
 
 NOON = interval_at(12)
 
@@ -23,6 +24,9 @@ def test_codes_are_append_only() -> None:
         "BODY_TOO_LARGE": 901,
         "NOT_FOUND": 902,
         "METHOD_NOT_ALLOWED": 903,
+        "HOST_UNKNOWN": 904,
+        "MEDIA_TYPE_UNKNOWN": 905,
+        "BODY_TOO_SLOW": 906,
         "SESSION_MISSING": 910,
         "SESSION_ENDED": 911,
         "NOT_YOUR_ACCOUNT": 912,
@@ -35,6 +39,8 @@ def test_codes_are_append_only() -> None:
         "STREAM_TOPIC_UNKNOWN": 931,
         "STREAM_RESTARTED": 932,
         "STREAM_SILENT": 933,
+        "FAUCET_CLOSED": 940,
+        "FAUCET_UNREACHABLE": 941,
         "GATEWAY_FAULT": 999,
     }
     assert set(STATUS) == set(GatewayCode)
@@ -55,7 +61,9 @@ def test_before_there_is_a_chain_everything_says_not_ready(tmp_path: Path, path:
             assert (await web.get("/v1/codes")).status_code == 200
             async with Socket(app) as socket:
                 await socket.say(subscribe=[{"topic": "blocks"}])
-                assert (await socket.hear())["problem"]["name"] == "NOT_READY"
+                with pytest.raises(Closed) as closed:  # not a refusal: the listener keeps its topic, and comes again
+                    await socket.hear()
+                assert closed.value.code == 4_000 + GatewayCode.STREAM_RESTARTED
 
     asyncio.run(life())
 
@@ -128,17 +136,23 @@ async def test_there_is_room_for_so_many_sessions_and_streams(market: Market) ->
 
 
 @story
-async def test_a_fault_of_the_gateway_is_told_without_details(market: Market) -> None:
+async def test_a_fault_of_the_gateway_is_told_without_details(market: Market, caplog: pytest.LogCaptureFixture) -> None:
     market.gateway.model.terms.clear()
     transport = httpx.ASGITransport(market.app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as web:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as web:
         response = await web.get(f"/v1/intervals/{NOON}")
     assert response.status_code == 500
-    assert response.json() == {
+    problem = response.json()
+    name = problem.pop("instance")
+    assert problem == {
+        "type": "/problems/GATEWAY_FAULT",
+        "title": sentence("GATEWAY_FAULT", "en"),
+        "status": 500,
         "code": 999,
         "name": "GATEWAY_FAULT",
         "field": "",
         "detail": "a mistake of the gateway; its log says more",
     }
+    assert name.startswith("urn:uuid:") and [record for record in caplog.records if name in record.getMessage()]
     text = (await market.web.get("/metrics")).text
     assert 'route="/v1/intervals/{interval}",status="500"} 1.0' in text

@@ -155,7 +155,8 @@ async def test_a_refusal_names_code_and_field(market: Market, path: str, status:
     problem = response.json()
     assert (response.status_code, problem["name"], problem["field"]) == (status, name, field)
     assert response.headers["content-type"] == "application/problem+json"
-    assert set(problem) == {"code", "name", "field", "detail"} and problem["detail"]
+    assert set(problem) == {"type", "title", "status", "detail", "code", "name", "field"} and problem["detail"]
+    assert (problem["type"], problem["status"]) == (f"/problems/{name}", status)
     assert len(response.content) < 1_000
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,16 @@ from tests.unit.gateway.market import Market, running_gateway, running_market, r
 from tests.unit.gateway.socket import Closed, Socket
 from tests.world import at, buy, interval_at, pseudonym, sell
 
+from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.livebook import BookOutOfStep, LiveBook
 from gridtokenx.gateway import stream
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.gateway.hub import QUEUE_MESSAGES_MAX
+from gridtokenx.gateway.documents import BlockLine
+from gridtokenx.gateway.hub import QUEUE_CHARACTERS_MAX, QUEUE_MESSAGES_MAX, Listener
+from gridtokenx.gateway.limits import STREAM_REQUESTS
+from gridtokenx.gateway.sentences import SENTENCES
 from gridtokenx.gateway.stream_documents import BookEvent
+from gridtokenx.modules.identity.messages import RotateKeys
 from gridtokenx.modules.market.messages import CancelOrder
 
 NOON = interval_at(12)
@@ -41,6 +47,19 @@ async def test_blocks_come_one_by_one_with_sequence_and_predecessor(market: Mark
             heard = await socket.hear()
             assert (heard["kind"], heard["sequence"], heard["previous"]) == ("update", height, height - 1)
             assert heard["data"] == (await market.get("/v1/blocks", limit=1))["blocks"][0]
+
+
+@story
+async def test_the_first_block_heard_is_the_newest_also_where_none_was_followed(market: Market) -> None:
+    """After a start nothing is remembered; before the first block there is only the genesis."""
+    market.gateway.lines.clear()
+    genesis_hash = market.gateway.model.head.genesis_hash.hex()
+    async with Socket(market.app) as socket:
+        await socket.say(subscribe=wish("blocks"))
+        heard = msgspec.convert((await socket.hear())["data"], BlockLine)
+        blocks = (await market.get("/v1/blocks", limit=1))["blocks"]
+        assert heard.height == market.height
+        assert [msgspec.convert(blocks[0], BlockLine)] == [heard] if blocks else heard.hash == genesis_hash
 
 
 @story
@@ -191,7 +210,6 @@ RUDE = [
     '{"subscribe": [{"topic": "blocks", "after": 1.5}]}',
     '{"shout": true}',
     json.dumps({"subscribe": wish("blocks") * 65}),
-    " " * 70_000,
 ]
 
 
@@ -201,14 +219,30 @@ async def test_what_is_not_understood_is_refused_and_the_stream_goes_on(market: 
     async with Socket(market.app) as socket:
         socket.say_text(text)
         heard = await socket.hear()
-        assert (heard["kind"], heard["problem"]["name"]) == (
-            "problem",
-            "BODY_TOO_LARGE" if len(text) > 65_536 else "REQUEST_MALFORMED",
-        )
-        socket.say_bytes(b"\x00")
-        assert (await socket.hear())["problem"]["name"] == "REQUEST_MALFORMED"
+        assert (heard["kind"], heard["problem"]["name"]) == ("problem", "REQUEST_MALFORMED")
+        assert heard["problem"]["type"] == "/problems/REQUEST_MALFORMED"
         await socket.say(subscribe=wish("blocks"))
         assert (await socket.hear())["kind"] == "snapshot"
+
+
+@pytest.mark.parametrize(
+    ("say", "code"),
+    [
+        (lambda socket: socket.say_text(" " * 65_537), 4_901),
+        (lambda socket: socket.say_bytes(b"{}"), 4_905),
+        (lambda socket: [socket.say_text("{}") for _ in range(STREAM_REQUESTS.burst + 200)], 4_920),
+        (lambda socket: [socket.say_text(json.dumps({"subscribe": wish("blocks") * 64})) for _ in range(20)], 4_920),
+    ],
+    ids=["large", "binary", "many messages", "many topics"],
+)
+@story
+async def test_who_is_too_loud_is_closed_with_a_code(
+    market: Market, say: Callable[[Socket], object], code: int
+) -> None:
+    async with Socket(market.app) as socket:
+        say(socket)
+        assert await socket.closed() == code
+        await socket.ended()
 
 
 @pytest.mark.parametrize("topic", ["", "book", "book:", "book:x", "book:1", "book:-1", "book:" + "9" * 50, "Blocks"])
@@ -252,6 +286,98 @@ async def test_a_slow_listener_is_dropped_with_a_code_and_slows_nobody(market: M
         await market.block()
         assert (await quick.hear())["sequence"] == market.height
         await market.get("/v1/status")
+
+
+def test_what_waits_for_a_listener_is_bounded_in_characters_too() -> None:
+    async def life() -> None:
+        listener = Listener()
+        piece = "x" * (QUEUE_CHARACTERS_MAX // 4)
+        for _ in range(4):
+            listener.put(piece)
+        assert not listener.dropped.done()
+        assert await listener.next() == piece
+        listener.put(piece)
+        listener.put("x")
+        assert listener.dropped.result() is GatewayCode.STREAM_TOO_SLOW
+
+    asyncio.run(life())
+
+
+@story
+async def test_new_keys_end_what_old_ones_hear(market: Market) -> None:
+    await market.run("ann", sell("ann", 1_000, NOON, 3_000_000))
+    async with Socket(market.app) as socket:
+        await socket.say(subscribe=wish("account"), token=await market.sign_in("ann"))
+        assert (await socket.hear())["kind"] == "snapshot"
+        key = PrivateKey.generate()
+        await market.run("ann", RotateKeys(0, 1, (key.public_key,)))
+        await market.block()
+        market.wallets["ann"] = market.wallet("ann").with_keys([key])
+        await market.run("ann", CancelOrder(pseudonym("order")))
+        heard = [await socket.hear()]
+        while heard[-1]["kind"] != "problem":
+            heard.append(await socket.hear())
+        assert (heard[-1]["topic"], heard[-1]["problem"]["name"]) == ("account", "SESSION_ENDED")
+        assert not any(order["state"] == "cancelled" for message in heard[:-1] for order in message["data"]["orders"])
+        await socket.say(subscribe=wish("account"))
+        assert (await socket.hear())["problem"]["name"] == "SESSION_ENDED"
+        await socket.say(subscribe=wish("account"), token=await market.sign_in("ann"))
+        assert (await socket.hear())["kind"] == "snapshot"
+
+
+@story
+async def test_a_stream_is_refused_in_its_listeners_language(market: Market) -> None:
+    async with Socket(market.app, headers=[(b"accept-language", b"th")]) as socket:
+        socket.say_text("x")
+        assert (await socket.hear())["problem"]["title"] == SENTENCES["th"]["REQUEST_MALFORMED"]
+
+
+@story
+async def test_a_stream_for_another_host_is_none(market: Market) -> None:
+    with pytest.raises(Closed):
+        async with Socket(market.app, host="evil.example"):
+            pass
+
+
+@story
+async def test_one_snapshot_is_made_for_all_who_join(market: Market) -> None:
+    async with Socket(market.app) as first, Socket(market.app) as second:
+        for socket in (first, second):
+            await socket.say(subscribe=wish(BOOK))
+        assert await first.hear() == await second.hear()
+        await market.run("ann", sell("ann", 1_000, NOON, 3_000_000))
+    async with Socket(market.app) as third:
+        await third.say(subscribe=wish(BOOK))
+        assert len((await third.hear())["data"]["asks"]) == 1
+
+
+@story
+async def test_who_hears_much_is_asked_too_whether_it_is_there(market: Market) -> None:
+    original = stream.PING_SECONDS
+    stream.PING_SECONDS = 0.02
+    try:
+        async with Socket(market.app) as socket:
+            await socket.say(subscribe=wish("blocks"))
+            kinds: set[str] = set()
+            while kinds != {"snapshot", "update", "ping"}:
+                await market.block()
+                kinds.add((await socket.hear())["kind"])
+    finally:
+        stream.PING_SECONDS = original
+
+
+@story
+async def test_who_reads_nothing_is_dropped_as_silent(market: Market) -> None:
+    original = stream.PING_SECONDS, stream.SILENT_SECONDS_MAX
+    stream.PING_SECONDS, stream.SILENT_SECONDS_MAX = 0.02, 0.1
+    try:
+        async with Socket(market.app) as deaf:
+            deaf.stop_reading()
+            await deaf.say(subscribe=wish("blocks"))
+            await deaf.ended()
+        assert 'listeners_dropped_total{name="STREAM_SILENT"} 1.0' in (await market.web.get("/metrics")).text
+    finally:
+        stream.PING_SECONDS, stream.SILENT_SECONDS_MAX = original
 
 
 @story

@@ -14,7 +14,7 @@ from tests.unit.gateway.market import Market, running_market, story
 from tests.world import interval_at, sell
 
 from gridtokenx.client.transactions import SignedTransaction, finish
-from gridtokenx.gateway.transactions import TRANSACTIONS_MAX
+from gridtokenx.gateway.documents import SUBMITTED_MAX
 from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.limits import TRANSACTION_BYTES_MAX
@@ -45,7 +45,7 @@ async def test_hexadecimal_and_base64(market: Market) -> None:
 
 @story
 async def test_hundreds_at_once_each_with_its_own_answer(market: Market) -> None:
-    good = [market.sign("ann", sell("ann", 100, NOON, 3_000_000, f"o{n}")) for n in range(TRANSACTIONS_MAX - 3)]
+    good = [market.sign("ann", sell("ann", 100, NOON, 3_000_000, f"o{n}")) for n in range(SUBMITTED_MAX - 3)]
     texts = [transaction.wire.hex() for transaction in good]
     texts[100:100] = ["not bytes", "", "00" * (TRANSACTION_BYTES_MAX + 1)]
     answers = await answers_to(market, *texts)
@@ -57,7 +57,7 @@ async def test_hundreds_at_once_each_with_its_own_answer(market: Market) -> None
     assert {answer["state"] for answer in others} == {"pending"}
     await market.block()
     view = await market.get(f"/v1/transactions/{good[-1].id.hex()}")
-    assert (view["state"], view["batch"], view["position"]) == ("committed", 0, TRANSACTIONS_MAX - 4)
+    assert (view["state"], view["batch"], view["position"]) == ("committed", 0, SUBMITTED_MAX - 4)
 
 
 def forged(transaction: SignedTransaction, **changes: Any) -> bytes:
@@ -124,7 +124,7 @@ HOSTILE: dict[str, bytes | str] = {
     "an unknown field": b'{"transactions": ["00"], "more": 1}',
     "an unknown deep field": '{"transactions": ["00"], "more": ' + DEEP,
     "nothing that is asked for": b'{"transaction": "00"}',
-    "too many": json.dumps({"transactions": ["00"] * (TRANSACTIONS_MAX + 1)}),
+    "too many": json.dumps({"transactions": ["00"] * (SUBMITTED_MAX + 1)}),
     "bytes": b"\x00\xff\xfe",
     "half a character": b'{"transactions": ["\xc3"]}',
     "a lone surrogate": b'{"transactions": ["\\ud800"], "x": 1}',
