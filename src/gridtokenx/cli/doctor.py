@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import importlib
 import importlib.metadata
+import importlib.resources
 import locale
 import os
 import platform
@@ -43,8 +44,13 @@ LIBRARIES = {
     "prometheus-client": "prometheus_client",
     "mnemonic": "mnemonic",
     "tzdata": "tzdata",
+    "scipy": "scipy",
+    "lightgbm": "lightgbm",
 }
 """Distribution name to import name of each runtime dependency."""
+
+FOR_STUDIES = {"scipy", "lightgbm"}
+"""The market runs without these; reports and learning agents do not. lightgbm needs the system's libgomp."""
 
 PYTHON_OLDEST = (3, 11)
 PYTHON_NEWEST = (3, 14)
@@ -108,6 +114,7 @@ def examine(data: Path, ports: Sequence[int]) -> Iterator[Finding]:
         check_python,
         lambda: check_libraries(lock_file()),
         check_signature_judge,
+        check_page,
         lambda: check_disk(data),
         check_open_files,
         check_memory,
@@ -161,9 +168,13 @@ def lock_file() -> Path | None:
     return path if path.is_file() else None
 
 
-def locked_versions(lock: Path) -> dict[str, str]:
-    """Distribution name to the version pinned for it."""
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+def locked_versions(lock: Path) -> dict[str, list[str]]:
+    """Distribution name to the versions pinned for it: more than one where interpreters need different ones."""
+    versions: dict[str, list[str]] = {}
+    pins = re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    for distribution, version in pins:
+        versions.setdefault(distribution, []).append(version)
+    return versions
 
 
 def check_libraries(lock: Path | None) -> Iterator[Finding]:
@@ -176,12 +187,13 @@ def check_libraries(lock: Path | None) -> Iterator[Finding]:
             importlib.import_module(module)
             version = importlib.metadata.version(distribution)
         except (ImportError, OSError) as error:  # OSError: a compiled part that this machine cannot load
-            yield Finding(distribution, Outcome.FAIL, f"cannot be imported: {error}", "make setup")
+            outcome = Outcome.WARNING if distribution in FOR_STUDIES else Outcome.FAIL
+            yield Finding(distribution, outcome, f"cannot be imported: {error}", "make setup")
             continue
-        wanted = locked.get(distribution, version)
-        (present if version == wanted else differing).append(f"{distribution} {version}")
-        if version != wanted:
-            found = f"{version} is installed, requirements.lock says {wanted}"
+        wanted = locked.get(distribution, [version])
+        (present if version in wanted else differing).append(f"{distribution} {version}")
+        if version not in wanted:
+            found = f"{version} is installed, requirements.lock says {' or '.join(wanted)}"
             yield Finding(distribution, Outcome.WARNING, found, "make setup")
     if lock is None:
         found = f"{len(present)} libraries, no requirements.lock to compare them with"
@@ -206,6 +218,19 @@ def check_signature_judge() -> Iterator[Finding]:
         yield Finding(subject, Outcome.OK, f"RFC 8032 test vector right, {elapsed_us:.0f} µs")
     else:
         yield Finding(subject, Outcome.FAIL, "RFC 8032 test vector wrong", "make clean setup; do not run a node")
+
+
+def check_page() -> Iterator[Finding]:
+    """Whether the built page is there; the market runs without it, but shows itself in the terminal only."""
+    try:
+        page = importlib.resources.files("gridtokenx_web") / "dist" / "index.html"
+        built = page.is_file()
+    except ImportError:
+        built = False
+    if built:
+        yield Finding("the page", Outcome.OK, "built")
+    else:
+        yield Finding("the page", Outcome.WARNING, "not built", "make setup")
 
 
 def check_disk(data: Path) -> Iterator[Finding]:

@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 
 import gridtokenx
-from gridtokenx.cli import keys, query, tx, up
+from gridtokenx.cli import keys, query, scenario, tx, up
 from gridtokenx.cli.bench import bench
 from gridtokenx.cli.export import export
+from gridtokenx.cli.league import forecasts, league
 from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, Data, Port
 from gridtokenx.cli.simulate import simulate
 from gridtokenx.cli.top import top
@@ -51,9 +52,12 @@ app.command()(up.down)
 app.command()(up.reset)
 app.command()(top)
 app.command()(simulate)
+app.command()(league)
+app.command()(forecasts)
 app.command()(bench)
 app.command()(verify)
 app.command()(export)
+app.add_typer(scenario.app, name="scenario")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tx.app, name="tx")
 app.add_typer(query.app, name="query")

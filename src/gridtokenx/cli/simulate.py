@@ -1,5 +1,6 @@
 """`gridtokenx simulate`: a whole community as fast as the machine can, with a report at the end."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,13 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gridtokenx.cli.console import err, folder_failures, out
+from gridtokenx.cli.console import err, folder_failures, out, refuse
 from gridtokenx.ledger.quantities import MICRO_PER_WATT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from rich.progress import TaskID
 
     from gridtokenx.simulation.report import HomeReport, Report
+    from gridtokenx.simulation.report.study import PlannerFigures, Study
     from gridtokenx.simulation.scenario import Scenario
     from gridtokenx.simulation.simulate import Result
 
@@ -29,14 +33,24 @@ def simulate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of agents that draw lots.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report to this file.")] = None,
+    report_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", help="Write a page with plots, JSON and CSV into this folder, new or an earlier report."
+        ),
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Check every invariant after every block.")] = False,
 ) -> None:
     """Run a community without waiting: agents decide, meters sign, the ledger settles, the report adds it up."""
     from gridtokenx.cli.scenarios import find_scenario
+    from gridtokenx.simulation.report.folder import check_folder, load_template, write_report
     from gridtokenx.simulation.scenario import load_scenario
 
     if json_file is not None and not json_file.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {json_file.parent}: make it first", param_hint="--json")
+    if report_folder is not None:
+        with _report_failures():
+            check_folder(report_folder)
     with folder_failures():
         loaded = load_scenario(find_scenario(scenario))
         result = _run_with_progress(err, loaded, days, data, seed, check)
@@ -44,6 +58,12 @@ def simulate(
     if json_file is not None:
         with folder_failures():
             json_file.write_bytes(result.to_json())
+    if report_folder is not None:
+        study = _study_with_progress(err, loaded, result)
+        print_planner(out, study.planner)
+        with folder_failures(), _report_failures():
+            write_report(report_folder, study, load_template())
+        out.print(f"Report in {report_folder}.", markup=False, highlight=False, soft_wrap=True)
     if result.report.breaches:
         raise typer.Exit(1)
 
@@ -73,6 +93,50 @@ def _run_with_progress(
         return run_simulation(
             scenario, days=days, data=data, feed_prefixes=FOLLOWED, seed=seed, check=check, progress=advance
         )
+
+
+def _study_with_progress(console: Console, scenario: "Scenario", result: "Result") -> "Study":
+    """The planner takes as long as the run itself."""
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    from gridtokenx.simulation.report.study import make_study
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        return make_study(scenario, result, advance)
+
+
+@contextmanager
+def _report_failures() -> "Iterator[None]":
+    from gridtokenx.simulation.report.folder import ReportError
+
+    try:
+        yield
+    except ReportError as error:
+        refuse(str(error), code=2)
+
+
+def print_planner(console: Console, planner: "PlannerFigures") -> None:
+    """How much of the possible gain the market found."""
+
+    def watt(amount_micro: int) -> str:
+        return f"{amount_micro / MICRO_PER_WATT:,.2f}"
+
+    console.print(
+        f"The market found {watt(planner.found_micro)} WATT: {planner.share_of_equal_permille / 10:.1f} % of the "
+        f"{watt(planner.equal.gain_micro)} that a planner finds with the agents' own forecasts, "
+        f"{planner.share_of_perfect_permille / 10:.1f} % of the {watt(planner.perfect.gain_micro)} with "
+        "perfect foresight.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def print_report(console: Console, result: "Result") -> None:

@@ -64,7 +64,7 @@ def up(
         programs = _programs(folder, port, speed or loaded.speed)
         supervisor = Supervisor(programs, folder.logs)
         stop = _stop_on_signals()
-        out.print(f"API at http://127.0.0.1:{port}, Ctrl-C stops the market.", highlight=False)
+        out.print(f"Market at http://127.0.0.1:{port}, Ctrl-C stops it.", highlight=False)
 
         def processes() -> list[ProcessLine]:
             return [ProcessLine(each.program.name, each.state, each.restarts) for each in supervisor.children]
@@ -104,7 +104,10 @@ def _programs(folder: "MarketFolder", port: int, speed: int) -> "list[Program]":
         ),
         Program(
             "gateway",
-            (python, "-m", "gridtokenx.gateway", "--data", data, "--port", str(port), "--end-with-input"),
+            (
+                *(python, "-m", "gridtokenx.gateway", "--data", data, "--port", str(port), "--end-with-input"),
+                *("--showcase", str(folder.showcase.resolve()), "--faucet", str(folder.faucet.resolve())),
+            ),
             lambda: api_is_ready(port),
         ),
         Program("agents", (python, "-m", "gridtokenx.simulation.live", "--data", data, "--port", str(port))),

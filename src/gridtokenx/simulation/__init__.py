@@ -16,6 +16,8 @@ And from an intent to a settled market:
 - `driver`: agents and meters against a market, which it knows only as a `MarketPort`
 - `engine_market`: the port to the solo engine in this process; `simulate`: runs it, `report`: adds it up
 - `api_market`: the port to a gateway; `live`: the process that `gridtokenx up` runs, `market_folder`: its folder
+- `visitors`: sites of visitors, whose meters repeat recordings; `faucet`: gives them account, site and play money,
+  `faucet_desk`: the socket at which a gateway asks for that
 - `auditor`: an independent second opinion on every block
 
 The round of a driver, for each moment of chain time: `community.history` and the ledger's open book make an

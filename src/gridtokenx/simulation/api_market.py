@@ -41,6 +41,16 @@ class ApiMarket:
             },
         )
 
+    def exists(self, account: bytes) -> bool:
+        """Anybody may ask that."""
+        return self._client.public_account(account).exists
+
+    def block_time_ms(self, transaction_id: bytes) -> int:
+        """Of a transaction that is in a block."""
+        time_ms = self._client.transaction(transaction_id).time_ms
+        assert time_ms is not None, "a committed transaction has a block"
+        return time_ms
+
     def nonce_highest(self, owner: OwnedAccount) -> int:
         """Read from the account."""
         return self._client.account(self._wallet(owner)).nonce_highest

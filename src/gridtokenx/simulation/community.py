@@ -7,14 +7,13 @@ needs: they leave when their interval is over, go to the ledger, and must not be
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 
 from gridtokenx.simulation.battery import BatteryInstruction
+from gridtokenx.simulation.meter_rows import read_meter_rows
 from gridtokenx.simulation.observation import MeterHistory
-from gridtokenx.simulation.scenario import Scenario, ScenarioError, Site, read_csv
-from gridtokenx.simulation.tariff_view import INTERVAL_MS, INTERVALS_PER_HOUR, first_interval
+from gridtokenx.simulation.scenario import Scenario
+from gridtokenx.simulation.tariff_view import INTERVAL_MS, INTERVALS_PER_HOUR
 
 _CHARGES_KEPT = 2 * INTERVALS_PER_HOUR  # enough to know the charge at the end of the last shown hour
 
@@ -40,11 +39,6 @@ class CommunityState(NamedTuple):
         return self.charges_wh.get(site_name, {}).get(self.next_interval, 0)
 
 
-class _Rows(NamedTuple):
-    load_wh: tuple[int, ...]
-    pv_wh: tuple[int, ...]
-
-
 class Community:
     """One scenario's sites. `meter` is called once for each interval, in order."""
 
@@ -53,7 +47,7 @@ class Community:
         self.__first = scenario.first_interval - scenario.history_intervals
         self.__end = scenario.end_interval
         self.__sites = {site.name: site for site in scenario.sites}
-        self.__rows = _read_rows(scenario)
+        self.__rows = read_meter_rows(scenario)
         self.__histories: dict[str, MeterHistory] = {}
         if state is None:
             start = scenario.first_interval
@@ -83,6 +77,14 @@ class Community:
             self.__histories[site_name] = known
         return known
 
+    def recorded_wh(self, site_name: str, interval: int) -> tuple[int, int]:
+        """(load, PV) of an interval that has happened, without what a battery does; (0, 0) before the first recorded
+        one. For meters that repeat a recording. Raises ValueError for an interval that is still to come."""
+        if interval >= self.__next:
+            raise ValueError(f"interval {interval} has not happened yet, the next one is {self.__next}")
+        rows, index = self.__rows[site_name], interval - self.__first
+        return (rows.load_wh[index], rows.pv_wh[index]) if index >= 0 else (0, 0)
+
     def meter(self, interval: int, instructions: Mapping[str, BatteryInstruction]) -> dict[str, Reading]:
         """Let an interval happen and read every meter; a site with a battery needs its instruction.
 
@@ -108,58 +110,3 @@ class Community:
             readings[name] = Reading(interval, import_wh, export_wh, net_wh)
         self.__next = interval + 1
         return readings
-
-
-def _read_rows(scenario: Scenario) -> dict[str, _Rows]:
-    path = scenario.meters_path
-    table = read_csv(path)
-    header = table[0] if table else []
-    wanted = ["interval_start"]
-    for site in scenario.sites:
-        wanted.append(f"{site.name}.load_wh")
-        if site.export_capacity_w("solar"):
-            wanted.append(f"{site.name}.pv_wh")
-    if sorted(header) != sorted(wanted):
-        odd = sorted(set(header) ^ set(wanted)) or sorted(header)
-        raise ScenarioError(
-            f"{path}: column '{odd[0]}' is missing, doubled or unknown; give exactly those of the sites"
-        )
-
-    first = scenario.first_interval - scenario.history_intervals
-    needed = scenario.end_interval - first
-    if len(table) - 1 != needed:
-        raise ScenarioError(
-            f"{path}: has {len(table) - 1} rows below the header; give the {needed} of history and days"
-        )
-    columns: dict[str, tuple[int, ...]] = {}
-    for position, name in enumerate(header):
-        convert = _interval_of_stamp if name == "interval_start" else int
-        try:
-            columns[name] = tuple(convert(row[position]) for row in table[1:])
-        except (ValueError, IndexError) as error:
-            raise ScenarioError(f"{path}: column '{name}': {error}; correct that cell") from error
-    if columns["interval_start"] != tuple(range(first, scenario.end_interval)):
-        raise ScenarioError(f"{path}: interval_start: not every quarter from history to the last day; give each once")
-    return {site.name: _site_rows(path, site, columns) for site in scenario.sites}
-
-
-def _interval_of_stamp(stamp: str) -> int:
-    moment = datetime.fromisoformat(stamp)
-    if moment.minute % 15:
-        raise ValueError(f"'{stamp}' does not start a quarter of an hour")
-    return first_interval(moment.date()) + moment.hour * INTERVALS_PER_HOUR + moment.minute // 15
-
-
-def _site_rows(file: Path, site: Site, columns: Mapping[str, tuple[int, ...]]) -> _Rows:
-    load_wh = columns[f"{site.name}.load_wh"]
-    pv_wh = columns.get(f"{site.name}.pv_wh", (0,) * len(load_wh))
-    for kind, values, capacity_w in (
-        ("load", load_wh, site.import_capacity_w),
-        ("pv", pv_wh, site.export_capacity_w("solar")),
-    ):
-        if not all(0 <= value <= capacity_w // INTERVALS_PER_HOUR for value in values):
-            raise ScenarioError(
-                f"{file}: column '{site.name}.{kind}_wh': a value is below 0 or above what {capacity_w} W "
-                "gives in a quarter of an hour; correct it or the site's capacity"
-            )
-    return _Rows(load_wh, pv_wh)

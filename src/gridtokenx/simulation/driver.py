@@ -50,6 +50,7 @@ from gridtokenx.simulation.observation import (
     Source,
 )
 from gridtokenx.simulation.scenario import Scenario
+from gridtokenx.simulation.visitors import Visitor, Visitors
 
 STEP_MS = 60_000
 """How often chain time is worth a step: each minute some agents decide."""
@@ -109,6 +110,8 @@ class DriverState(msgspec.Struct, frozen=True):
     community: CommunityState
     outbox: tuple[tuple[SignedReading, ...], ...]
     """Readings that are not known to be in a block, some for each transaction."""
+    visitors: tuple[Visitor, ...] = ()
+    """Who came through the faucet, and what their meters have told."""
 
 
 class Driver:
@@ -129,6 +132,7 @@ class Driver:
         self._end = min(end_interval or scenario.end_interval, scenario.end_interval)
         self._terms = market_terms(scenario)
         self._community = Community(scenario, state.community if state else None)
+        self.visitors = Visitors(scenario, genesis.chain, self._community, state.visitors if state else ())
         self._next_interval = state.next_interval if state else genesis.first_metered
         self._outbox: list[tuple[bytes | None, tuple[SignedReading, ...]]] = []
         if state is not None:
@@ -171,20 +175,31 @@ class Driver:
         if transactions:
             self._port.submit(transactions)
 
+    def keep(self) -> None:
+        """Have everything that has to outlive this process saved now."""
+        self._save(self._state())
+
     def forget_nonces(self) -> None:
         """After an interruption: ask the ledger again what the highest nonces are."""
         for nonces in self._nonces.values():
             nonces.forget()
 
     def _meter(self, time_ms: int) -> None:
-        """Let every interval happen that has ended, and have its registers signed."""
+        """Let every interval happen that has ended, and have its registers signed. Visitors' meters tell in
+        transactions of their own: one that is refused takes no home's reading with it."""
         while (self._next_interval + 1) * INTERVAL_MS <= time_ms:
             interval = self._next_interval
-            readings = self._readings(interval)
-            for start in range(0, len(readings), READINGS_PER_TRANSACTION_MAX):
-                self._outbox.append((None, readings[start : start + READINGS_PER_TRANSACTION_MAX]))
+            self._put_into_outbox(self._readings(interval))
             self._next_interval = interval + 1
-            self._save(self._state())
+            self.keep()
+        if told := self.visitors.meter(self._next_interval):
+            for readings in told:
+                self._put_into_outbox(readings)
+            self.keep()
+
+    def _put_into_outbox(self, readings: tuple[SignedReading, ...]) -> None:
+        for start in range(0, len(readings), READINGS_PER_TRANSACTION_MAX):
+            self._outbox.append((None, readings[start : start + READINGS_PER_TRANSACTION_MAX]))
 
     def _readings(self, interval: int) -> tuple[SignedReading, ...]:
         """Signed registers at the interval's end. Before the first delivery and after the last recorded row they
@@ -277,7 +292,7 @@ class Driver:
 
     def _state(self) -> DriverState:
         readings = tuple(readings for _, readings in self._outbox)
-        return DriverState(self._next_interval, self._community.state(), readings)
+        return DriverState(self._next_interval, self._community.state(), readings, self.visitors.state())
 
 
 def _client_id(order_id: OrderId) -> bytes:

@@ -38,8 +38,14 @@ def _fade(first_permille: int, factor_permille: int) -> tuple[int, ...]:
 
 
 # By hours of lead. Chosen on weeks of January and February of the same recordings, which no scenario ships.
-_LOAD_WEIGHTS = _fade(600, 700)
-_PV_WEIGHTS = _fade(900, 900)
+LOAD_WEIGHTS_PERMILLE = _fade(600, 700)
+PV_WEIGHTS_PERMILLE = _fade(900, 900)
+
+
+def pv_limit_wh(pv_capacity_w: int, sky: SkyTable, interval: int) -> int:
+    """The most that PV can give in an interval: capacity times the sky factor."""
+    factor = sky[month_of_day(bangkok_day(interval)) - 1][quarter_of_day(interval)]
+    return pv_capacity_w // INTERVALS_PER_HOUR * factor // 1000
 
 
 class Forecaster:
@@ -51,9 +57,8 @@ class Forecaster:
         self._sky = sky
 
     def pv_limit_wh(self, interval: int) -> int:
-        """The most that the site's PV can give in an interval: capacity times the sky factor."""
-        factor = self._sky[month_of_day(bangkok_day(interval)) - 1][quarter_of_day(interval)]
-        return self._pv_capacity_w // INTERVALS_PER_HOUR * factor // 1000
+        """The most that the site's PV can give in an interval."""
+        return pv_limit_wh(self._pv_capacity_w, self._sky, interval)
 
     def courses(self, history: MeterHistory, count: int) -> list[list[int]]:
         """Surplus in Wh of the `count` intervals (at most a day) from the history's end on, by course.
@@ -119,10 +124,10 @@ class Forecaster:
             days, load_percent, pv_percent = variant(interval)
             load_wh, pv_wh = like(interval)
             if days:
-                load_wh = max(0, load_wh + news_wh * _LOAD_WEIGHTS[lead] // 1000)
+                load_wh = max(0, load_wh + news_wh * LOAD_WEIGHTS_PERMILLE[lead] // 1000)
             load_wh = load_wh * load_percent // 100
             if pv_wh:
-                pv_wh = pv_wh * (1_000_000 + (ratio_permille - 1000) * _PV_WEIGHTS[lead]) // 1_000_000
+                pv_wh = pv_wh * (1_000_000 + (ratio_permille - 1000) * PV_WEIGHTS_PERMILLE[lead]) // 1_000_000
                 pv_wh = min(pv_wh * pv_percent // 100, self._pv_capacity_w // INTERVALS_PER_HOUR)
             course.append(pv_wh - load_wh)
         return course

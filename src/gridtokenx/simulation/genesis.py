@@ -65,10 +65,10 @@ class OwnedAccount(NamedTuple):
         """A new wallet with all the keys at hand; its nonces are not known yet."""
         return Wallet(list(self.keys.values()), self._key_list(), self.account)
 
-    def sign(self, chain: str, nonce: int, expires_ms: int, message: Message) -> SignedTransaction:
-        """A transaction of one message, by as many keys as the account needs."""
+    def sign(self, chain: str, nonce: int, expires_ms: int, *messages: Message) -> SignedTransaction:
+        """A transaction by as many keys as the account needs."""
         signers = list(self.keys.values())[: self.threshold]
-        return sign(chain, self.account, nonce, expires_ms, [message], self._key_list(), signers)
+        return sign(chain, self.account, nonce, expires_ms, messages, self._key_list(), signers)
 
     def _key_list(self) -> KeyList:
         return KeyList.of([key.public_key for key in self.keys.values()], self.threshold)

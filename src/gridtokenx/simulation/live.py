@@ -5,14 +5,18 @@
 It reaches the market through the gateway alone. What meters have counted is on the disk before it leaves; while
 the gateway or the node is away the process waits and then catches up with every interval that ended meanwhile. It
 ends on SIGTERM, and when its standard input closes.
+
+The market's faucet is here too, since what it gives away is a site: it listens at the folder's `faucet` socket.
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +24,8 @@ from gridtokenx.client.client import Client
 from gridtokenx.client.errors import ClientError
 from gridtokenx.simulation.api_market import ApiMarket
 from gridtokenx.simulation.driver import STEP_MS, Driver
+from gridtokenx.simulation.faucet import Faucet
+from gridtokenx.simulation.faucet_desk import FaucetDesk
 from gridtokenx.simulation.genesis import make_genesis
 from gridtokenx.simulation.market_folder import MarketFolder
 from gridtokenx.simulation.scenario import load_scenario
@@ -51,25 +57,34 @@ def run(folder: MarketFolder, port: int, seed: int) -> None:
             state=folder.load_driver_state(),
             save=folder.save_driver_state,
         )
-        stepped_ms = 0
-        while True:
-            try:
-                time_ms = market.time_ms()
-                if time_ms // STEP_MS > stepped_ms // STEP_MS:
-                    driver.step()
-                    stepped_ms = time_ms
-                pause(POLL_S)
-            except ClientError as error:
-                log.warning("%s", error)
-                driver.forget_nonces()
-                pause(TROUBLE_S)
+        faucet = Faucet(scenario, genesis, market, driver.visitors, driver.keep)
+        with contextlib.closing(FaucetDesk(folder.faucet, faucet)) as desk:
+            stepped_ms = 0
+            while True:
+                try:
+                    time_ms = market.time_ms()
+                    faucet.tend()
+                    if time_ms // STEP_MS > stepped_ms // STEP_MS:
+                        driver.step()
+                        stepped_ms = time_ms
+                    pause(POLL_S, desk)
+                except ClientError as error:
+                    log.warning("%s", error)
+                    driver.forget_nonces()
+                    faucet.forget_nonces()
+                    pause(TROUBLE_S, desk)
 
 
-def pause(seconds: float) -> None:
-    """Wait. Raises `Ended` when standard input is at its end: whoever started this process is gone."""
-    readable, _, _ = select.select([sys.stdin], [], [], seconds)
-    if readable and not os.read(sys.stdin.fileno(), 4_096):
-        raise Ended
+def pause(seconds: float, desk: FaucetDesk) -> None:
+    """Wait, and serve who comes to the desk. Raises `Ended` when standard input is at its end: whoever started this
+    process is gone."""
+    ends_s = time.monotonic() + seconds
+    while (left_s := ends_s - time.monotonic()) > 0:
+        readable, _, _ = select.select([sys.stdin, desk], [], [], left_s)
+        if sys.stdin in readable and not os.read(sys.stdin.fileno(), 4_096):
+            raise Ended
+        if desk in readable:
+            desk.serve()
 
 
 def end(*_: object) -> None:

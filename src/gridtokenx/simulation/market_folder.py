@@ -2,10 +2,11 @@
 
     scenario/    a copy of the scenario, so that the folder is whole by itself
     keys/        development keys of everybody in the scenario, for whoever wants to sign as them
-    community/   what the sites' side has to remember: registers, batteries, readings under way
+    community/   what the sites' side has to remember: registers, batteries, readings under way, visitors;
+                 and who agreed to be shown by name (recordings, not people)
     logs/        what the processes print
     up.lock      held by the running `gridtokenx up`
-    run/up.pid   its process id
+    run/         up.pid: its process id; faucet.sock: where the faucet listens
 
 `engine.folder` says what the node's own files are. Nothing is ever written outside the folder.
 """
@@ -43,6 +44,8 @@ class MarketFolder:
         self.logs = path / "logs"
         self.lock = path / "up.lock"
         self.pid = self.node.run / "up.pid"
+        self.faucet = self.node.run / "faucet.sock"
+        self.showcase = self.community / "showcase.json"
 
     @property
     def exists(self) -> bool:
@@ -72,6 +75,8 @@ class MarketFolder:
         self._write_keys(genesis)
         for folder in (self.community, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
+        shown = {connection.portfolio.hex(): name for name, connection in genesis.connections.items()}
+        self.showcase.write_bytes(msgspec.json.encode(shown))
         return scenario, genesis
 
     def _copy_scenario(self, source: Path) -> None:

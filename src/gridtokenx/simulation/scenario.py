@@ -1,15 +1,17 @@
 """Scenario files: a community, its place, tariff and clock as TOML, read strictly.
 
 `load_scenario` gives everything that may be known before the first interval; the recorded rows are not part
-of a `Scenario`, so whoever holds one cannot see the future (`community.Community` reads them).
+of a `Scenario`, so whoever holds one cannot see the future (`community.Community` reads them). It raises the first
+fault; `scenario_check.scenario_faults` lists all of them.
 """
 
 import csv
 import re
 import tomllib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -32,6 +34,18 @@ class ScenarioError(ValueError):
     """A scenario cannot be used. The text names the file, the place in it and what to do."""
 
 
+class Fault(NamedTuple):
+    """What is wrong in a scenario: the file, the place in it (perhaps none), the reason, and what to do."""
+
+    file: Path
+    place: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (str(self.file), self.place, self.reason))) + f"; {self.remedy}"
+
+
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pass
 
@@ -41,7 +55,16 @@ class PatientSettings(_Table, tag_field="kind", tag="patient", frozen=True):
 
     horizon_intervals: int = 8
     caution_permille: int = 50
-    requote_price_permille: int = 150
+    requote_price_permille: int = 100
+    requote_energy_permille: int = 250
+
+
+class LearnedSettings(_Table, tag_field="kind", tag="learned", frozen=True):
+    """How the learning agent trades: the patient agent's numbers; needs LightGBM."""
+
+    horizon_intervals: int = 8
+    caution_permille: int = 50
+    requote_price_permille: int = 100
     requote_energy_permille: int = 250
 
 
@@ -70,7 +93,7 @@ class Site(_Table, frozen=True):
     participant: str
     import_capacity_w: int
     money_watt: int
-    agent: PatientSettings | RandomSettings
+    agent: PatientSettings | LearnedSettings | RandomSettings
     sources: tuple[SourceTable, ...] = ()
     battery: BatteryTable | None = None
 
@@ -100,7 +123,9 @@ class TariffTable(_Table, frozen=True):
     holidays: tuple[date, ...]
 
 
-class _ScenarioTable(_Table, frozen=True):
+class ScenarioTable(_Table, frozen=True):
+    """A scenario file as it is written."""
+
     name: str
     description: str
     zone: str
@@ -142,9 +167,9 @@ def load_scenario(path: Path) -> Scenario:
     """Read a scenario from its folder or its TOML file. Raises `ScenarioError` for anything that does not
     fit.
     """
-    file = path / "scenario.toml" if path.is_dir() else path
+    file = toml_of(path)
     table = _decode(file)
-    _check(file, table)
+    _refuse(table_faults(file, table))
     first = first_interval(table.start)
     tariff = table.tariff
     return Scenario(
@@ -166,27 +191,42 @@ def load_scenario(path: Path) -> Scenario:
             tariff.on_peak_to_hour,
             frozenset(bangkok_day(first_interval(day)) for day in tariff.holidays),
         ),
-        sky=load_sky(_beside(file, "sky", table.sky)),
+        sky=load_sky(file.parent / table.sky),
         sites=table.site,
-        meters_path=_beside(file, "meters", table.meters),
+        meters_path=file.parent / table.meters,
         development_seed=table.development_seed or table.name,
     )
+
+
+def toml_of(path: Path) -> Path:
+    """The TOML file of a scenario that is named by its folder or by that file."""
+    return path / "scenario.toml" if path.is_dir() else path
+
+
+def _refuse(faults: Iterator[Fault]) -> None:
+    for fault in faults:
+        raise ScenarioError(str(fault))
 
 
 def load_sky(path: Path) -> SkyTable:
     """Read a sky table: twelve rows `month, 96 values`, each 0..1000 (per mille of a PV plant's capacity)."""
     rows = read_csv(path)[1:]
+    _refuse(sky_faults(path, rows))
+    return tuple(tuple(map(int, row[1:])) for row in rows)
+
+
+def sky_faults(path: Path, rows: list[list[str]]) -> Iterator[Fault]:
+    """What is wrong with the rows of a sky table."""
     if len(rows) != 12:
-        raise ScenarioError(f"{path}: has {len(rows)} rows below the header; give one for each month, 1 to 12")
-    table = []
-    for number, row in enumerate(rows, start=1):
-        values = tuple(int(cell) if cell.isascii() and cell.isdigit() else -1 for cell in row)
+        reason = f"has {len(rows)} rows below the header"
+        yield Fault(path, "", reason, "give one for each month, 1 to 12")
+    for number, row in enumerate(rows[:12], start=1):
+        values = tuple(int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 10 else -1 for cell in row)
         if len(values) != 1 + INTERVALS_PER_DAY or values[0] != number:
-            raise ScenarioError(f"{path}: line {number + 1}: give month {number} and 96 values")
-        if not all(0 <= value <= 1000 for value in values[1:]):
-            raise ScenarioError(f"{path}: line {number + 1}: a value is not a whole number from 0 to 1000; correct it")
-        table.append(values[1:])
-    return tuple(table)
+            yield Fault(path, f"line {number + 1}", "is no row of the month", f"give month {number} and 96 values")
+        elif not all(0 <= value <= 1000 for value in values[1:]):
+            reason = "a value is not a whole number from 0 to 1000"
+            yield Fault(path, f"line {number + 1}", reason, "correct it")
 
 
 def read_csv(path: Path) -> list[list[str]]:
@@ -194,25 +234,34 @@ def read_csv(path: Path) -> list[list[str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ScenarioError(f"{path}: cannot be read ({error}); put the file there as UTF-8 text") from error
 
 
-def _decode(file: Path) -> _ScenarioTable:
+def read_toml(file: Path) -> dict[str, Any]:
+    """A TOML file as plain data."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{file}: cannot be read ({error}); name a folder that holds scenario.toml") from error
     try:
-        raw = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"{file}: is not TOML: {error}; correct that line") from error
+
+
+def _decode(file: Path) -> ScenarioTable:
     try:
-        return msgspec.convert(raw, _ScenarioTable, strict=True)
+        return msgspec.convert(read_toml(file), ScenarioTable, strict=True)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at ")
-        where = place.strip("`").removeprefix("$.") or "top level"
-        raise ScenarioError(f"{file}: {where}: {reason}; {_remedy(reason)}") from error
+        raise ScenarioError(str(type_fault(file, "", error))) from error
+
+
+def type_fault(file: Path, inside: str, error: msgspec.ValidationError) -> Fault:
+    """A value of another type or spelling, in `inside` of the file."""
+    reason, _, place = str(error).partition(" - at ")
+    where = inside + place.strip("`").removeprefix("$").removeprefix("." if not inside else "")
+    return Fault(file, where or "top level", reason, _remedy(reason))
 
 
 def _remedy(reason: str) -> str:
@@ -225,65 +274,64 @@ def _remedy(reason: str) -> str:
     return "use one of the values that scenarios/README.md lists"
 
 
-def _beside(file: Path, key: str, name: str) -> Path:
-    """A data file stands in the scenario's own folder, so that a folder can be copied whole."""
-    if Path(name).name != name:
-        raise ScenarioError(f"{file}: {key}: '{name}' is not a plain file name; put the file beside scenario.toml")
-    return file.parent / name
-
-
-def _check(file: Path, table: _ScenarioTable) -> None:
+def table_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
     """Everything that types cannot say."""
-
-    def within(place: str, value: int, lowest: int, highest: int) -> None:
-        if not lowest <= value <= highest:
-            raise ScenarioError(f"{file}: {place}: {value} is out of range; give {lowest} to {highest}")
-
-    within("days", table.days, 1, 366)
-    within("history_days", table.history_days, 0, 366)
-    within("clock.lead_in_minutes", table.clock.lead_in_minutes, 15, 1440)
-    within("clock.speed", table.clock.speed, 1, 1_000_000)
-    within("clock.play_at_once_minutes", table.clock.play_at_once_minutes, 0, 10_080)
     tariff = table.tariff
-    within("tariff.buy_back_micro", tariff.buy_back_micro, 0, 1_000_000_000)
-    within("tariff.off_peak_micro", tariff.off_peak_micro, tariff.buy_back_micro, 1_000_000_000)
-    within("tariff.on_peak_micro", tariff.on_peak_micro, tariff.off_peak_micro, 1_000_000_000)
-    within("tariff.on_peak_to_hour", tariff.on_peak_to_hour, 0, 24)
-    within("tariff.on_peak_from_hour", tariff.on_peak_from_hour, 0, tariff.on_peak_to_hour)
+    for place, value, lowest, highest in (
+        ("days", table.days, 1, 366),
+        ("history_days", table.history_days, 0, 366),
+        ("clock.lead_in_minutes", table.clock.lead_in_minutes, 15, 1440),
+        ("clock.speed", table.clock.speed, 1, 1_000_000),
+        ("clock.play_at_once_minutes", table.clock.play_at_once_minutes, 0, 10_080),
+        ("tariff.buy_back_micro", tariff.buy_back_micro, 0, 1_000_000_000),
+        ("tariff.off_peak_micro", tariff.off_peak_micro, tariff.buy_back_micro, 1_000_000_000),
+        ("tariff.on_peak_micro", tariff.on_peak_micro, tariff.off_peak_micro, 1_000_000_000),
+        ("tariff.on_peak_to_hour", tariff.on_peak_to_hour, 0, 24),
+        ("tariff.on_peak_from_hour", tariff.on_peak_from_hour, 0, tariff.on_peak_to_hour),
+    ):
+        yield from _outside(file, place, value, lowest, highest)
+    for place, name in (("meters", table.meters), ("sky", table.sky)):
+        if Path(name).name != name:  # so that a folder can be copied whole
+            yield Fault(file, place, f"'{name}' is not a plain file name", "put the file beside scenario.toml")
     if not table.site:
-        raise ScenarioError(f"{file}: site: there is none; add at least one [[site]]")
-
+        yield Fault(file, "site", "there is none", "add at least one [[site]]")
     names: set[str] = set()
     for number, site in enumerate(table.site):
-        place = f"site[{number}]"
-        for key, name in (("name", site.name), ("participant", site.participant)):
-            if not _NAME.fullmatch(name):
-                raise ScenarioError(f"{file}: {place}.{key}: '{name}'; use small letters, digits and single hyphens")
         if site.name in names:
-            raise ScenarioError(f"{file}: {place}.name: '{site.name}' is taken; give each site its own name")
+            yield Fault(file, f"site[{number}].name", f"'{site.name}' is taken", "give each site its own name")
         names.add(site.name)
-        within(f"{place}.import_capacity_w", site.import_capacity_w, 1, _POWER_W_MAX)
-        within(f"{place}.money_watt", site.money_watt, 0, _MONEY_WATT_MAX)
-        _check_devices(file, place, site)
-        within(f"{place}.agent.horizon_intervals", site.agent.horizon_intervals, 1, INTERVALS_PER_DAY)
-        if isinstance(site.agent, PatientSettings):
-            for key in ("caution_permille", "requote_price_permille", "requote_energy_permille"):
-                within(f"{place}.agent.{key}", getattr(site.agent, key), 0, 1000)
+        yield from site_faults(file, f"site[{number}]", site)
 
 
-def _check_devices(file: Path, place: str, site: Site) -> None:
+def _outside(file: Path, place: str, value: int, lowest: int, highest: int) -> Iterator[Fault]:
+    if not lowest <= value <= highest:
+        yield Fault(file, place, f"{value} is out of range", f"give {lowest} to {highest}")
+
+
+def site_faults(file: Path, place: str, site: Site) -> Iterator[Fault]:
+    """What is wrong with one site, apart from the others."""
+    for key, name in (("name", site.name), ("participant", site.participant)):
+        if not _NAME.fullmatch(name):
+            yield Fault(file, f"{place}.{key}", f"'{name}'", "use small letters, digits and single hyphens")
+    yield from _outside(file, f"{place}.import_capacity_w", site.import_capacity_w, 1, _POWER_W_MAX)
+    yield from _outside(file, f"{place}.money_watt", site.money_watt, 0, _MONEY_WATT_MAX)
+    yield from _device_faults(file, place, site)
+    yield from _outside(file, f"{place}.agent.horizon_intervals", site.agent.horizon_intervals, 1, INTERVALS_PER_DAY)
+    if not isinstance(site.agent, RandomSettings):
+        for key in ("caution_permille", "requote_price_permille", "requote_energy_permille"):
+            yield from _outside(file, f"{place}.agent.{key}", getattr(site.agent, key), 0, 1000)
+
+
+def _device_faults(file: Path, place: str, site: Site) -> Iterator[Fault]:
     kinds = [source.kind for source in site.sources]
     if len(kinds) != len(set(kinds)):
-        raise ScenarioError(f"{file}: {place}.sources: a kind stands twice; add up their capacities")
+        yield Fault(file, f"{place}.sources", "a kind stands twice", "add up their capacities")
     for source in site.sources:
         if not 1 <= source.export_capacity_w <= _POWER_W_MAX:
-            raise ScenarioError(
-                f"{file}: {place}.sources: {source.kind} has {source.export_capacity_w} W; give 1 to {_POWER_W_MAX}"
-            )
+            reason = f"{source.kind} has {source.export_capacity_w} W"
+            yield Fault(file, f"{place}.sources", reason, f"give 1 to {_POWER_W_MAX}")
     if (site.battery is not None) != ("storage" in kinds):
-        raise ScenarioError(
-            f"{file}: {place}: a battery needs both `battery` and a source of kind storage; add the other"
-        )
+        yield Fault(file, place, "a battery needs both `battery` and a source of kind storage", "add the other")
     if site.battery is not None:
         battery = site.battery
         fits = (
@@ -293,7 +341,8 @@ def _check_devices(file: Path, place: str, site: Site) -> None:
             and 0 <= battery.charge_at_start_wh <= battery.capacity_wh
         )
         if not fits:
-            raise ScenarioError(
-                f"{file}: {place}.battery: does not fit; give a capacity and power above 0, "
-                "a round trip of 1 to 1000 per mille and a charge from 0 to the capacity"
+            remedy = (
+                "give a capacity and power above 0, a round trip of 1 to 1000 per mille and a charge from 0 to the "
+                "capacity"
             )
+            yield Fault(file, f"{place}.battery", "does not fit", remedy)

@@ -18,7 +18,16 @@ from gridtokenx.simulation.driver import STEP_MS, Driver
 from gridtokenx.simulation.engine_market import EngineMarket
 from gridtokenx.simulation.genesis import ScenarioGenesis, make_genesis
 from gridtokenx.simulation.market_folder import MarketFolder
-from gridtokenx.simulation.report import Recorder, Report, balances_micro, invariant_breaches, make_report
+from gridtokenx.simulation.report import (
+    Recorder,
+    Report,
+    RunRecord,
+    WithoutMarket,
+    balances_micro,
+    invariant_breaches,
+    make_report,
+)
+from gridtokenx.simulation.report.make import Ended, lines_of_run
 from gridtokenx.simulation.scenario import Scenario, ScenarioError
 
 BREACHES_MAX = 20
@@ -34,11 +43,13 @@ Progress = Callable[[int, int, int], None]
 
 
 class Result(NamedTuple):
-    """The report, which the same scenario and seed always give, and how long it took, which they do not."""
+    """The report, which the same scenario and seed always give, and how long it took, which they do not. `record` is
+    what the report was made of."""
 
     report: Report
     chain_ms: int
     real_ms: int
+    record: RunRecord
 
     @property
     def speed(self) -> int:
@@ -46,7 +57,7 @@ class Result(NamedTuple):
         return self.chain_ms // max(self.real_ms, 1)
 
     def to_json(self) -> bytes:
-        """Both as one document."""
+        """Report and times as one document."""
         document = msgspec.to_builtins(self.report) | {
             "chain_ms": self.chain_ms,
             "real_ms": self.real_ms,
@@ -133,11 +144,14 @@ def _run(
     market = EngineMarket(genesis, storage, note, audited)
     before_micro = balances_micro(market.state)
     driver = Driver(scenario, genesis, market, seed, end_interval)
+    without = WithoutMarket(scenario)
     time_ms, end_ms = genesis.time_ms, end_interval * INTERVAL_MS
     while not driver.is_over and time_ms < end_ms + GIVE_UP_MS:
         time_ms += STEP_MS
         market.advance(time_ms)
         driver.step()
+        if time_ms % INTERVAL_MS == 0:
+            recorder.stored_wh[time_ms // INTERVAL_MS - 1] = driver.stored_wh()
         if time_ms % PROGRESS_MS == 0:
             progress(time_ms - genesis.time_ms, end_ms - genesis.time_ms, time_ms)
     real_ms = int((time.monotonic() - begun_s) * 1_000)
@@ -145,16 +159,10 @@ def _run(
     if audited is not None:
         audited.audit_state()
         breaches = audited.findings
-    report = make_report(
-        scenario,
-        genesis,
-        recorder,
-        before_micro,
-        market.state,
-        driver.stored_wh(),
-        market.application.info().app_hash,
-        seed,
-        end_interval,
-        (breaches + invariant_breaches(market.state))[:BREACHES_MAX],
-    )
-    return Result(report, time_ms - genesis.time_ms, real_ms)
+    without.advance(end_interval)
+    lines = lines_of_run(scenario, genesis, recorder, end_interval)
+    ended = Ended(market.state, market.application.info().app_hash, before_micro, driver.stored_wh())
+    breaches = (breaches + invariant_breaches(market.state))[:BREACHES_MAX]
+    report = make_report(scenario, genesis, recorder, lines, without, ended, seed, end_interval, breaches)
+    record = RunRecord(genesis, recorder, lines, without)
+    return Result(report, time_ms - genesis.time_ms, real_ms, record)
