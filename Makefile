@@ -5,12 +5,12 @@
 #   PYTHON=python3.12   the interpreter .venv is made with (default: scripts/find-python chooses)
 #   ARGS="..."          further options for up, down, reset, bench and for pytest
 #   TESTS=tests/unit    where test, check and soak look for tests
-#   BENCH=book          which bench to run (ledger, book, simulate, restart, verify, tree; default: all)
+#   BENCH=book          which bench to run (`make help` lists them; default: all)
 #   UPGRADE=1           lock takes the newest versions that pyproject.toml allows
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up down reset test check lint bench soak lock clean
+.PHONY: help setup up down reset test test-page check lint bench soak lock clean
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 # What another project left in the shell must not leak into this one.
@@ -24,11 +24,12 @@ UPGRADE ?=
 
 RUN := .venv/bin
 READY := .venv/ready
+NODE_MODULES := packages/node_modules/.package-lock.json
 # Two workers: the suite is written for a machine with two cores. Tests of one xdist_group share a worker.
 PYTEST := $(RUN)/python -m pytest -n 2 --dist loadgroup
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv with everything in it; quick when nothing changed
 	@echo "==> ready: $(RUN)/gridtokenx"
@@ -42,7 +43,8 @@ down: $(READY) ## stop the market
 reset: $(READY) ## stop the market and delete its state
 	@$(RUN)/gridtokenx reset $(ARGS)
 
-test: lint ## lint, types and every test but the soak
+test: lint test-page ## lint, types and every test but the soak
+	@$(RUN)/python scripts/debian_packages.py chromium
 	@echo "==> every test in $(TESTS) but the soak"
 	@$(PYTEST) -m "not soak" $(TESTS) $(ARGS)
 
@@ -50,7 +52,13 @@ check: lint ## lint, types and the fast tests, in under a minute
 	@echo "==> the fast tests in $(TESTS)"
 	@$(PYTEST) -m "not slow and not soak" $(TESTS) $(ARGS)
 
-bench: $(READY) ## measure: BENCH=ledger, book, simulate, restart, verify, tree or all
+test-page: $(NODE_MODULES) ## types and tests of packages/: the page and the TypeScript SDK
+	@echo "==> types of packages/"
+	@sh scripts/npm run check --workspaces --if-present
+	@echo "==> tests of packages/"
+	@sh scripts/npm test --workspaces --if-present
+
+bench: $(READY) ## measure: BENCH=ledger, book, tree, simulate, restart, verify, gateway, page or all
 	@$(RUN)/gridtokenx bench $(BENCH) --quick $(ARGS)
 
 soak: $(READY) ## the long tests: more seeds, more keys, hours of market
@@ -63,6 +71,7 @@ lock: ## write requirements.lock and scripts/uv-pin.txt (UPGRADE=1: newest versi
 
 clean: ## delete what setup and the tools made, never the state of a market
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf packages/node_modules packages/*/node_modules packages/*/dist
 	find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 lint: $(READY)
@@ -71,8 +80,15 @@ lint: $(READY)
 	@echo "==> mypy --strict"
 	@$(RUN)/mypy
 
+# What npm writes last when it has installed everything.
+$(NODE_MODULES): packages/package-lock.json $(READY)
+	@sh scripts/npm ci --ignore-scripts
+	@touch $@
+
 # An interpreter that is named is looked at each time; the bootstrap does nothing when .venv is its own already.
 $(if $(PYTHON),.PHONY: $(READY))
-$(READY): requirements.lock pyproject.toml scripts/bootstrap.py scripts/uv_tool.py scripts/package_index.py scripts/uv-pin.txt
+SETUP := $(addprefix scripts/,bootstrap.py debian_packages.py uv_tool.py package_index.py uv-pin.txt)
+PAGE := $(shell find packages \( -name node_modules -o -name dist -o -name tests \) -prune -o -type f -print)
+$(READY): requirements.lock pyproject.toml $(SETUP) $(PAGE)
 	@python="$$(PYTHON='$(PYTHON)' sh scripts/find-python)" && "$$python" scripts/bootstrap.py setup
 	@touch $@

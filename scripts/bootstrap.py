@@ -5,18 +5,22 @@
 
 Everything installed, uv itself included, is checked against a SHA-256 that stands in this repository
 (`requirements.lock`, `scripts/uv-pin.txt`). Only wheels are installed, so nothing is compiled. The
-environment belongs to the interpreter that runs this file. Running it again changes only what differs.
+environment belongs to the interpreter that runs this file. Running it again changes only what differs. The page is
+built by `packages/web` from its own lock file, which holds hashes too.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import debian_packages
 from package_index import configured_index, tool_environment
 from uv_tool import SetupError, require_uv
 
@@ -25,16 +29,19 @@ LOCK = ROOT / "requirements.lock"
 UV_PIN = ROOT / "scripts" / "uv-pin.txt"
 TOOLS = ROOT / ".tools"
 
+PACKAGES = ROOT / "packages"
+WEB = PACKAGES / "web"
+
 UV_RANGE = "uv>=0.13,<0.14"
 OLDEST_PYTHON = "3.11"
+MADE_BY_BUILDS = {"node_modules", "dist", "__pycache__"}
 WHEELS_ONLY = "--only-binary=:all:"
 
-# Where `make lock` insists on a wheel for every library. On other systems Python 3.14 waits for the library
-# that judges signatures.
+# Where `make lock` insists on a wheel for every library. musl is not among them: lightgbm and Playwright have no
+# wheels for it. On other systems Python 3.14 waits for the library that judges signatures.
 PLATFORMS = (
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",
-    "x86_64-unknown-linux-musl",
     "aarch64-apple-darwin",
 )
 WHEELS_FOR = tuple((version, platform) for version in ("3.11", "3.12", "3.13") for platform in PLATFORMS)
@@ -74,6 +81,7 @@ def belongs_to_this_python(folder: Path) -> bool:
 def setup(folder: Path, environment: dict[str, str]) -> None:
     """Leaves the locked libraries and this project (editable) in the virtual environment `folder`."""
     started = time.monotonic()
+    debian_packages.provide(["libgomp1"])  # without it all but the agents that forecast works, and they say so
     uv = require_uv(TOOLS, UV_PIN, BASE_PYTHON, environment, say)
     if not belongs_to_this_python(folder):
         say(f"{folder.name} for Python {sys.version.split()[0]} ({BASE_PYTHON})")
@@ -87,7 +95,30 @@ def setup(folder: Path, environment: dict[str, str]) -> None:
     say("gridtokenx itself")
     options = ["--quiet", "--no-deps", "--no-build-isolation"]
     run(environment, uv, "pip", "install", *options, python, "--editable", ROOT)
+    run(environment, uv, "pip", "install", *options, python, page_wheel(uv, python, environment))
     say(f"{folder.name} made in {time.monotonic() - started:.0f} s")
+
+
+def page_wheel(uv: Path, python: str, environment: dict[str, str]) -> Path:
+    """The built page as a wheel, made by its own build hook; the last one if its sources have not changed."""
+    folder = TOOLS / f"page-{page_sources_hash()}"
+    if not list(folder.glob("*.whl")):
+        say("the page, built from packages/ with the Node of the environment")
+        for older in TOOLS.glob("page-*"):
+            shutil.rmtree(older)
+        run(environment, uv, "build", "--quiet", "--wheel", "--no-build-isolation", python, "--out-dir", folder, WEB)
+    return next(folder.glob("*.whl"))
+
+
+def page_sources_hash() -> str:
+    """Names and content of all that the page is made of."""
+    found = hashlib.sha256()
+    for folder, names, files in os.walk(PACKAGES):
+        names[:] = sorted(name for name in names if name not in MADE_BY_BUILDS)
+        for name in sorted(files):
+            path = Path(folder) / name
+            found.update(f"{path.relative_to(PACKAGES)}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def lock(upgrade: bool, environment: dict[str, str]) -> None:
