@@ -3,11 +3,11 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 
 import type { Session } from "../src/lib/wallet/own.svelte";
 import { Sender } from "../src/lib/wallet/sender.svelte";
-import { SentBook, type Asked, type Store } from "../src/lib/wallet/sent";
+import { SentBook, type Purpose, type Store } from "../src/lib/wallet/sent";
 
 const NOW_MS = 1_679_280_000_000;
 const MESSAGE = cancelOrder({ clientId: new Uint8Array(8) });
-const ASKED: Asked = { kind: "cancel", clientId: "0000000000000000", interval: 7, side: "buy", quantityWh: 100, priceMicro: "" };
+const ASKED: Purpose = { kind: "cancel", clientId: "0000000000000000", interval: 7, side: "buy", quantityWh: 100, priceMicro: "" };
 
 /** A gateway of one account, in memory. */
 class Gateway {

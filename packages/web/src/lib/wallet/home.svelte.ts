@@ -11,7 +11,6 @@ export interface HomeFacts {
   readonly chain: string;
   readonly feeder: number;
   readonly solarW: number;
-  readonly importW: number;
   readonly recordedHome: string;
   readonly daysEarlier: number;
   readonly permille: number;
@@ -22,15 +21,15 @@ export interface HomeFacts {
 class Home {
   private facts = $state.raw(read());
 
-  /** Of this account; undefined for one that did not come from a faucet, or from another browser. */
-  of(account: string | undefined): HomeFacts | undefined {
-    return this.facts?.account === account ? this.facts : undefined;
+  /** Of this account on this chain; undefined for one that did not come from a faucet, or joined in another browser. */
+  of(account: string, chain: string | undefined): HomeFacts | undefined {
+    return this.facts?.account === account && this.facts.chain === chain ? this.facts : undefined;
   }
 
   keep(chain: string, answer: FaucetAnswer): void {
-    const { account, feeder, solarW, importW, recording, firstInterval } = answer;
+    const { account, feeder, solarW, recording, firstInterval } = answer;
     const { home: recordedHome, daysEarlier, permille, solar: hasSolar } = recording;
-    this.facts = { account, chain, feeder, solarW, importW, recordedHome, daysEarlier, permille, hasSolar, firstInterval };
+    this.facts = { account, chain, feeder, solarW, recordedHome, daysEarlier, permille, hasSolar, firstInterval };
     remember(KEY, JSON.stringify(this.facts));
   }
 }

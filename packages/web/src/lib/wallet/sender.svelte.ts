@@ -8,7 +8,7 @@ import { fromHex, NONCE_CODES, requireTaken, StillPending, toHex, TransactionRej
 import type { Client, Message, SignedTransaction, TransactionView } from "@gridtokenx/sdk";
 
 import type { Session } from "./own.svelte";
-import { SentBook, type Asked, type Sent, type Store } from "./sent";
+import { SentBook, type Purpose, type Sent, type Store } from "./sent";
 
 /** In chain time; a minute below what the ledger takes. A fast market gives a slow line some seconds only. */
 const LIFETIME_MS = 540_000;
@@ -41,7 +41,7 @@ export class Sender {
   async send(
     session: Session,
     messages: readonly Message[],
-    asked: Asked,
+    asked: Purpose,
     signed?: () => void,
   ): Promise<TransactionView> {
     for (let attempt = 1; ; attempt += 1) {
@@ -74,7 +74,7 @@ export class Sender {
     this.ways = this.ways.filter((way) => way.sent.id !== id);
   }
 
-  private async sign({ wallet, client, account }: Session, messages: readonly Message[], asked: Asked): Promise<Sent> {
+  private async sign({ wallet, client, account }: Session, messages: readonly Message[], asked: Purpose): Promise<Sent> {
     if (!wallet.nonces.isKnown) wallet.nonces.learn((await client.account(wallet)).nonceHighest);
     const { chain, timeMs } = await client.status();
     for (const other of this.book.of(account, chain)) wallet.nonces.learn(other.nonce);

@@ -5,7 +5,7 @@
  */
 
 /** What the transaction asks for, to be shown while it is on its way. */
-export interface Asked {
+export interface Purpose {
   readonly kind: "place" | "amend" | "cancel";
   readonly clientId: string;
   readonly interval: number;
@@ -16,7 +16,7 @@ export interface Asked {
 }
 
 /** One transaction. Bytes are in hexadecimal. */
-export interface Sent extends Asked {
+export interface Sent extends Purpose {
   readonly id: string;
   readonly wire: string;
   readonly account: string;
@@ -41,9 +41,9 @@ export class SentBook {
     return this.all().filter((sent) => sent.account === account && sent.chain === chain);
   }
 
-  /** False when the browser keeps nothing: then a reload forgets it. */
-  add(sent: Sent): boolean {
-    return this.write([...this.all().filter((other) => other.id !== sent.id), sent].slice(-KEPT_MAX));
+  /** In a browser that keeps nothing a reload forgets it. */
+  add(sent: Sent): void {
+    this.write([...this.all().filter((other) => other.id !== sent.id), sent].slice(-KEPT_MAX));
   }
 
   remove(id: string): void {
@@ -59,13 +59,12 @@ export class SentBook {
     }
   }
 
-  private write(all: readonly Sent[]): boolean {
+  private write(all: readonly Sent[]): void {
     try {
       if (all.length === 0) this.store.removeItem(KEY);
       else this.store.setItem(KEY, JSON.stringify(all));
-      return true;
     } catch {
-      return false;
+      // Storage is full or forbidden here.
     }
   }
 }

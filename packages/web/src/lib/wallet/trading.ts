@@ -9,9 +9,9 @@ import type { Message, OrderView, PlaceOrder } from "@gridtokenx/sdk";
 import { account } from "./account.svelte";
 import type { Session } from "./own.svelte";
 import { sender } from "./sender.svelte";
-import type { Asked } from "./sent";
+import type { Purpose } from "./sent";
 
-export async function place(session: Session, message: PlaceOrder, asked: Asked): Promise<void> {
+export async function place(session: Session, message: PlaceOrder, asked: Purpose): Promise<void> {
   await begin(session, message, asked);
 }
 
@@ -25,19 +25,19 @@ export async function cancel(session: Session, order: OrderView): Promise<void> 
   await begin(session, cancelOrder({ clientId: fromHex(order.clientId)! }), { ...askedOf(order), kind: "cancel" });
 }
 
-async function begin(session: Session, message: Message, asked: Asked): Promise<void> {
+async function begin(session: Session, message: Message, asked: Purpose): Promise<void> {
   return new Promise((signed, failed) => {
     carryOut(session, message, asked, signed).catch(failed);
   });
 }
 
-async function carryOut(session: Session, message: Message, asked: Asked, signed: () => void): Promise<void> {
+async function carryOut(session: Session, message: Message, asked: Purpose, signed: () => void): Promise<void> {
   await sender.send(session, [message], asked, signed);
   // Without waiting for the stream, which may be away.
   account.take(await session.client.order(session.wallet, fromHex(asked.clientId)!));
 }
 
-function askedOf(order: OrderView): Asked {
+function askedOf(order: OrderView): Purpose {
   return {
     kind: "place",
     clientId: order.clientId,

@@ -3,7 +3,7 @@
 import { ApiError, ClientError, KeyFileCorrupt, KeystoreError, PassphraseMissing, PassphraseWrong, TransactionExpired, TransportError } from "@gridtokenx/sdk";
 
 import { codes } from "../codes.svelte";
-import { words } from "../i18n/join/index.svelte";
+import { words } from "../i18n/join";
 
 /** Reading it again may give a better one, once the sentences of the codes have come. */
 export function sentenceOf(error: unknown): string {
