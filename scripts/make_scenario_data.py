@@ -62,6 +62,7 @@ class Cut:
 
 CUTS = (
     Cut("community-week", date(2023, 3, 13), 14, tuple(range(1, 13)), 6),
+    Cut("community-season", date(2023, 1, 9), 77, tuple(range(1, 13)), 6),
     Cut("two-neighbours", date(2023, 3, 23), 1, (6, 10), None),
 )
 

@@ -105,13 +105,14 @@ def _print_league(played: "League") -> None:
         title_justify="left",
     )
     table.add_column("agent", no_wrap=True)
-    for heading in ("satang per kWh", "WATT a home, week", "won %", "alone, of planner %"):
+    for heading in ("satang per kWh", "behind", "WATT a home, week", "won %", "alone, of planner %"):
         table.add_column(heading, justify="right")
     for standing in played.standings:
         alone = standing.alone_permille
         table.add_row(
             standing.kind,
             _mean_cell(standing.saved_satang_per_kwh),
+            "" if standing is played.standings[0] else _mean_cell(standing.behind_satang_per_kwh),
             _mean_cell(standing.saved_watt_per_home),
             f"{standing.won_permille / 10:.1f}",
             "" if alone is None else f"{alone / 10:.1f}",

@@ -5,9 +5,12 @@ How it fits together, from the file on disk to an intent:
 - `scenario`: reads `scenarios/NAME/scenario.toml` and the sky table; strict, names file, key and remedy
 - `community`: holds the recorded rows, moves batteries, advances registers; it alone knows the future
 - `observation`: what an agent is shown (the past, the open market) and what it may ask for (intents)
-- `forecast`: possible courses of the hours ahead, made from the past alone
-- `agents`: rules that turn an observation into intents, and a contract into a battery instruction
-- `battery`, `battery_plan`: the device behind the meter, and what it makes of a forecast
+- `forecast`, `forecast_learned`: possible courses of the hours ahead, made from the past alone, by like days or by
+  trees; `forecast_errors` measures both
+- `agents`: rules that turn an observation into intents, and a contract into a battery instruction, a file a kind
+- `battery`, `battery_plan`, `battery_schedule`: the device behind the meter, the rules by which it runs, and its best
+  use by dynamic programming
+- `league`, `weeks`, `processes`: kinds of agents against each other, over homes, seeds and weeks
 - `tariff_view`, `bills`: the time-of-use calendar, and the bill as it would be without a market
 
 And from an intent to a settled market:

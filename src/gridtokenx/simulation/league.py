@@ -21,6 +21,7 @@ from typing import NamedTuple
 import msgspec
 from scipy.special import stdtrit
 
+from gridtokenx.ledger.quantities import MICRO_PER_WATT
 from gridtokenx.simulation.community import Community
 from gridtokenx.simulation.planner import equal_foresight, stored_value_micro
 from gridtokenx.simulation.processes import in_processes
@@ -73,11 +74,17 @@ class Mean(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """One kind. `won_permille`: in how many of its homes and rounds it saved most of all kinds. `alone_permille`:
-    what a community of this kind alone found of the planner's gain with equal foresight, all weeks together."""
+    """One kind.
+
+    `behind_satang_per_kwh`: how much less it saved than the first of the table, round by round: weeks differ more than
+    kinds, so this tells kinds apart. `won_permille`: in how many of all homes and rounds it saved most of all kinds.
+    `alone_permille`: what a community of this kind alone found of the planner's gain with equal foresight, all weeks
+    together.
+    """
 
     kind: str
     saved_satang_per_kwh: Mean
+    behind_satang_per_kwh: Mean
     saved_watt_per_home: Mean
     won_permille: int
     alone_permille: int | None
@@ -125,8 +132,11 @@ def play_league(
     played = [answer for answer in results if not isinstance(answer, int)]
     plays_alone = [play for plays in played[: len(alone)] for play in plays]
     plays = [play for plays in played[len(alone) :] for play in plays]
-    standings = [_standing(kind, plays, plays_alone, sum(gains_micro)) for kind in kinds]
-    standings.sort(key=lambda standing: -standing.saved_satang_per_kwh.value)
+    by_round = {kind: _by_round(kind, plays) for kind in kinds}
+    ranked = sorted(kinds, key=lambda kind: -fmean(by_round[kind]))
+    standings = [
+        _standing(kind, by_round[ranked[0]], by_round[kind], plays, plays_alone, sum(gains_micro)) for kind in ranked
+    ]
     return League(
         scenario=name,
         weeks=len(weeks),
@@ -181,21 +191,32 @@ def _energy_wh(scenario: Scenario) -> dict[str, int]:
     return energy_wh
 
 
-def _standing(kind: str, plays: Sequence[Play], alone: Sequence[Play], gain_micro: int) -> Standing:
-    rounds: dict[tuple[int, int], list[Play]] = {}
+def _by_round(kind: str, plays: Sequence[Play]) -> list[float]:
+    """Mean over the homes of what they saved of each kWh, for each round."""
+    rounds: dict[tuple[int, int], list[float]] = {}
+    for play in plays:
+        if play.kind == kind:
+            rounds.setdefault((play.week, play.seed), []).append(_satang_per_kwh(play))
+    return [fmean(values) for values in rounds.values()]
+
+
+def _standing(
+    kind: str, first: list[float], own: list[float], plays: Sequence[Play], alone: Sequence[Play], gain_micro: int
+) -> Standing:
+    watts: dict[tuple[int, int], list[float]] = {}
     best: dict[tuple[int, int, str], Play] = {}
     for play in plays:
         if play.kind == kind:
-            rounds.setdefault((play.week, play.seed), []).append(play)
+            watts.setdefault((play.week, play.seed), []).append(play.saved_micro / MICRO_PER_WATT)
         at = play.week, play.seed, play.site
         best[at] = max(best.get(at, play), play, key=lambda each: each.saved_micro)
-    homes = sum(map(len, rounds.values()))
     found_micro = sum(play.saved_micro for play in alone if play.kind == kind)
     return Standing(
         kind=kind,
-        saved_satang_per_kwh=Mean.of([fmean(map(_satang_per_kwh, plays)) for plays in rounds.values()]),
-        saved_watt_per_home=Mean.of([fmean(play.saved_micro / 1e6 for play in plays) for plays in rounds.values()]),
-        won_permille=sum(play.kind == kind for play in best.values()) * 1000 // homes,
+        saved_satang_per_kwh=Mean.of(own),
+        behind_satang_per_kwh=Mean.of([ahead - behind for ahead, behind in zip(first, own, strict=True)]),
+        saved_watt_per_home=Mean.of([fmean(values) for values in watts.values()]),
+        won_permille=sum(play.kind == kind for play in best.values()) * 1000 // len(best),
         alone_permille=found_micro * 1000 // gain_micro if gain_micro > 0 else None,
     )
 

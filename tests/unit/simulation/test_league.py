@@ -46,6 +46,9 @@ def test_the_table_adds_up(league: League, tiny: Scenario) -> None:
     for play in league.plays:
         rows = community.history(play.site, tiny.end_interval * INTERVAL_MS)
         assert play.energy_wh == sum(rows.load_wh) + sum(rows.pv_wh)
+    first, last = league.standings
+    assert first.behind_satang_per_kwh == Mean(0.0, 0.0)
+    assert last.behind_satang_per_kwh.value == pytest.approx(values[0] - values[1])
     (patient,) = (standing for standing in league.standings if standing.kind == "patient")
     plays = [play for play in league.plays if play.kind == "patient"]
     rounds = [[play for play in plays if play.seed == seed] for seed in (1, 2)]
