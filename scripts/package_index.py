@@ -37,11 +37,7 @@ def configured_index(environ: Mapping[str, str]) -> PackageIndex:
     extra = environ.get("UV_INDEX") or environ.get("UV_EXTRA_INDEX_URL") or pip.get("extra-index-url", "")
     links = environ.get("UV_FIND_LINKS", "").replace(",", " ") or pip.get("find-links", "")
     return PackageIndex(
-        url=environ.get("UV_DEFAULT_INDEX")
-        or environ.get("UV_INDEX_URL")
-        or uv_file
-        or pip.get("index-url")
-        or None,
+        url=environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or uv_file or pip.get("index-url") or None,
         extra_urls=tuple(_without_name(entry) for entry in extra.split()),
         find_links=tuple(link for link in links.split() if "://" in link or Path(link).is_dir()),
         trusted_hosts=tuple(pip.get("trusted-host", "").split()),
@@ -92,9 +88,7 @@ def _pip_settings(environ: Mapping[str, str]) -> dict[str, str]:
 
 def _pip_files(environ: Mapping[str, str]) -> list[Path]:
     home = Path(environ.get("HOME", "~")).expanduser()
-    shared = [
-        Path(folder) / "pip" for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder
-    ]
+    shared = [Path(folder) / "pip" for folder in environ.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if folder]
     own = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "pip"
     if sys.platform == "darwin":
         shared.append(Path("/Library/Application Support/pip"))

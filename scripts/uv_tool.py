@@ -128,9 +128,7 @@ def by_debian_wheel(request: Request) -> None:
         if not wheels:
             if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
                 raise WayClosedError("not a Debian or Ubuntu")
-            _run(
-                request, ["apt-get", "download", "--quiet", DEBIAN_PIP_PACKAGE], working_folder=Path(scratch)
-            )
+            _run(request, ["apt-get", "download", "--quiet", DEBIAN_PIP_PACKAGE], working_folder=Path(scratch))
             for package in Path(scratch).glob("*.deb"):
                 _run(request, ["dpkg-deb", "--extract", package, scratch])
             wheels = sorted(Path(scratch).glob(DEBIAN_PIP_WHEEL))
@@ -146,9 +144,7 @@ def by_standard_library(request: Request) -> None:
     """The wheel for this machine from the configured sources, checked and unpacked here."""
     index = configured_index(request.environment)
     if index.url is None and not index.find_links:
-        raise WayClosedError(
-            "no package index is configured (PIP_INDEX_URL, UV_DEFAULT_INDEX, pip.conf, uv.toml)"
-        )
+        raise WayClosedError("no package index is configured (PIP_INDEX_URL, UV_DEFAULT_INDEX, pip.conf, uv.toml)")
     try:
         for address in _wheel_addresses(index, request.version):
             content = _read(address, index)
@@ -172,9 +168,7 @@ def advice(python: str) -> str:
         "pacman": "pacman -S python-pip",
         "zypper": "zypper install python3-pip",
     }
-    command = next(
-        (text for tool, text in commands.items() if shutil.which(tool)), "install pip for your Python"
-    )
+    command = next((text for tool, text in commands.items() if shutil.which(tool)), "install pip for your Python")
     return (
         "Where Python's own tools are missing, install them (as root):\n"
         f"  {command}\n"
@@ -261,9 +255,7 @@ def _read(address: str, index: PackageIndex) -> bytes:
     """The bytes behind a file, http or https address; credentials in it become a header."""
     parts = urllib.parse.urlsplit(address)
     credentials, _, host = parts.netloc.rpartition("@")
-    request = urllib.request.Request(
-        parts._replace(netloc=host).geturl(), headers={"Accept": "text/html, */*"}
-    )
+    request = urllib.request.Request(parts._replace(netloc=host).geturl(), headers={"Accept": "text/html, */*"})
     if credentials:
         token = base64.b64encode(urllib.parse.unquote(credentials).encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {token}")

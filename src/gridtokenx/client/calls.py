@@ -17,6 +17,9 @@ T = TypeVar("T")
 
 Parameter = str | int | None
 
+PROXY_STATUS = frozenset((502, 503, 504))
+"""With a page of its own a proxy says so that the gateway behind it is away."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
@@ -44,7 +47,13 @@ class Call(Generic[T]):
         # A gateway that is not ready answers its health with 503 and says why.
         if status < 400 or (status == 503 and self.answer is documents.HealthView):
             return _text(content) if self.answer is str else _decode(content, self.answer)  # type: ignore[return-value]
-        raise _error(status, _decode(content, documents.Problem))
+        try:
+            problem = _decode(content, documents.Problem)
+        except AnswerNotUnderstood:
+            if status in PROXY_STATUS:
+                raise Unavailable("a proxy answers: the gateway behind it does not", status=status) from None
+            raise
+        raise _error(status, problem)
 
 
 def _decode(content: bytes, kind: type[T]) -> T:

@@ -8,7 +8,7 @@ import pytest
 from gridtokenx.client import calls
 from gridtokenx.client.async_client import AsyncClient
 from gridtokenx.client.client import Client
-from gridtokenx.client.errors import AnswerNotUnderstood, NotFound
+from gridtokenx.client.errors import AnswerNotUnderstood, NotFound, Unavailable
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.wallet import Wallet
 
@@ -33,6 +33,15 @@ def test_a_table_is_a_text() -> None:
         call.read(200, b"\xff")
     with pytest.raises(NotFound):
         call.read(404, b'{"code": 902, "name": "NOT_FOUND", "field": "path", "detail": ""}')
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_the_page_of_a_proxy_says_that_the_gateway_is_away(status: int) -> None:
+    with pytest.raises(Unavailable) as away:
+        calls.status().read(status, b"<html>Bad Gateway</html>")
+    assert away.value.status == status
+    with pytest.raises(AnswerNotUnderstood):
+        calls.status().read(500, b"<html>no gateway of ours</html>")
 
 
 def test_a_challenge_for_somebody_else_is_never_signed_for_the_faucet() -> None:
