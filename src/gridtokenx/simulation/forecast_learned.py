@@ -138,7 +138,7 @@ class _Known(NamedTuple):
         usual = np.where(there, values[np.maximum(last[:, None] - back, 0)], np.nan)
         now = values[last][:, None]
         if is_pv:
-            sunny = usual > hours.sky_wh.max() * _SUNNY
+            sunny = usual > np.max(hours.sky_wh) * _SUNNY
             ratio = np.where(sunny, np.minimum(_RATIO_MAX, now / np.where(sunny, usual, 1.0)), 1.0)
             moved = like * (1.0 + (ratio - 1.0) * PV_WEIGHTS[leads][:, None])
         else:
