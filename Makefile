@@ -10,7 +10,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup up down reset test test-page check lint bench soak lock clean
+.PHONY: help setup engine up down reset test test-page check quick lint bench soak lock clean
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 # What another project left in the shell must not leak into this one.
@@ -24,15 +24,21 @@ UPGRADE ?=
 
 RUN := .venv/bin
 READY := .venv/ready
+BUILT := .venv/engine
 NODE_MODULES := packages/node_modules/.package-lock.json
 # Two workers: the suite is written for a machine with two cores. Tests of one xdist_group share a worker.
 PYTEST := $(RUN)/python -m pytest -n 2 --dist loadgroup
+# Of the tests that TESTS and ARGS name, all may be fast or all slow: pytest says so with 5.
+OR_NONE := || { status=$$?; test $$status -eq 5 || exit $$status; }
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv with everything in it; quick when nothing changed
 	@echo "==> ready: $(RUN)/gridtokenx"
+
+engine: $(BUILT) ## build the consensus engine into .venv, a minute or two, once: for networks and for make test
+	@echo "==> ready: $(RUN)/cometbft"
 
 up: $(READY) ## start the market on the shipped community and show it live
 	@$(RUN)/gridtokenx up $(ARGS)
@@ -43,14 +49,21 @@ down: $(READY) ## stop the market
 reset: $(READY) ## stop the market and delete its state
 	@$(RUN)/gridtokenx reset $(ARGS)
 
-test: lint test-page ## lint, types and every test but the soak
+# The engine's first build runs beside what does not need it. PYTHON has been heeded by then.
+test: $(READY) ## lint, types and every test but the soak
+	@$(MAKE) -j2 PYTHON= engine quick
 	@$(RUN)/python scripts/debian_packages.py chromium
-	@echo "==> every test in $(TESTS) but the soak"
-	@$(PYTEST) -m "not soak" $(TESTS) $(ARGS)
+	@echo "==> the slow tests in $(TESTS)"
+	@$(PYTEST) -m "slow and not soak" $(TESTS) $(ARGS) $(OR_NONE)
+
+# One after the other, so that their lines do not mix.
+quick:
+	@$(MAKE) check
+	@$(MAKE) test-page
 
 check: lint ## lint, types and the fast tests, in under a minute
 	@echo "==> the fast tests in $(TESTS)"
-	@$(PYTEST) -m "not slow and not soak" $(TESTS) $(ARGS)
+	@$(PYTEST) -m "not slow and not soak" $(TESTS) $(ARGS) $(OR_NONE)
 
 test-page: $(NODE_MODULES) ## types and tests of packages/: the page and the TypeScript SDK
 	@echo "==> types of packages/"
@@ -61,7 +74,7 @@ test-page: $(NODE_MODULES) ## types and tests of packages/: the page and the Typ
 bench: $(READY) ## measure: BENCH=ledger, book, tree, simulate, restart, verify, gateway, page or all
 	@$(RUN)/gridtokenx bench $(BENCH) --quick $(ARGS)
 
-soak: $(READY) ## the long tests: more seeds, more keys, hours of market
+soak: $(BUILT) ## the long tests: more seeds, more keys, hours of market
 	@echo "==> the soak tests in $(TESTS)"
 	@HYPOTHESIS_PROFILE=soak $(RUN)/python -m pytest -m soak $(TESTS) $(ARGS)
 
@@ -88,7 +101,13 @@ $(NODE_MODULES): packages/package-lock.json $(READY)
 # An interpreter that is named is looked at each time; the bootstrap does nothing when .venv is its own already.
 $(if $(PYTHON),.PHONY: $(READY))
 SETUP := $(addprefix scripts/,bootstrap.py debian_packages.py uv_tool.py package_index.py uv-pin.txt)
-PAGE := $(shell find packages \( -name node_modules -o -name dist -o -name tests \) -prune -o -type f -print)
+PAGE := $(shell find packages \( -name node_modules -o -name dist -o -name tests -o -name cometbft \) -prune -o -type f -print)
 $(READY): requirements.lock pyproject.toml $(SETUP) $(PAGE)
 	@python="$$(PYTHON='$(PYTHON)' sh scripts/find-python)" && "$$python" scripts/bootstrap.py setup
+	@touch $@
+
+# Setup installs a built engine again, but builds none.
+ENGINE := $(shell find packages/cometbft -name __pycache__ -prune -o -type f -print)
+$(BUILT): $(READY) $(ENGINE)
+	@$(RUN)/python scripts/bootstrap.py engine
 	@touch $@

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import sources_hash
 from package_index import PackageIndex, configured_index, tool_environment
 from uv_tool import Request, SetupError, WayClosedError, answers_as, by_standard_library, read_pin, require_uv
 
@@ -253,7 +254,7 @@ def test_an_interpreter_that_is_too_old_is_refused(tmp_path):
     assert "No 64-bit CPython 3.11 to 3.14 was found" in found.stderr
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "scripts/uv-pin.txt"])
+@pytest.mark.parametrize("name", ["requirements.lock", "packages/cometbft/requirements.lock", "scripts/uv-pin.txt"])
 def test_locks_carry_hashes_and_no_hosts(name):
     text = (ROOT / name).read_text()
     assert "://" not in text
@@ -263,13 +264,38 @@ def test_locks_carry_hashes_and_no_hosts(name):
     assert [block for block in pinned if "--hash=sha256:" not in block] == []
 
 
+def not_locked(wanted, lock):
+    """The names among these requirements that the lock file does not pin."""
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", lock.read_text(), re.MULTILINE))
+    return {re.split(r"[<>=!~\[ ;]", requirement)[0] for requirement in wanted} - locked
+
+
 def test_the_lock_holds_what_the_project_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wanted = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["dev"]
-    wanted += project["build-system"]["requires"]
-    names = {re.split(r"[<>=!~\[ ;]", requirement)[0] for requirement in wanted}
-    locked = set(re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    assert names - locked == set()
+    assert not_locked(wanted + project["build-system"]["requires"], ROOT / "requirements.lock") == set()
+
+
+def test_the_lock_of_the_engine_holds_what_builds_it():
+    package = ROOT / "packages" / "cometbft"
+    wanted = tomllib.loads((package / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert not_locked(wanted, package / "requirements.lock") == set()
+
+
+def test_a_built_package_is_made_again_when_its_sources_change(tmp_path):
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "source").write_text("one")
+
+    def found():
+        return sources_hash(tmp_path, {"dist"})
+
+    first = found()
+    (tmp_path / "dist" / "made").write_text("by the build")
+    assert found() == first
+    (tmp_path / "source").write_text("two")
+    second = found()
+    (tmp_path / "source").rename(tmp_path / "renamed")
+    assert len({first, second, found()}) == 3
 
 
 def test_the_pin_of_uv_can_be_read():
@@ -282,5 +308,5 @@ def test_make_says_what_each_target_does():
     makefile = (ROOT / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split()
     described = subprocess.run(["make", "-C", ROOT, "-s", "help"], capture_output=True, text=True, check=True).stdout
-    # `lint` is a part of test and check, not a door of its own.
-    assert [target for target in targets if f"make {target} " not in described] == ["lint"]
+    # Parts of test and check, no doors of their own.
+    assert [target for target in targets if f"make {target} " not in described] == ["quick", "lint"]

@@ -8,6 +8,7 @@ from a visitor's machine, and why:
 - GRIDTOKENX_UP_SECONDS makes `gridtokenx up` stop by itself, as nobody is there to press a key;
 - TESTS points `make test` and `make check` to one file: lint and types run in full, the suite does not run
   itself once more;
+- the engine's build finds what this machine has compiled of it already: minutes become seconds;
 - what takes many minutes (`SHOWN_ONLY`) is checked by make or bash to be a command, and not run.
 """
 
@@ -32,8 +33,17 @@ SHOWN_LINES = 60
 SHOWN_ONLY = {"make bench": "make -n bench", "make soak": "make -n soak", ".ci/run": "bash -n .ci/run"}
 
 # Of the visitor's environment: where programs are, the language, and how this machine reaches the world. A
-# HOME of one's own must not cut off the certificate authorities of the network it stands in.
-KEPT = re.compile(r"PATH|LANG|LC_\w+|TZ|TMPDIR|\w*CERT\w*|\w*CA_?BUNDLE\w*|\w*CAINFO|\w*_proxy", re.IGNORECASE)
+# HOME of one's own must not cut off the certificate authorities of the network it stands in, nor Go from its mirror.
+KEPT = re.compile(
+    r"PATH|LANG|LC_\w+|TZ|TMPDIR|\w*CERT\w*|\w*CA_?BUNDLE\w*|\w*CAINFO|\w*_proxy"
+    r"|GO(ENV|FLAGS|AUTH|PRIVATE|INSECURE|(NO)?PROXY|(NO)?SUMDB|(MOD)?CACHE)",
+    re.IGNORECASE,
+)
+GO_SETTINGS = {
+    "GOENV": Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "go" / "env",
+    "GOMODCACHE": ROOT / ".tools" / "go" / "modules",
+    "GOCACHE": ROOT / ".tools" / "go" / "compiled",
+}
 
 
 def readme_commands(text):
@@ -52,6 +62,7 @@ def visitor_environment(home, origin, commands):
     """What a stranger's shell has on this machine, and the settings that the module's text explains."""
     kept = {name: text for name, text in os.environ.items() if KEPT.fullmatch(name)}
     folders = kept.pop("PATH").split(os.pathsep)
+    kept = {name: str(path) for name, path in GO_SETTINGS.items()} | kept
     environment = tool_environment(kept, configured_index(os.environ)) | {
         "PATH": os.pathsep.join(folder for folder in folders if not Path(folder).is_relative_to(ROOT)),
         "HOME": str(home),

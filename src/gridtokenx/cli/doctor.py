@@ -46,6 +46,7 @@ LIBRARIES = {
     "tzdata": "tzdata",
     "scipy": "scipy",
     "lightgbm": "lightgbm",
+    "protobuf": "google.protobuf",
 }
 """Distribution name to import name of each runtime dependency."""
 
@@ -115,6 +116,7 @@ def examine(data: Path, ports: Sequence[int]) -> Iterator[Finding]:
         lambda: check_libraries(lock_file()),
         check_signature_judge,
         check_page,
+        check_engine,
         lambda: check_disk(data),
         check_open_files,
         check_memory,
@@ -231,6 +233,19 @@ def check_page() -> Iterator[Finding]:
         yield Finding("the page", Outcome.OK, "built")
     else:
         yield Finding("the page", Outcome.WARNING, "not built", "make setup")
+
+
+def check_engine() -> Iterator[Finding]:
+    """Whether the consensus engine is there; a market on one node runs without it."""
+    from gridtokenx.engine.comet.binary import VERSION, CometMissing, find_cometbft
+
+    subject = "consensus engine"
+    try:
+        program = find_cometbft()
+    except CometMissing as error:
+        yield Finding(subject, Outcome.WARNING, str(error), "make engine; only a network needs it")
+    else:
+        yield Finding(subject, Outcome.OK, f"CometBFT {VERSION} at {program}")
 
 
 def check_disk(data: Path) -> Iterator[Finding]:

@@ -75,6 +75,13 @@ def test_a_missing_library_fails_and_names_the_fix(monkeypatch):
     assert finding.fix == "make setup"
 
 
+def test_a_missing_engine_is_a_warning_that_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRIDTOKENX_COMETBFT", str(tmp_path / "none"))
+    (finding,) = doctor.check_engine()
+    assert finding.outcome is Outcome.WARNING
+    assert "make engine" in finding.fix
+
+
 def test_a_busy_port_fails_and_a_free_one_does_not(tmp_path, busy_port):
     assert outcomes(doctor.check_ports(tmp_path, [busy_port])) == {f"port {busy_port}": Outcome.FAIL}
     assert outcomes(doctor.check_ports(tmp_path, [0])) == {"port 0": Outcome.OK}

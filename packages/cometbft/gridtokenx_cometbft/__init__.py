@@ -1,0 +1,1 @@
+"""The consensus engine, built. `cometbft` lies in the environment's `bin/`; there is nothing to import."""

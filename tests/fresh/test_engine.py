@@ -1,0 +1,58 @@
+"""The consensus engine that `make engine` builds: the pinned module, all of it checked, nothing of this machine."""
+
+import importlib.metadata
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from gridtokenx.engine.comet.binary import VERSION, find_cometbft, version_of
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "packages" / "cometbft"
+MODULE = "github.com/cometbft/cometbft"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return find_cometbft()
+
+
+@pytest.fixture(scope="module")
+def engine_bytes(engine):
+    return engine.read_bytes()
+
+
+def test_one_version_everywhere(engine):
+    pinned = re.search(rf"^\t{re.escape(MODULE)} v(\S+)", (PACKAGE / "go.mod").read_text(), re.MULTILINE)[1]
+    assert pinned == VERSION == importlib.metadata.version("gridtokenx-cometbft")
+    assert version_of(engine).endswith(f"+v{VERSION}")
+
+
+def test_it_is_made_of_the_modules_of_the_lock_and_no_others(engine_bytes):
+    # Go writes name, version and hash of each module into the program.
+    modules = re.findall(rb"\n(?:mod|dep)\t(\S+)\t(\S+)\t(h1:\S+)", engine_bytes)
+    assert (MODULE, f"v{VERSION}") in {(name.decode(), version.decode()) for name, version, _ in modules}
+    assert len(modules) > 50
+    locked = set((PACKAGE / "go.sum").read_text().splitlines())
+    assert [line for line in (b" ".join(module).decode() for module in modules) if line not in locked] == []
+
+
+def test_it_holds_no_paths_of_the_machine_that_built_it(engine_bytes):
+    for path in (ROOT, Path.home() / "go", Path.home() / ".cache", Path(tempfile.gettempdir()) / "go-build"):
+        assert str(path).encode() not in engine_bytes
+    assert b"site-packages" not in engine_bytes
+
+
+def test_it_starts_where_there_is_no_home(engine):
+    answer = subprocess.run([engine, "version"], env={}, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == version_of(engine)
+
+
+@pytest.mark.parametrize(("goal", "asks"), [("up", False), ("check", False), ("test", True), ("soak", True)])
+def test_only_who_needs_the_engine_asks_for_it(goal, asks):
+    changed = f"--what-if={PACKAGE.relative_to(ROOT) / 'go.mod'}"
+    plan = subprocess.run(["make", "-n", changed, goal], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert (re.search(r" engine\b", plan) is not None) == asks
