@@ -9,19 +9,24 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
+from ed25519_zebra import ed_sign
 from tests.world import (
     DEFAULT_TERMS,
     FOREVER_MS,
     MINUTE_MS,
+    NODE,
+    NODE_ID,
     TRANSACTION_LIFETIME_MS,
     WATT,
     Founding,
+    Signer,
     World,
     at,
     batch_of,
     buy,
     interval_at,
     pseudonym,
+    report_of,
     sell,
     signed,
     signer,
@@ -30,10 +35,12 @@ from tests.world import (
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS
-from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.batch import NODES, Batch, Node, decode_batch, signed_batch
+from gridtokenx.ledger.codec import Message, encode
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.transaction import check_transaction
+from gridtokenx.modules.authority.messages import ReportBatch, SetNode, SetValidator
 from gridtokenx.modules.identity.messages import (
     Kyc,
     Licence,
@@ -316,6 +323,57 @@ def _crossing(world: World) -> str:
     return world.code("bob", buy("bob", 1_000, NOON, 5 * WATT, post_only=True))
 
 
+def _root_wrong(world: World) -> str:
+    batch = decode_batch(world.batch(world.sign("alice", pay(world))))
+    return of_batch(world, encode(Batch(batch.header, batch.signature, (world.sign("alice", pay(world)),))))
+
+
+def _report(world: World, *transactions: bytes, until_ms: int | None = None, by: Signer = NODE, **changes: Any) -> str:
+    """Alice's report of the first transaction of a batch that she claims the node signed."""
+    wire = batch_of(transactions, 1, until_ms or world.time_ms + MINUTE_MS, by=by)
+    return world.code("alice", msgspec.structs.replace(report_of(wire, 0, by), **changes))
+
+
+def _evidence_malformed(world: World) -> str:
+    signature = bytes(ed_sign(NODE.secrets[0], signed_batch(b"no header")))
+    return world.code("alice", ReportBatch(b"no header", signature, NODE.keys[0], b"nothing", ()))
+
+
+def _evidence_repeated(world: World) -> str:
+    wire = batch_of((b"nothing", b"nor this"), 1, world.time_ms + MINUTE_MS)
+    assert world.code("alice", report_of(wire, 0)) == "OK"
+    return world.code("bob", report_of(wire, 1))
+
+
+def _reports_exceeded(world: World) -> str:
+    wires = [batch_of((b"nothing",), number, world.time_ms + MINUTE_MS) for number in (1, 2)]
+    receipts = world.run(*(world.sign("alice", report_of(wire, 0)) for wire in wires))
+    assert name_of(receipts[0].code) == "OK"
+    return name_of(receipts[1].code)
+
+
+def _node_unknown(world: World) -> str:
+    return world.code("authority", SetValidator(signer("spare").keys[0], 1, pseudonym("nobody")))
+
+
+def _nodes_exceeded(world: World) -> str:
+    for number in range(1, limits.NODES_MAX):
+        world.state.put(NODES, number.to_bytes(8, "big"), Node(number.to_bytes(32, "big"), licensed=False))
+    return world.code("authority", SetNode(pseudonym("one more"), signer("spare").keys[0], licensed=True))
+
+
+def _validators(world: World, count: int) -> str:
+    for number in range(count):
+        ask = SetValidator(signer(f"validator {number}").keys[0], 10, NODE_ID)
+        code = world.code("authority", ask)
+    return code
+
+
+def _last_validator(world: World) -> str:
+    assert _validators(world, 1) == "OK"
+    return world.code("authority", SetValidator(signer("validator 0").keys[0], 0, NODE_ID))
+
+
 CASES: dict[str, Case] = {
     # the kernel
     "OK": lambda w: w.code("alice", pay(w)),
@@ -341,6 +399,7 @@ CASES: dict[str, Case] = {
     "BATCH_REPEATED": _repeated_batch,
     "BATCH_SIGNATURE_INVALID": lambda w: _batch(w, by=signer("stranger")),
     "BATCH_TRANSACTION_INVALID": lambda w: of_batch(w, w.batch(b"\x00")),
+    "BATCH_ROOT_WRONG": _root_wrong,
     "BLOCK_SIGNATURES_EXCEEDED": _block_signatures_exceeded,
     "AMOUNT_OUT_OF_RANGE": _amount_out_of_range,
     # tokens
@@ -375,6 +434,23 @@ CASES: dict[str, Case] = {
     "METER_UNKNOWN of identity": lambda w: w.code(
         "registrar", ReplaceMeterKey(pseudonym("carol"), signer("spare").keys[0])
     ),
+    # the authorities
+    "NODE_UNKNOWN": _node_unknown,
+    "NODE_KEY_TAKEN": lambda w: w.code("authority", SetNode(pseudonym("another"), NODE.keys[0], licensed=True)),
+    "NODES_EXCEEDED": _nodes_exceeded,
+    "VALIDATOR_UNKNOWN": lambda w: w.code("authority", SetValidator(signer("spare").keys[0], 0, NODE_ID)),
+    "VALIDATORS_EXCEEDED": lambda w: _validators(w, limits.VALIDATORS_MAX + 1),
+    "LAST_VALIDATOR": _last_validator,
+    "NOT_THE_NODES_KEY": lambda w: _report(w, b"nothing", by=signer("stranger")),
+    "EVIDENCE_MALFORMED": _evidence_malformed,
+    "EVIDENCE_OF_ANOTHER_CHAIN": lambda w: w.code(
+        "alice", report_of(batch_of((b"nothing",), 1, w.time_ms + MINUTE_MS, "another"), 0)
+    ),
+    "EVIDENCE_OUT_OF_TIME": lambda w: _report(w, b"nothing", until_ms=w.time_ms - limits.EVIDENCE_MS),
+    "EVIDENCE_PATH_WRONG": lambda w: _report(w, b"nothing", transaction=b"something else"),
+    "EVIDENCE_REPEATED": _evidence_repeated,
+    "REPORTS_EXCEEDED": _reports_exceeded,
+    "TRANSACTION_IS_SOUND": lambda w: _report(w, w.sign("bob", pay(w, to="alice"))),
     # the market
     "INTERVAL_NOT_OPEN": lambda w: w.code("bob", buy("bob", 1_000, interval_at(12, day=2), 4 * WATT)),
     "GATE_CLOSED": lambda w: (w.skip_to(at(11, 55)), w.code("bob", buy("bob", 1_000, NOON, 4 * WATT)))[1],

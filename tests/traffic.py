@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 
 import msgspec
+from tests.nodes import Nodes
 from tests.world import WATT, Founding, World, at, pseudonym, sell
 
 from gridtokenx.ledger import schedule
@@ -30,9 +31,12 @@ FEEDERS = (11, 11, 11, 11, 12, 12, 21, 21, 31, 31)
 NAMES = tuple(f"order-{number}" for number in range(24))
 
 
-def founded() -> World:
-    """Ten homes on four feeders and a dealer, Monday 09:30; two homes are related, one is poor."""
+def founded(block_ms: int = 0) -> World:
+    """Ten homes on four feeders and a dealer, Monday 09:30; two homes are related, one is poor. With `block_ms` a
+    consensus times the blocks: then every pause of more than a minute is a halt."""
     founding = Founding(time_ms=at(9, 30))
+    if block_ms:
+        founding.builder.set_consensus(block_ms)
     for number, (name, feeder) in enumerate(zip(HOMES, FEEDERS, strict=True)):
         sources = {Source.SOLAR: 12_000, Source.STORAGE: 4_000} if number % 2 else {}
         money = 3 * WATT if number == 9 else 2_000 * WATT
@@ -45,8 +49,16 @@ def founded() -> World:
 class Traffic:
     """Steps a world, one block at a time."""
 
-    def __init__(self, world: World, seed: int, pauses_ms: tuple[int, ...] = (1_000, 20_000, 60_000, 240_000)) -> None:
+    def __init__(
+        self,
+        world: World,
+        seed: int,
+        pauses_ms: tuple[int, ...] = (1_000, 20_000, 60_000, 240_000),
+        nodes: bool = False,
+    ) -> None:
+        """With `nodes` also what goes on among many nodes: validators, evidence, bad batches."""
         self.world = world
+        self.nodes = Nodes(world, seed, HOMES) if nodes else None
         self.pauses_ms = pauses_ms
         self.random = random.Random(seed)
         self.waiting: list[tuple[int, str, int]] = []
@@ -74,7 +86,12 @@ class Traffic:
         draw.shuffle(wires)
         cut = draw.randint(0, len(wires))
         batches = [world.batch(*part) for part in (wires[:cut], wires[cut:]) if part]
-        return world.block(*batches, time_ms=time_ms)
+        if self.nodes is None:
+            return world.block(*batches, time_ms=time_ms)
+        if wires := self.nodes.transactions():
+            batches.append(world.batch(*wires))
+        batches += self.nodes.batches(time_ms)
+        return world.block(*batches, time_ms=time_ms, misbehaviour=self.nodes.misbehaviour())
 
     def _sign(self, name: str) -> bytes:
         messages = self._messages(name)

@@ -16,15 +16,17 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, GenesisBuilder
 from gridtokenx.ledger import limits, schedule
 from gridtokenx.ledger.account import ACCOUNTS, Account
-from gridtokenx.ledger.batch import Batch, BatchBody, signed_batch
+from gridtokenx.ledger.batch import Batch, BatchHeader, decode_batch, signed_batch
 from gridtokenx.ledger.block import Block, BlockOutcome, apply_block
 from gridtokenx.ledger.codec import Decoder, Message, encode
 from gridtokenx.ledger.commitment import Commitment
-from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN
+from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, merkle_path, merkle_root
 from gridtokenx.ledger.genesis import export_state, import_state
 from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import Auth, Body, Envelope, Receipt
+from gridtokenx.ledger.validator import Misbehaviour
+from gridtokenx.modules.authority.messages import ReportBatch
 from gridtokenx.modules.identity.messages import Kyc, Licence, RoleName, Source
 from gridtokenx.modules.identity.state import Participant
 from gridtokenx.modules.market.messages import PlaceOrder, Side, Terms, TimeInForce
@@ -101,8 +103,15 @@ def batch_of(
     by: Signer = NODE,
 ) -> bytes:
     """The bytes of a batch, signed by a node."""
-    body = encode(BatchBody(chain, author, sequence, expires_ms, tuple(transactions)))
-    return encode(Batch(body, bytes(ed_sign(by.secrets[0], signed_batch(body)))))
+    header = encode(BatchHeader(chain, author, sequence, expires_ms, merkle_root(list(transactions))))
+    return encode(Batch(header, bytes(ed_sign(by.secrets[0], signed_batch(header))), tuple(transactions)))
+
+
+def report_of(wire: bytes, index: int, by: Signer = NODE) -> ReportBatch:
+    """What proves that the batch's author signed for one of its transactions."""
+    batch = decode_batch.trusted(wire)
+    path = tuple(merkle_path(list(batch.transactions), index))
+    return ReportBatch(batch.header, batch.signature, by.keys[0], batch.transactions[index], path)
 
 
 OFFICES = (
@@ -112,6 +121,7 @@ OFFICES = (
     "supplier",
     "egat",
     "clearing",
+    "authority",
     "bank",
     "attester",
     "mea",
@@ -126,6 +136,7 @@ _ROLES = {
     RoleName.RESIDUAL_SUPPLIER: "supplier",
     RoleName.TRANSMISSION: "egat",
     RoleName.CLEARING: "clearing",
+    RoleName.AUTHORITY: "authority",
 }
 
 
@@ -217,6 +228,8 @@ class World:
     registers: dict[str, tuple[int, int]] = field(default_factory=dict)
     watchers: list[Callable[[Block, BlockOutcome], None]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    trades: tuple[bytes, ...] = ()
+    """Of the last block."""
     sequence: int = 0
 
     def __post_init__(self) -> None:
@@ -264,12 +277,19 @@ class World:
         self.sequence += 1
         return batch_of(transactions, self.sequence, self.time_ms + 10 * MINUTE_MS, self.chain)
 
-    def block(self, *batches: bytes, time_ms: int | None = None, proposer: bytes = NODE_ID) -> BlockOutcome:
+    def block(
+        self,
+        *batches: bytes,
+        time_ms: int | None = None,
+        proposer: bytes = NODE_ID,
+        misbehaviour: tuple[Misbehaviour, ...] = (),
+    ) -> BlockOutcome:
         """Apply the next block; without a time one second after the last."""
         before = last_block(self.state)
         time_ms = before.time_ms + 1_000 if time_ms is None else time_ms
-        block = Block(before.height + 1, time_ms, proposer, batches)
-        outcome = apply_block(CONSORTIUM, self.state, self.commitment, block)
+        block = Block(before.height + 1, time_ms, proposer, batches, misbehaviour)
+        outcome = apply_block(CONSORTIUM, self.state, self.commitment, block, trades_before=lambda: self.trades)
+        self.trades = outcome.trades
         self.blocks.append(block)
         for watch in self.watchers:
             watch(block, outcome)

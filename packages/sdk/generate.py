@@ -20,9 +20,10 @@ from typing import Any
 from msgspec import NODEFAULT, inspect
 
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.engine.comet import answers
 from gridtokenx.gateway import documents, page_documents, stream_documents
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.ledger import batch, header, transaction
+from gridtokenx.ledger import batch, header, transaction, validator
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.errors import KernelCode
@@ -54,15 +55,18 @@ RECORDS: tuple[Any, ...] = (
     transaction.Body[reduce(or_, CONSORTIUM.handlers)],  # type: ignore[misc]
     transaction.Receipt,
     batch.Batch,
-    batch.BatchBody,
+    batch.BatchHeader,
     header.Header,
+    validator.Misbehaviour,
     Summary,
     header.LastBlock,
     documents.Challenge,
     market_state.Trade,
 )
 
-DOCUMENT_MODULES: tuple[ModuleType, ...] = (documents, stream_documents, page_documents)
+DOCUMENT_MODULES: tuple[ModuleType, ...] = (documents, stream_documents, page_documents, answers)
+
+BASES = (documents.Document, documents.Request, answers.Answer)
 
 
 def camel(name: str) -> str:
@@ -376,10 +380,10 @@ def documents_file() -> str:
     body, seen = "", set()
     for module in DOCUMENT_MODULES:
         for kind in vars(module).values():
-            if not isinstance(kind, type) or kind in seen or kind in (documents.Document, documents.Request):
+            if not isinstance(kind, type) or kind in seen or kind in BASES:
                 continue
             seen.add(kind)
-            if issubclass(kind, documents.Document):
+            if issubclass(kind, (documents.Document, answers.Answer)):
                 body += answer_text(kind)
             elif issubclass(kind, documents.Request):
                 body += request_text(kind)

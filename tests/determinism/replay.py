@@ -6,6 +6,7 @@ Needs the ledger, msgspec and the judge of signatures; nothing else.
 """
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -28,7 +29,12 @@ decode_recording: Decoder[Recording] = Decoder(Recording)
 def replay(recording: Recording) -> list[str]:
     """The app hash after each block, and at last the hash of the whole export."""
     state, commitment = import_state(CONSORTIUM, recording.genesis)
-    hashes = [apply_block(CONSORTIUM, state, commitment, block).app_hash.hex() for block in recording.blocks]
+    hashes: list[str] = []
+    trades: tuple[bytes, ...] = ()
+    for block in recording.blocks:
+        outcome = apply_block(CONSORTIUM, state, commitment, block, trades_before=partial(tuple, trades))
+        hashes.append(outcome.app_hash.hex())
+        trades = outcome.trades
     return [*hashes, hash_bytes(export_state(CONSORTIUM, state)).hex()]
 
 

@@ -13,20 +13,27 @@ from hypothesis import strategies as st
 from tests.world import (
     DEFAULT_TERMS,
     FOREVER_MS,
+    NODE,
+    NODE_ID,
     WATT,
     Founding,
     World,
     at,
+    batch_of,
     buy,
     interval_at,
     pseudonym,
+    report_of,
     sell,
+    signed,
     signer,
 )
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.codec import Message
-from gridtokenx.ledger.limits import POWER_W_MAX, REGISTER_WH_MAX
+from gridtokenx.ledger.limits import POWER_W_MAX, REGISTER_WH_MAX, VALIDATOR_POWER_MAX
+from gridtokenx.ledger.transaction import Body
+from gridtokenx.modules.authority import messages as authority
 from gridtokenx.modules.identity import messages as identity
 from gridtokenx.modules.identity.handlers import SMALL_ORDER_KEYS
 from gridtokenx.modules.identity.messages import Source
@@ -159,6 +166,21 @@ def corrections(draw: st.DrawFn) -> settlement.CorrectReading:
     return settlement.CorrectReading(chain, draw(readings(chain)), draw(st.integers(0, 2) | smalls))
 
 
+@st.composite
+def reports(draw: st.DrawFn) -> authority.ReportBatch:
+    """Of a batch of anything, signed by the node or by another key; now and then with bytes exchanged."""
+    world, by = lively_world(), NODE if draw(st.integers(0, 9)) else signer("another node")
+    sound = signed(signer("alice"), Body(world.chain, world.accounts["alice"], 1, 1, (market.CancelOrder(bytes(8)),)))
+    wires = draw(st.lists(st.just(sound) | st.binary(max_size=60), min_size=1, max_size=6))
+    until_ms = draw(st.integers(at(12, 15), at(12, 25)) | times)
+    wire = batch_of(wires, draw(wholes), until_ms, draw(FIELDS["chain"]()), draw(FIELDS["node"]()), by)
+    report = report_of(wire, draw(st.integers(0, len(wires) - 1)), by)
+    if draw(st.integers(0, 5)):
+        return report
+    changed = draw(st.sampled_from([{"transaction": b""}, {"path": ()}, {"signature": bytes(64)}, {"header": b"\x01"}]))
+    return msgspec.structs.replace(report, **changed)
+
+
 FIELDS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "recipient": account_ids,
     "account": account_ids,
@@ -201,13 +223,17 @@ FIELDS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "source": lambda: st.sampled_from([0, 5, 127]) | smalls,
     "time_in_force": lambda: st.just(0) | st.integers(0, 3) | smalls,
     "terms": terms,
+    "node": lambda: st.just(NODE_ID) | names,
+    "public_key": lambda: keys,
+    "licensed": lambda: st.just(value=True) | st.booleans(),
+    "power": lambda: st.integers(0, 3) | st.integers(0, VALIDATOR_POWER_MAX),
     "day": lambda: st.integers(20_604, 20_612) | st.integers(0, 2**31),
     "chain": lambda: st.sampled_from([lively_world().chain] * 3 + ["another"]) | st.just(lively_world().chain),
 }
 """How each field is drawn, by its name; one that is missing here fails the test that lists all message types."""
 
 MESSAGE_TYPES: tuple[type[Message], ...] = tuple(CONSORTIUM.handlers)
-MODULES = (tokens, identity, market, settlement)
+MODULES = (tokens, identity, authority, market, settlement)
 
 _LIKELY_SENDER = {
     tokens.Mint: "bank",
@@ -217,6 +243,8 @@ _LIKELY_SENDER = {
     market.SetTerms: "operator",
     market.SetHoliday: "operator",
     settlement.CorrectReading: "mea",
+    authority.SetNode: "authority",
+    authority.SetValidator: "authority",
 }
 
 
@@ -238,6 +266,8 @@ def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
         return submissions()
     if kind is settlement.CorrectReading:
         return corrections()
+    if kind is authority.ReportBatch:
+        return reports()
     return st.builds(kind, **{name: FIELDS[name]() for name in kind.__struct_fields__})
 
 

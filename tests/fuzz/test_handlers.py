@@ -1,6 +1,7 @@
 """Every message type, mostly decoding and authenticated: no exception, no trace of what is rejected, no unit lost."""
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from gridtokenx.ledger.genesis import import_state
 from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.limits import POWER_W_MAX
 from gridtokenx.ledger.transaction import apply_transaction, check_transaction, decode_envelope
+from gridtokenx.modules.authority.messages import ReportBatch
 from gridtokenx.modules.identity.messages import RegisterSite
 from gridtokenx.modules.settlement.messages import CorrectReading, SubmitReadings
 
@@ -110,7 +112,8 @@ def run_alone(world: World, context: Context, wire: bytes) -> KernelCode | int:
 
 def context_of(world: World) -> Context:
     last = last_block(world.state)
-    return Context(last.chain, last.height + 1, last.time_ms + 1_000)
+    check = partial(check_transaction, decode_body=CONSORTIUM.body)
+    return Context(last.chain, last.height + 1, last.time_ms + 1_000, check=check)
 
 
 def fuzz(kinds: tuple[type[Message], ...], examples: int) -> Counter[int]:
@@ -135,7 +138,7 @@ def reached(codes: Counter[int]) -> float:
 
 
 def test_every_field_of_every_message_is_drawn() -> None:
-    composed = (SubmitReadings, CorrectReading)
+    composed = (SubmitReadings, CorrectReading, ReportBatch)
     fields = {name for kind in MESSAGE_TYPES if kind not in composed for name in kind.__struct_fields__}
     assert fields | {"chain"} == set(FIELDS)
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.scenarios.founding import day_number
 from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, time_of
-from tests.world import order, pseudonym, signer
+from tests.world import batch_of, order, pseudonym, report_of, signer
 
 from gridtokenx.chains.genesis import FOREVER_MS
 from gridtokenx.ledger.codec import Message
+from gridtokenx.modules.authority.messages import SetNode, SetValidator
 from gridtokenx.modules.identity.messages import (
     Kyc,
     Licence,
@@ -169,6 +170,23 @@ def _rotate(player: "Player", who: str, name: str) -> Message:
     return RotateKeys(0, keys.threshold, keys.keys)
 
 
+def _set_node(player: "Player", who: str, verb: str, name: str, key: str | None) -> Message:
+    return SetNode(pseudonym(name), signer(key or name).keys[0], licensed=verb == "admits")
+
+
+def _set_validator(player: "Player", who: str, name: str, power: str, node: str) -> Message:
+    return SetValidator(signer(name).keys[0], int(power.replace(",", "")), pseudonym(node))
+
+
+def _report(player: "Player", who: str, what: str, number: str, node: str, until: str, key: str | None) -> Message:
+    """Of a transaction in a batch of three: two payments that are signed, and one that is not."""
+    world, by = player.world, signer(key or node)
+    good = [world.sign("mea", Transfer(world.accounts["pea"], 1), nonce=nonce, expires_ms=1) for nonce in (1, 2)]
+    wires = [*good, good[0][:-1] + bytes([good[0][-1] ^ 1])]
+    wire = batch_of(wires, int(number), time_of(until, player.clock), world.chain, pseudonym(node), by)
+    return report_of(wire, {"good": 0, "bad": 2}[what], by)
+
+
 ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (r"cancels ([\w-]+)", lambda player, who, name: CancelOrder(pseudonym(name))),
     (
@@ -207,6 +225,15 @@ ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (
         r"connects ([\w-]+) to ([\w-]+) on (\d+) with (\S+ \w+) at import (\S+ \w+) export (\S+ \w+)",
         _connect,
+    ),
+    (r"(admits|shuts out) node ([\w-]+)(?: with the key of ([\w-]+))?", _set_node),
+    (r"lets ([\w-]+) vote with ([\d,]+) for ([\w-]+)", _set_validator),
+    (
+        (
+            r"reports the (good|bad) transaction in batch (\d+) of ([\w-]+) until (.*?\d\d:\d\d)"
+            r"(?: by the key of ([\w-]+))?"
+        ),
+        _report,
     ),
     (r"sets terms (.*)", _set_terms),
     (r"declares (\w+) a holiday", lambda player, who, day: SetHoliday(day_number(day), holiday=True)),

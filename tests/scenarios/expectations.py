@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.scenarios.words import ScenarioError, amount, energy, interval_of
-from tests.world import pseudonym
+from tests.world import pseudonym, signer
 
 from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.transaction import Receipt
+from gridtokenx.ledger.validator import VALIDATORS, address_of
+from gridtokenx.modules.authority.state import MISDEEDS, MisdeedKind
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import INTERVALS, ORDERS, POSITIONS
 from gridtokenx.modules.settlement.state import PAYABLES, STATEMENTS, Quality, Stage, settlement_of
@@ -47,6 +49,8 @@ def check(player: "Player", what: str, expected: str) -> None:
         "tariff": _tariff,
         "interval": _interval,
         "summary": _summary,
+        "validators": _validators,
+        "misdeeds": _misdeeds,
     }
     if subject in checks:
         checks[subject](player, rest, expected)
@@ -119,16 +123,17 @@ def _book(player: "Player", when: str, expected: str) -> None:
 
 
 def _trades(player: "Player", _: str, expected: str) -> None:
-    """All trades since the last such line, in order: `bob from alice 1 kWh at 4.500`."""
+    """All trades since the last such line, and `void` before those that were taken back, in order: `bob from alice
+    1 kWh at 4.500`."""
     real = [
-        f"{_name_of(player, trade.buyer)} from {_name_of(player, trade.seller)} {trade.quantity_wh} Wh"
-        f" at {_shown(trade.price_micro)}"
+        f"{'void ' if trade.voids else ''}{_name_of(player, trade.buyer)} from {_name_of(player, trade.seller)}"
+        f" {trade.quantity_wh} Wh at {_shown(trade.price_micro)}"
         for trade in player.trades
     ]
     wanted = []
     for part in _items(expected):
-        buyer, _, seller, number, unit, _, price = part.split()
-        wanted.append(f"{buyer} from {seller} {energy(number, unit)} Wh at {_amount_shown(price)}")
+        *void, buyer, _, seller, number, unit, _, price = part.split()
+        wanted.append(" ".join([*void, f"{buyer} from {seller} {energy(number, unit)} Wh at {_amount_shown(price)}"]))
     player.trades.clear()
     assert real == wanted, f"the trades are {'; '.join(real) or 'none'}"
 
@@ -210,16 +215,43 @@ def _interval(player: "Player", when: str, expected: str) -> None:
     assert real == expected, f"it is {real}"
 
 
+def _names(player: "Player") -> list[str]:
+    """All names that this scenario uses anywhere: keys and ids are made of names."""
+    return sorted({word for line in player.scenario.story for column in line.columns for word in column.split()})
+
+
+def _validators(player: "Player", _: str, expected: str) -> None:
+    """`red 10 for north; blue 5 for south`, in the order of their names, or `none`."""
+    real = []
+    for name in _names(player):
+        validator = player.world.state.get(VALIDATORS, address_of(signer(name).keys[0]))
+        if validator is not None:
+            node = next(word for word in _names(player) if pseudonym(word) == validator.node)
+            real.append(f"{name} {validator.power} for {node}")
+    assert len(real) == len(player.world.state.rows[VALIDATORS.prefix]), "some have names that nobody said"
+    assert real == _items(expected), f"they are {'; '.join(real) or 'none'}"
+
+
+def _misdeeds(player: "Player", node: str, expected: str) -> None:
+    """`bad_batch by alice; bad_batch by bob`: of a node, in the order of their reports, or `none`."""
+    rows = [row for key, row in player.world.state.items(MISDEEDS) if key[:8] == pseudonym(node)]
+    rows.sort(key=lambda row: row.reported_ms)
+    real = [f"{MisdeedKind(row.kind).name.lower()} by {_name_of(player, row.reporter)}" for row in rows]
+    assert real == _items(expected), f"they are {'; '.join(real) or 'none'}"
+
+
 def _summary(player: "Player", _: str, expected: str) -> None:
-    """Of the last block: `traded 2 kWh; for 9.00; taken 1 kWh; given 2 kWh; settled 2 kWh; paid 9.49`."""
+    """Of the last block: `traded 2 kWh; for 9.00; taken 1 kWh; given 2 kWh; settled 2 kWh; paid 9.49; voided 1 kWh;
+    worth 4.50`."""
     summary = last_block(player.world.state).summary
     energies = {
         "traded": summary.traded_wh,
         "taken": summary.metered_import_wh,
         "given": summary.metered_export_wh,
         "settled": summary.settled_wh,
+        "voided": summary.voided_wh,
     }
-    amounts = {"for": summary.traded_micro, "paid": summary.settled_micro}
+    amounts = {"for": summary.traded_micro, "paid": summary.settled_micro, "worth": summary.voided_micro}
     for part in _items(expected):
         word, _, value = part.partition(" ")
         real = energies[word] if word in energies else amounts[word]

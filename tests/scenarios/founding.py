@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of
+from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of, whole
 from tests.world import MONDAY_MS, Founding, World, at, signer
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, TPA_DRAFT_2026
@@ -34,10 +34,11 @@ class Community:
             self._change_terms(rest)
         elif verb == "begins":
             self.genesis_ms = time_of(rest, Clock())
-        elif verb in ("home", "dealer", "account", "sky", "holiday"):
+        elif verb in ("home", "dealer", "account", "sky", "holiday", "consensus"):
             self.lines.append(line)
         else:
-            raise ScenarioError(f"a community begins, has home, dealer, account, terms, sky and holiday, not {verb!r}")
+            known = "begins, has home, dealer, account, terms, sky, holiday and consensus"
+            raise ScenarioError(f"a community {known}, not {verb!r}")
 
     def _change_terms(self, text: str) -> None:
         if text == "tpa-draft-2026":
@@ -114,6 +115,13 @@ class Community:
             hour, minute = clock.split(":")
             per_mille[int(hour) * 4 + int(minute) // 15] = int(number)
         self.founding.builder.set_sky(int(zone), {int(month): tuple(per_mille)})
+
+    def _consensus(self, text: str) -> None:
+        """`of 0.5 s blocks`"""
+        found = re.fullmatch(r"of (\S+) s blocks", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no consensus")
+        self.founding.builder.set_consensus(whole(found[1], 1_000))
 
     def _holiday(self, text: str) -> None:
         self.founding.builder.add_holiday(day_number(text))

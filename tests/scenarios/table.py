@@ -17,11 +17,15 @@ from tests.world import World
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.codec import Decoder
+from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
 from gridtokenx.ledger.quantities import INTERVAL_MS, interval_end_ms, interval_key
 from gridtokenx.modules.market.state import INTERVALS, Trade
 
 READING_DELAY_MS = 1_000
 """How long after an interval its readings come."""
+
+CONSENSUS_BLOCK_MS = 60_000
+"""How far apart blocks are, at most, on a chain with a consensus that does not stand still."""
 
 decode_trade: Decoder[Trade] = Decoder(Trade)
 
@@ -77,6 +81,8 @@ class Player:
         self.silent: set[tuple[str, int]] = set()
         self.trades: list[Trade] = []
         self.placed = 0
+        self.metered = 0
+        """The first interval whose readings have not come."""
         self.world: World
         self.codes: set[int] = set()
 
@@ -104,15 +110,20 @@ class Player:
             except (ScenarioError, KeyError, ValueError) as error:
                 raise AssertionError(f"line {line.number}: {line.columns[0]}\n{error}") from error
         self.world = community.start()
+        self.metered = (self.world.time_ms - READING_DELAY_MS) // INTERVAL_MS
         self.world.watchers.append(lambda block, outcome: self.trades.extend(map(decode_trade, outcome.trades)))
         Watch(self.world)
 
     def _step(self, lines: list[Line]) -> None:
         first, *columns = lines[0].columns
         verb, _, rest = first.partition(" ")
-        if verb == "at":
+        if verb in ("at", "resumes"):
             time_ms = time_of(rest, self.clock)
-            self._advance(time_ms)
+            if verb == "at":
+                self._advance(time_ms)
+            elif columns == [""]:
+                self.world.block(time_ms=time_ms)
+                self.clock.now_ms = time_ms
             if columns != [""]:
                 self._block(lines, max(time_ms, self.world.time_ms + 1))
         elif verb == "meters":
@@ -124,7 +135,7 @@ class Player:
         elif verb == "expect":
             expectations.check(self, columns[0], columns[1])
         else:
-            raise ScenarioError(f"a line begins with at, and, meters, silent or expect, not with {verb!r}")
+            raise ScenarioError(f"a line begins with at, resumes, and, meters, silent or expect, not with {verb!r}")
 
     def _block(self, lines: list[Line], time_ms: int) -> None:
         """All transactions of the lines in one block; their receipts against the last column."""
@@ -142,19 +153,21 @@ class Player:
             expectations.check_receipt(line.columns[3], CONSORTIUM.codes[receipt.code], receipt)
 
     def _advance(self, until_ms: int) -> None:
-        """Let time pass: a block whenever something falls due, and when readings come."""
+        """Let time pass: a block whenever something falls due, and when readings come, and with a consensus one a
+        minute."""
         world = self.world
+        beats = world.state.get(CONSENSUS, CONSENSUS_KEY) is not None
         while True:
-            reading_ms = world.time_ms // INTERVAL_MS * INTERVAL_MS + READING_DELAY_MS
-            if reading_ms <= world.time_ms:
-                reading_ms += INTERVAL_MS
+            reading_ms = max(interval_end_ms(self.metered) + READING_DELAY_MS, world.time_ms + 1)
             due_ms = max(schedule.next_due_ms(world.state) or until_ms, world.time_ms + 1)
-            next_ms = min(reading_ms, due_ms)
+            beat_ms = world.time_ms + CONSENSUS_BLOCK_MS if beats else due_ms
+            next_ms = min(reading_ms, due_ms, beat_ms)
             if next_ms > until_ms:
                 break
             transactions = []
             if next_ms == reading_ms:
-                transactions = self._readings(next_ms // INTERVAL_MS - 1)
+                transactions = self._readings(self.metered)
+                self.metered += 1
             for receipt in (
                 world.run(*transactions, time_ms=next_ms) if transactions else world.block(time_ms=next_ms).batches
             ):
@@ -165,7 +178,6 @@ class Player:
         world = self.world
         if interval_key(interval) not in world.state.rows[INTERVALS.prefix]:
             return []
-        assert interval_end_ms(interval) <= world.time_ms + INTERVAL_MS
         readings = []
         for name in sorted(world.sites):
             energies = self.plans.get((name, interval), (0, 0))

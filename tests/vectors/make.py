@@ -30,7 +30,7 @@ from tests.world import (
 )
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.ledger.batch import decode_batch, signed_batch
+from gridtokenx.ledger.batch import batch_id, decode_batch, signed_batch
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, hash_bytes, merkle_path, merkle_root
@@ -119,10 +119,12 @@ def batches() -> list[dict[str, Any]]:
                 "sequence": count,
                 "expires_ms": world.time_ms + 60_000,
                 "transactions": readable(wires),
-                "signed": (signed_batch(batch.body)).hex(),
+                "root": merkle_root(wires).hex(),
+                "header": batch.header.hex(),
+                "signed": signed_batch(batch.header).hex(),
                 "signature": batch.signature.hex(),
                 "bytes": wire.hex(),
-                "hash": hash_bytes(wire).hex(),
+                "id": batch_id(batch.header).hex(),
             }
         )
     return cases
@@ -181,7 +183,8 @@ def blocks() -> dict[str, Any]:
     world, entries = told(), []
     again = fresh()
     for block in world.blocks:
-        outcome = again.block(*block.batches, time_ms=block.time_ms, proposer=block.proposer)
+        more = {"time_ms": block.time_ms, "proposer": block.proposer, "misbehaviour": block.misbehaviour}
+        outcome = again.block(*block.batches, **more)
         entries.append(
             {
                 **_block(block),
@@ -193,6 +196,7 @@ def blocks() -> dict[str, Any]:
                 "trades": readable(outcome.trades),
                 "trades_root": merkle_root(list(outcome.trades)).hex(),
                 "summary": readable(outcome.summary),
+                "validator_updates": readable(outcome.validator_updates),
                 "app_hash": outcome.app_hash.hex(),
             }
         )

@@ -1,9 +1,10 @@
 """One message of each type, with values that another implementation can tell apart."""
 
 from tests.vectors.story import community
-from tests.world import DEFAULT_TERMS, NOON, buy, pseudonym, signer
+from tests.world import DEFAULT_TERMS, NODE_ID, NOON, batch_of, buy, pseudonym, report_of, signer
 
 from gridtokenx.ledger.codec import Message
+from gridtokenx.modules.authority import messages as authority
 from gridtokenx.modules.identity import messages as identity
 from gridtokenx.modules.identity.messages import Kyc, Licence
 from gridtokenx.modules.market import messages as market
@@ -20,6 +21,7 @@ def one_of_each() -> list[Message]:
     account, key = world.accounts["alice"], signer("spare").keys[0]
     erin, site, meter = pseudonym("erin"), pseudonym("site"), pseudonym("meter")
     reading = world.reading("alice", NOON, 1_234, 56_789)
+    bad_batch = batch_of([b"no transaction", b"nor this", b"nor that"], 1, 1_780_285_200_000)
     return [
         tokens.Transfer(account, 1_500_000),
         tokens.Mint(account, 2**62, REFERENCE),
@@ -35,6 +37,9 @@ def one_of_each() -> list[Message]:
         identity.RegisterSite(erin, site, meter, key, account, 11, 15_000, (1, 2, 3, 4, 5, 6, 7), 8, 9),
         identity.RegisterPortfolio(erin, account, 65_535),
         identity.ReplaceMeterKey(meter, key),
+        authority.SetNode(NODE_ID, key, licensed=True),
+        authority.SetValidator(key, 10**15, NODE_ID),
+        report_of(bad_batch, 1),
         buy("alice", 1_000, NOON, 4_500_000, minimum_wh=100),
         market.CancelOrder(pseudonym("order")),
         market.AmendOrder(pseudonym("order"), 4_501_000, 999),

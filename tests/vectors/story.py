@@ -2,8 +2,10 @@
 
 from functools import cache
 
-from tests.world import NOON, WATT, Founding, World, at, buy, pseudonym, sell, signer
+from tests.world import NODE_ID, NOON, WATT, Founding, World, at, batch_of, buy, pseudonym, report_of, sell, signer
 
+from gridtokenx.ledger.validator import Misbehaviour, address_of
+from gridtokenx.modules.authority.messages import SetValidator
 from gridtokenx.modules.identity.messages import (
     Kyc,
     Licence,
@@ -47,7 +49,7 @@ def fresh() -> World:
 @cache
 def told() -> World:
     """Some twenty blocks: trades within a feeder and over a border, cancels and amendments, money minted and burnt,
-    keys rotated, an interval settled with one reading missing, one corrected."""
+    keys rotated, an interval settled with one reading missing, one corrected; a validator admitted and convicted."""
     world = fresh()
     world.run(world.sign("alice", sell("alice", 1_000, NOON, 4_500_000, "a1")))
     world.run(
@@ -77,7 +79,18 @@ def told() -> World:
     world.skip_to(at(12, 45))
     world.run(world.sign("operator", world.submit(readings[2])))
     world.block()
+    _convict(world)
     return world
+
+
+def _convict(world: World) -> None:
+    """A validator votes twice, and its node signs for what is no transaction."""
+    voter = signer("validator").keys[0]
+    world.run(world.sign("authority", SetValidator(voter, 10, NODE_ID)))
+    world.block(misbehaviour=(Misbehaviour(1, address_of(voter), 7, world.time_ms, 10, 10),))
+    bad = batch_of([b"no transaction", b"nor this", b"nor that"], 999, world.time_ms + 60_000)
+    world.block(bad)
+    world.run(world.sign("bob", report_of(bad, 1)))
 
 
 def _admit_erin(world: World) -> None:

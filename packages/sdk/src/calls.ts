@@ -116,6 +116,14 @@ export function block(height: number): Call<documents.BlockView> {
   return { method: "GET", path: `/v1/blocks/${height}`, reader: documents.BlockView };
 }
 
+export function consensusCommit(height: number): Call<documents.CommitAnswer> {
+  return { method: "GET", path: `/v1/consensus/commits/${height}`, reader: documents.CommitAnswer };
+}
+
+export function consensusValidators(height: number): Call<documents.ValidatorsAnswer> {
+  return { method: "GET", path: `/v1/consensus/validators/${height}`, reader: documents.ValidatorsAnswer };
+}
+
 export function challenge(account: Uint8Array): Call<documents.ChallengeAnswer> {
   const body: documents.ChallengeRequest = { account: toHex(account) };
   return { method: "POST", path: "/v1/challenges", reader: documents.ChallengeAnswer, body };

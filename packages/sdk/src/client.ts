@@ -132,6 +132,16 @@ export class Client {
     return this.ask(calls.block(height), signal);
   }
 
+  /** A block's consensus header, and the votes that made it final. */
+  async consensusCommit(height: number, { signal }: Asking = {}): Promise<documents.CommitAnswer> {
+    return this.ask(calls.consensusCommit(height), signal);
+  }
+
+  /** Who votes on a block, with which power. */
+  async consensusValidators(height: number, { signal }: Asking = {}): Promise<documents.ValidatorsAnswer> {
+    return this.ask(calls.consensusValidators(height), signal);
+  }
+
   /** State of a transaction: now, or once it is in a block or `waitMs` are over. */
   async transaction(
     transactionId: Uint8Array,

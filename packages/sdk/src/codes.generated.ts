@@ -22,6 +22,7 @@ export const KernelCode = {
   BATCH_TRANSACTION_INVALID: 18,
   BLOCK_SIGNATURES_EXCEEDED: 19,
   AMOUNT_OUT_OF_RANGE: 20,
+  BATCH_ROOT_WRONG: 21,
 } as const;
 
 /** Why identity says no. */
@@ -58,6 +59,24 @@ export const TokensCode = {
   NOT_THE_ATTESTER: 110,
   TRANSFER_TO_SELF: 111,
   DEBT_FIRST: 112,
+} as const;
+
+/** Why the authorities say no. */
+export const AuthorityCode = {
+  NODE_UNKNOWN: 500,
+  NODE_KEY_TAKEN: 501,
+  NODES_EXCEEDED: 502,
+  VALIDATOR_UNKNOWN: 503,
+  VALIDATORS_EXCEEDED: 504,
+  LAST_VALIDATOR: 505,
+  NOT_THE_NODES_KEY: 506,
+  EVIDENCE_MALFORMED: 507,
+  EVIDENCE_OF_ANOTHER_CHAIN: 508,
+  EVIDENCE_OUT_OF_TIME: 509,
+  EVIDENCE_PATH_WRONG: 510,
+  EVIDENCE_REPEATED: 511,
+  REPORTS_EXCEEDED: 512,
+  TRANSACTION_IS_SOUND: 513,
 } as const;
 
 /** Why the market says no. */
@@ -127,6 +146,7 @@ export const GatewayCode = {
   STREAM_SILENT: 933,
   FAUCET_CLOSED: 940,
   FAUCET_UNREACHABLE: 941,
+  NO_CONSENSUS: 950,
   GATEWAY_FAULT: 999,
 } as const;
 
@@ -134,6 +154,7 @@ const GROUPS: readonly Readonly<Record<string, number>>[] = [
   KernelCode,
   IdentityCode,
   TokensCode,
+  AuthorityCode,
   MarketCode,
   SettlementCode,
   GatewayCode,

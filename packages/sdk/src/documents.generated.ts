@@ -300,7 +300,11 @@ export const BookView: Reader<BookView> = document<BookView>({
   deliveredAsks: optional(orNull(listOf(DeliveredLevel)), null),
 });
 
-/** One trade, without names. `sequence` rises with every trade on the chain: height and place in the block. */
+/**
+ * One trade, without names. `sequence` rises with every trade on the chain: height and place in the block. `voids`:
+ * not a trade, but the end of the trade with that sequence, which it repeats: the block that made it stood on a stale
+ * clock (`docs/market-rules.md`). Who adds trades up leaves out both.
+ */
 export interface TradeView {
   readonly sequence: number;
   readonly height: number;
@@ -311,6 +315,7 @@ export interface TradeView {
   readonly wheelingMicro: bigint;
   readonly taker: string;
   readonly source: string;
+  readonly voids: number | null;
 }
 
 export const TradeView: Reader<TradeView> = document<TradeView>({
@@ -323,6 +328,7 @@ export const TradeView: Reader<TradeView> = document<TradeView>({
   wheelingMicro: money,
   taker: text,
   source: text,
+  voids: optional(orNull(integer), null),
 });
 
 /** `next` is the `after` of the following page; `oldest` is the first sequence that this gateway still has. */
@@ -346,6 +352,8 @@ export interface SummaryView {
   readonly meteredExportWh: number;
   readonly settledWh: number;
   readonly settledMicro: bigint;
+  readonly voidedWh: number;
+  readonly voidedMicro: bigint;
 }
 
 export const SummaryView: Reader<SummaryView> = document<SummaryView>({
@@ -355,9 +363,11 @@ export const SummaryView: Reader<SummaryView> = document<SummaryView>({
   meteredExportWh: integer,
   settledWh: integer,
   settledMicro: money,
+  voidedWh: integer,
+  voidedMicro: money,
 });
 
-/** One block in a list. */
+/** One block in a list. `trades` counts those that it voided, too. */
 export interface BlockLine {
   readonly height: number;
   readonly timeMs: number;
@@ -589,7 +599,8 @@ export const AccountView: Reader<AccountView> = document<AccountView>({
 /**
  * An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or the
  * rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
- * `transaction` is the last one that named it, empty if this gateway no longer knows.
+ * `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
+ * filled is void (`docs/market-rules.md`), and `value_micro` is without it.
  */
 export interface OrderView {
   readonly clientId: string;
@@ -608,6 +619,7 @@ export interface OrderView {
   readonly valueMicro: bigint | null;
   readonly expiresMs: number | null;
   readonly place: number | null;
+  readonly voidedWh: number;
 }
 
 export const OrderView: Reader<OrderView> = document<OrderView>({
@@ -627,6 +639,7 @@ export const OrderView: Reader<OrderView> = document<OrderView>({
   valueMicro: optional(orNull(money), null),
   expiresMs: optional(orNull(integer), null),
   place: optional(orNull(integer), null),
+  voidedWh: optional(integer, 0),
 });
 
 /** `next` is the `after` of the following page, empty when there is none. */
@@ -1499,4 +1512,168 @@ export const FaucetAnswer: Reader<FaucetAnswer> = document<FaucetAnswer>({
   solarW: integer,
   recording: Recording,
   firstInterval: orNull(integer),
+});
+
+/** Of the block's form, and of the application. */
+export interface CometVersion {
+  readonly block: string;
+  readonly app: string;
+}
+
+export const CometVersion: Reader<CometVersion> = document<CometVersion>({
+  block: text,
+  app: optional(text, "0"),
+});
+
+/** In how many parts a block is sent, and their root. */
+export interface CometParts {
+  readonly total: number;
+  readonly hash: string;
+}
+
+export const CometParts: Reader<CometParts> = document<CometParts>({
+  total: integer,
+  hash: text,
+});
+
+/** A block as votes name it. */
+export interface CometBlockId {
+  readonly hash: string;
+  readonly parts: CometParts;
+}
+
+export const CometBlockId: Reader<CometBlockId> = document<CometBlockId>({
+  hash: text,
+  parts: CometParts,
+});
+
+/** A header of the consensus engine. */
+export interface CometHeader {
+  readonly version: CometVersion;
+  readonly chainId: string;
+  readonly height: string;
+  readonly time: string;
+  readonly lastBlockId: CometBlockId;
+  readonly lastCommitHash: string;
+  readonly dataHash: string;
+  readonly validatorsHash: string;
+  readonly nextValidatorsHash: string;
+  readonly consensusHash: string;
+  readonly appHash: string;
+  readonly lastResultsHash: string;
+  readonly evidenceHash: string;
+  readonly proposerAddress: string;
+}
+
+export const CometHeader: Reader<CometHeader> = document<CometHeader>({
+  version: CometVersion,
+  chainId: text,
+  height: text,
+  time: text,
+  lastBlockId: CometBlockId,
+  lastCommitHash: text,
+  dataHash: text,
+  validatorsHash: text,
+  nextValidatorsHash: text,
+  consensusHash: text,
+  appHash: text,
+  lastResultsHash: text,
+  evidenceHash: text,
+  proposerAddress: text,
+});
+
+/** One validator's place in a commit; flag 1: absent, 2: for the block, 3: for none. */
+export interface CometVote {
+  readonly blockIdFlag: number;
+  readonly validatorAddress: string;
+  readonly timestamp: string;
+  readonly signature: string | null;
+}
+
+export const CometVote: Reader<CometVote> = document<CometVote>({
+  blockIdFlag: integer,
+  validatorAddress: text,
+  timestamp: text,
+  signature: optional(orNull(text), null),
+});
+
+/** The votes that made a block final. */
+export interface CometCommit {
+  readonly height: string;
+  readonly round: number;
+  readonly blockId: CometBlockId;
+  readonly signatures: readonly CometVote[];
+}
+
+export const CometCommit: Reader<CometCommit> = document<CometCommit>({
+  height: text,
+  round: integer,
+  blockId: CometBlockId,
+  signatures: listOf(CometVote),
+});
+
+/** A header with its commit. */
+export interface CometSignedHeader {
+  readonly header: CometHeader;
+  readonly commit: CometCommit;
+}
+
+export const CometSignedHeader: Reader<CometSignedHeader> = document<CometSignedHeader>({
+  header: CometHeader,
+  commit: CometCommit,
+});
+
+/**
+ * What CometBFT's `/commit` answers: a header and the votes that made it final. `canonical`: these very votes stand
+ * in the next block.
+ */
+export interface CommitAnswer {
+  readonly signedHeader: CometSignedHeader;
+  readonly canonical: boolean;
+}
+
+export const CommitAnswer: Reader<CommitAnswer> = document<CommitAnswer>({
+  signedHeader: CometSignedHeader,
+  canonical: flag,
+});
+
+/** A public key and its kind. */
+export interface CometKey {
+  readonly type: string;
+  readonly value: string;
+}
+
+export const CometKey: Reader<CometKey> = document<CometKey>({
+  type: text,
+  value: text,
+});
+
+/** Who votes, and with which weight. */
+export interface CometValidator {
+  readonly address: string;
+  readonly pubKey: CometKey;
+  readonly votingPower: string;
+  readonly proposerPriority: string;
+}
+
+export const CometValidator: Reader<CometValidator> = document<CometValidator>({
+  address: text,
+  pubKey: CometKey,
+  votingPower: text,
+  proposerPriority: optional(text, "0"),
+});
+
+/** What CometBFT's `/validators` answers: `count` of a height's `total` validators, in CometBFT's order. */
+export interface ValidatorsAnswer {
+  readonly blockHeight: string;
+  readonly validators: readonly CometValidator[];
+  readonly count: string;
+  readonly total: string;
+}
+
+export const ValidatorsAnswer: Reader<ValidatorsAnswer> = document<ValidatorsAnswer>({
+  blockHeight: text,
+  validators: listOf(CometValidator),
+  count: text,
+  total: text,
 });

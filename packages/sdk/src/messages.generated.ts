@@ -54,7 +54,7 @@ export const Kyc = {
   REVOKED: 3,
 } as const;
 
-/** Offices that one account (usually of several signers) holds. The authority module will elect them. */
+/** Offices that one account (usually of several signers) holds. */
 export const RoleName = {
   REGISTRAR: 1,
   OPERATOR: 2,
@@ -62,6 +62,7 @@ export const RoleName = {
   RESIDUAL_SUPPLIER: 4,
   TRANSMISSION: 5,
   CLEARING: 6,
+  AUTHORITY: 7,
 } as const;
 
 /** Why a reading is corrected. */
@@ -438,6 +439,73 @@ export function replaceMeterKey(fields: Fields<ReplaceMeterKey>): ReplaceMeterKe
   return build(ReplaceMeterKey, fields);
 }
 
+/** The authority admits a node, gives it another key, or takes its licence to sign batches. */
+export interface SetNode {
+  readonly kind: "SetNode";
+  readonly node: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly licensed: boolean;
+}
+
+export const SetNode: RecordKind<SetNode> = record("SetNode", {
+  node: bytes(8),
+  publicKey: bytes(32),
+  licensed: FLAG,
+}, 0x30);
+
+/** The authority admits a node, gives it another key, or takes its licence to sign batches. */
+export function setNode(fields: Fields<SetNode>): SetNode {
+  return build(SetNode, fields);
+}
+
+/** The authority lets a key vote with this power on behalf of a node; power 0 removes it. */
+export interface SetValidator {
+  readonly kind: "SetValidator";
+  readonly publicKey: Uint8Array;
+  readonly power: number;
+  readonly node: Uint8Array;
+}
+
+export const SetValidator: RecordKind<SetValidator> = record("SetValidator", {
+  publicKey: bytes(32),
+  power: number(1_000_000_000_000_000),
+  node: bytes(8),
+}, 0x31);
+
+/** The authority lets a key vote with this power on behalf of a node; power 0 removes it. */
+export function setValidator(fields: Fields<SetValidator>): SetValidator {
+  return build(SetValidator, fields);
+}
+
+/**
+ * Anybody proves that a node signed for a transaction that no honest node takes in: malformed, or badly signed.
+ * `path` leads from the transaction to the root in the batch's header: (sibling stands on the right, hash).
+ */
+export interface ReportBatch {
+  readonly kind: "ReportBatch";
+  readonly header: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly transaction: Uint8Array;
+  readonly path: readonly (readonly [boolean, Uint8Array])[];
+}
+
+export const ReportBatch: RecordKind<ReportBatch> = record("ReportBatch", {
+  header: bytes(0, 512),
+  signature: bytes(64),
+  publicKey: bytes(32),
+  transaction: bytes(0, 16384),
+  path: list(tuple(FLAG, bytes(32)), 0, 11),
+}, 0x32);
+
+/**
+ * Anybody proves that a node signed for a transaction that no honest node takes in: malformed, or badly signed.
+ * `path` leads from the transaction to the root in the batch's header: (sibling stands on the right, hash).
+ */
+export function reportBatch(fields: Fields<ReportBatch>): ReportBatch {
+  return build(ReportBatch, fields);
+}
+
 /**
  * Buy or sell energy of one delivery interval. `source`: of a sell order, its source; of a buy order, the bit mask of
  * sources it accepts (any: 127). `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not
@@ -615,6 +683,9 @@ export type Message =
   | RegisterSite
   | RegisterPortfolio
   | ReplaceMeterKey
+  | SetNode
+  | SetValidator
+  | ReportBatch
   | PlaceOrder
   | CancelOrder
   | AmendOrder
@@ -641,6 +712,9 @@ export const Message: UnionKind<Message> = {
     RegisterSite,
     RegisterPortfolio,
     ReplaceMeterKey,
+    SetNode,
+    SetValidator,
+    ReportBatch,
     PlaceOrder,
     CancelOrder,
     AmendOrder,

@@ -72,32 +72,34 @@ export const Receipt: RecordKind<Receipt> = record("Receipt", {
   results: list(list(INTEGER)),
 });
 
-/** What travels. */
+/** What travels: the exact bytes of the header, and of the transactions under its root. */
 export interface Batch {
-  readonly body: Uint8Array;
+  readonly header: Uint8Array;
   readonly signature: Uint8Array;
+  readonly transactions: readonly Uint8Array[];
 }
 
 export const Batch: RecordKind<Batch> = record("Batch", {
-  body: bytes(),
+  header: bytes(),
   signature: bytes(64),
+  transactions: list(bytes(), 1, 2000),
 });
 
-/** What the node signs. `transactions` are their exact bytes. */
-export interface BatchBody {
+/** What the node signs. `root` is the Merkle root over the transactions' exact bytes. */
+export interface BatchHeader {
   readonly chain: string;
   readonly author: Uint8Array;
   readonly sequence: bigint;
   readonly expiresMs: bigint;
-  readonly transactions: readonly Uint8Array[];
+  readonly root: Uint8Array;
 }
 
-export const BatchBody: RecordKind<BatchBody> = record("BatchBody", {
+export const BatchHeader: RecordKind<BatchHeader> = record("BatchHeader", {
   chain: text(1, 64),
   author: bytes(8),
   sequence: WHOLE,
   expiresMs: WHOLE,
-  transactions: list(bytes(), 1, 2000),
+  root: bytes(32),
 });
 
 /** What a block says before it is executed. `app_hash_before` is the state it builds on. */
@@ -109,6 +111,7 @@ export interface Header {
   readonly previous: Uint8Array;
   readonly appHashBefore: Uint8Array;
   readonly batchesRoot: Uint8Array;
+  readonly misbehaviourRoot: Uint8Array;
 }
 
 export const Header: RecordKind<Header> = record("Header", {
@@ -119,6 +122,26 @@ export const Header: RecordKind<Header> = record("Header", {
   previous: bytes(),
   appHashBefore: bytes(),
   batchesRoot: bytes(),
+  misbehaviourRoot: bytes(),
+});
+
+/** Evidence that consensus has checked: who, when, and with how much of the power that voted then. */
+export interface Misbehaviour {
+  readonly kind: number;
+  readonly address: Uint8Array;
+  readonly height: bigint;
+  readonly timeMs: bigint;
+  readonly totalPower: bigint;
+  readonly power: bigint;
+}
+
+export const Misbehaviour: RecordKind<Misbehaviour> = record("Misbehaviour", {
+  kind: SMALL,
+  address: bytes(20),
+  height: WHOLE,
+  timeMs: WHOLE,
+  totalPower: WHOLE,
+  power: WHOLE,
 });
 
 /** What the block did, in the world's own units. */
@@ -129,6 +152,8 @@ export interface Summary {
   readonly meteredExportWh: bigint;
   readonly settledWh: bigint;
   readonly settledMicro: bigint;
+  readonly voidedWh: bigint;
+  readonly voidedMicro: bigint;
 }
 
 export const Summary: RecordKind<Summary> = record("Summary", {
@@ -138,6 +163,8 @@ export const Summary: RecordKind<Summary> = record("Summary", {
   meteredExportWh: INTEGER,
   settledWh: INTEGER,
   settledMicro: INTEGER,
+  voidedWh: INTEGER,
+  voidedMicro: INTEGER,
 });
 
 /** What the state says of the block that made it. */
@@ -183,7 +210,11 @@ export const Challenge: RecordKind<Challenge> = record("Challenge", {
   seal: bytes(),
 });
 
-/** One fill, as it stands under the trades root of its block. */
+/**
+ * One fill, as it stands under the trades root of its block: what each side paid follows from it and from the terms
+ * of its interval. `collateral_micro` is held of the seller for it. `voids` is 0; or this takes back the trade of
+ * that number (`trade_number`), which it repeats.
+ */
 export interface Trade {
   readonly interval: number;
   readonly buyer: Uint8Array;
@@ -195,6 +226,10 @@ export interface Trade {
   readonly wheelingMicro: bigint;
   readonly takerSide: number;
   readonly source: number;
+  readonly buyerPortfolio: Uint8Array;
+  readonly sellerPortfolio: Uint8Array;
+  readonly collateralMicro: bigint;
+  readonly voids: bigint;
 }
 
 export const Trade: RecordKind<Trade> = record("Trade", {
@@ -208,6 +243,10 @@ export const Trade: RecordKind<Trade> = record("Trade", {
   wheelingMicro: WHOLE,
   takerSide: SMALL,
   source: SMALL,
+  buyerPortfolio: bytes(8),
+  sellerPortfolio: bytes(8),
+  collateralMicro: WHOLE,
+  voids: WHOLE,
 });
 
 /**
@@ -287,6 +326,28 @@ export interface SeenBatch {
 
 export const SeenBatch: RecordKind<SeenBatch> = record("SeenBatch", {
   expiresMs: INTEGER,
+});
+
+/** `block_ms`: the interval at which blocks follow each other when nothing is wrong. */
+export interface ConsensusTerms {
+  readonly blockMs: bigint;
+}
+
+export const ConsensusTerms: RecordKind<ConsensusTerms> = record("ConsensusTerms", {
+  blockMs: WHOLE,
+});
+
+/** One that votes with this power. `node` signs the batches of the same organisation. */
+export interface Validator {
+  readonly publicKey: Uint8Array;
+  readonly power: number;
+  readonly node: Uint8Array;
+}
+
+export const Validator: RecordKind<Validator> = record("Validator", {
+  publicKey: bytes(32),
+  power: number(1_000_000_000_000_000),
+  node: bytes(8),
 });
 
 /** Supply, what vouches for it, and the two accounts (of several signers each) that may change it. */
@@ -431,6 +492,33 @@ export const Meter: RecordKind<Meter> = record("Meter", {
   portfolio: bytes(8),
 });
 
+/** A key that a node gave up: it still answers for batches that expire by then. */
+export interface FormerKey {
+  readonly untilMs: bigint;
+}
+
+export const FormerKey: RecordKind<FormerKey> = record("FormerKey", {
+  untilMs: WHOLE,
+});
+
+/**
+ * What is proved against a node. `height` is where it happened; of a batch, which need not be in a block, where it
+ * was reported. `reporter` is an account; empty if consensus found it.
+ */
+export interface Misdeed {
+  readonly kind: number;
+  readonly height: bigint;
+  readonly reportedMs: bigint;
+  readonly reporter: Uint8Array;
+}
+
+export const Misdeed: RecordKind<Misdeed> = record("Misdeed", {
+  kind: SMALL,
+  height: WHOLE,
+  reportedMs: WHOLE,
+  reporter: bytes(0, 32),
+});
+
 /** The version that intervals open with from now on. */
 export interface TermsVersion {
   readonly version: bigint;
@@ -539,6 +627,22 @@ export interface Holiday {
 }
 
 export const Holiday: RecordKind<Holiday> = record("Holiday", {});
+
+/**
+ * Trades of a block that traded on a stale clock, until they have been looked at: those are voided whose gate lies
+ * after `from_ms`, the time of that block, and not after `until_ms`, that of the next. Key: number of the first.
+ */
+export interface StaleTrades {
+  readonly fromMs: bigint;
+  readonly untilMs: bigint;
+  readonly trades: readonly Uint8Array[];
+}
+
+export const StaleTrades: RecordKind<StaleTrades> = record("StaleTrades", {
+  fromMs: WHOLE,
+  untilMs: WHOLE,
+  trades: list(bytes()),
+});
 
 /**
  * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
@@ -661,6 +765,8 @@ export const SET_ASIDE: Table<SetAside> = { prefix: 0x05, record: SetAside };
 export const NODES: Table<Node> = { prefix: 0x06, record: Node };
 export const BATCHES: Table<SeenBatch> = { prefix: 0x07, record: SeenBatch };
 export const LAST_BLOCK: Table<LastBlock> = { prefix: 0x08, record: LastBlock };
+export const CONSENSUS: Table<ConsensusTerms> = { prefix: 0x09, record: ConsensusTerms };
+export const VALIDATORS: Table<Validator> = { prefix: 0x0a, record: Validator };
 export const MONEY: Table<Money> = { prefix: 0x10, record: Money };
 export const REDEMPTIONS: Table<Redemption> = { prefix: 0x11, record: Redemption };
 export const USED_REFERENCES: Table<UsedReference> = { prefix: 0x12, record: UsedReference };
@@ -671,6 +777,8 @@ export const PARTICIPANTS: Table<Participant> = { prefix: 0x23, record: Particip
 export const PORTFOLIOS: Table<Portfolio> = { prefix: 0x24, record: Portfolio };
 export const SITES: Table<Site> = { prefix: 0x25, record: Site };
 export const METERS: Table<Meter> = { prefix: 0x26, record: Meter };
+export const FORMER_KEYS: Table<FormerKey> = { prefix: 0x30, record: FormerKey };
+export const MISDEEDS: Table<Misdeed> = { prefix: 0x31, record: Misdeed };
 export const TERMS: Table<Terms> = { prefix: 0x60, record: Terms };
 export const TERMS_VERSION: Table<TermsVersion> = { prefix: 0x61, record: TermsVersion };
 export const INTERVALS: Table<Interval> = { prefix: 0x62, record: Interval };
@@ -679,6 +787,7 @@ export const POSITIONS: Table<Position> = { prefix: 0x64, record: Position };
 export const DUES: Table<Due> = { prefix: 0x65, record: Due };
 export const SKY: Table<SkyMonth> = { prefix: 0x66, record: SkyMonth };
 export const HOLIDAYS: Table<Holiday> = { prefix: 0x67, record: Holiday };
+export const STALE_TRADES: Table<StaleTrades> = { prefix: 0x68, record: StaleTrades };
 export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
 export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
 export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };

@@ -65,19 +65,23 @@ function checkBatch(each: Plain): void {
   const wire = unhex(each["bytes"]);
   const batch = sdk.decode(sdk.Batch, wire);
   const expected = Object.fromEntries(
-    ["chain", "author", "sequence", "expires_ms", "transactions"].map((name) => [name, each[name]]),
+    ["chain", "author", "sequence", "expires_ms", "root"].map((name) => [name, each[name]]),
   );
-  roundTrip(sdk.BatchBody, batch.body, expected, "batch");
-  const signed = sdk.concatenate(sdk.BATCH_DOMAIN, sdk.hashBytes(batch.body));
+  roundTrip(sdk.BatchHeader, batch.header, expected, "batch header");
+  const id = sdk.hashBytes(batch.header);
+  const signed = sdk.concatenate(sdk.BATCH_DOMAIN, id);
   same(signed, each["signed"], "what a node signs");
   same(batch.signature, each["signature"], "signature");
-  same(sdk.hashBytes(wire), each["hash"], "hash");
+  same(id, each["id"], "id");
+  same(sdk.merkleRoot([...batch.transactions]), each["root"], "root over the transactions");
 }
 
 function checkBlock(each: Plain): void {
   const header = sdk.encode(sdk.Header, camelFields(each["header"]) as never);
   same(sdk.hashBytes(sdk.BLOCK_DOMAIN, header), each["header_hash"], "header hash");
   same(sdk.merkleRoot(each["batches"].map(unhex)), each["header"]["batches_root"], "batches root");
+  const misbehaviour = each["misbehaviour"].map((item: Plain) => sdk.encode(sdk.Misbehaviour, camelFields(item) as never));
+  same(sdk.merkleRoot(misbehaviour), each["header"]["misbehaviour_root"], "misbehaviour root");
   const roots = each["receipts"].map((receipts: string[]) => sdk.merkleRoot(receipts.map(unhex)));
   same(sdk.merkleRoot(roots), each["receipts_root"], "receipts root");
   same(sdk.merkleRoot(each["trades"].map(unhex)), each["trades_root"], "trades root");

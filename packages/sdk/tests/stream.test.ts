@@ -63,7 +63,10 @@ function streamOf(topics: string[], options: sdk.StreamOptions = {}): sdk.Stream
   return new sdk.Client("http://gateway").stream(topics, undefined, { webSocket: connect, ...options });
 }
 
-const SUMMARY = { traded_wh: 0, traded_micro: 0, metered_import_wh: 0, metered_export_wh: 0, settled_wh: 0, settled_micro: 0 };
+const SUMMARY = {
+  ...{ traded_wh: 0, traded_micro: 0, metered_import_wh: 0, metered_export_wh: 0 },
+  ...{ settled_wh: 0, settled_micro: 0, voided_wh: 0, voided_micro: 0 },
+};
 
 function block(kind: string, sequence: number, previous: number): object {
   const data = { height: sequence, time_ms: 1, hash: "", app_hash: "", transactions: 0, trades: 0, summary: SUMMARY };

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.account import ACCOUNTS, Account
-from gridtokenx.ledger.batch import NODES, Node
+from gridtokenx.ledger.batch import Node
+from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY, ConsensusTerms
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.genesis import export_state, new_state
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, MICRO_PER_WATT, interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import ALGORITHM_ED25519
+from gridtokenx.modules.authority.handlers import change_node, change_validator
 from gridtokenx.modules.identity.handlers import (
     NO_CAPACITY,
     add_portfolio,
@@ -106,8 +108,18 @@ class GenesisBuilder:
         self.supply_micro = 0
 
     def add_node(self, node_id: bytes, public_key: bytes) -> None:
-        """A node that may sign batches."""
-        self.state.put(NODES, node_id, Node(public_key, True))
+        """A node that may sign batches: `KEY_NOT_ALLOWED`, `NODE_KEY_TAKEN`, `NODES_EXCEEDED`."""
+        change_node(self.state, self.context, node_id, Node(public_key, True))
+
+    def add_validator(self, public_key: bytes, power: int, node_id: bytes) -> None:
+        """A key that votes in consensus for a node: `KEY_NOT_ALLOWED`, `NODE_UNKNOWN`, `VALIDATORS_EXCEEDED`."""
+        change_validator(self.state, public_key, power, node_id)
+
+    def set_consensus(self, block_ms: int) -> None:
+        """A consensus times the blocks, normally so far apart. ValueError if that is no time."""
+        if block_ms < 1:
+            raise ValueError(f"blocks cannot be {block_ms} ms apart")
+        self.state.put(CONSENSUS, CONSENSUS_KEY, ConsensusTerms(block_ms))
 
     def add_participant(self, participant_id: bytes, participant: Participant) -> None:
         """A pseudonym with its licence and KYC state: `SUPPLIER_DOES_NOT_TRADE`."""

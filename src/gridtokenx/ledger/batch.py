@@ -1,6 +1,10 @@
 """A batch: what one node took in, signed by it, so that spam has an author.
 
-A batch is used once: its hash is kept in state until it expires.
+What the node signs is the batch's header, and the header holds the Merkle root over the transactions: header,
+signature and a path of hashes prove to anybody that this node took in this transaction. If it is malformed or badly
+signed, that is evidence against the node (`modules/authority`).
+
+A batch is used once: its id is kept in state until it expires.
 """
 
 from typing import Annotated, Any
@@ -10,7 +14,7 @@ import msgspec
 from gridtokenx.ledger import limits, schedule
 from gridtokenx.ledger.codec import Decoder, Record
 from gridtokenx.ledger.context import Context
-from gridtokenx.ledger.crypto import BATCH_DOMAIN, hash_bytes, signature_is_valid
+from gridtokenx.ledger.crypto import BATCH_DOMAIN, HASH_BYTES, hash_bytes, merkle_root, signature_is_valid
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.schedule import ScheduledHandler
 from gridtokenx.ledger.state import State, Table
@@ -39,46 +43,65 @@ class SeenBatch(Record, frozen=True):
 
 
 BATCHES: Table[SeenBatch] = Table(0x07, "batches", SeenBatch)
-"""Key: hash of the batch's bytes."""
+"""Key: batch id."""
 
 
-class BatchBody(Record, frozen=True):
-    """What the node signs. `transactions` are their exact bytes."""
+Hash = Annotated[bytes, msgspec.Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
+
+
+class BatchHeader(Record, frozen=True):
+    """What the node signs. `root` is the Merkle root over the transactions' exact bytes."""
 
     chain: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     author: NodeId
     sequence: Whole
     expires_ms: Whole
-    transactions: Annotated[tuple[bytes, ...], msgspec.Meta(min_length=1, max_length=limits.TRANSACTIONS_PER_BATCH_MAX)]
+    root: Hash
 
 
 class Batch(Record, frozen=True):
-    """What travels."""
+    """What travels: the exact bytes of the header, and of the transactions under its root."""
 
-    body: bytes
+    header: bytes
     signature: Signature
+    transactions: Annotated[tuple[bytes, ...], msgspec.Meta(min_length=1, max_length=limits.TRANSACTIONS_PER_BATCH_MAX)]
 
 
 decode_batch: Decoder[Batch] = Decoder(Batch)
-decode_batch_body: Decoder[BatchBody] = Decoder(BatchBody)
+decode_batch_header: Decoder[BatchHeader] = Decoder(BatchHeader)
 
 
-def signed_batch(body: bytes) -> bytes:
-    """The bytes that a node signs for a batch: of a fixed length, because Ed25519 goes over what it signs twice."""
-    return BATCH_DOMAIN + hash_bytes(body)
+def batch_id(header: bytes) -> bytes:
+    """The batch's name: the hash of its header. A second signature of the same header makes no second batch."""
+    return hash_bytes(header)
+
+
+def signed_batch(header: bytes) -> bytes:
+    """The bytes that a node signs for a batch."""
+    return BATCH_DOMAIN + batch_id(header)
+
+
+def open_batch(wire: bytes) -> tuple[Batch, BatchHeader]:
+    """The parts, if the bytes are canonical; `TOO_LARGE`, `MALFORMED`. Root, transactions and signature are not looked
+    at yet."""
+    if len(wire) > limits.BATCH_BYTES_MAX:
+        raise Rejected(KernelCode.TOO_LARGE, "batch")
+    batch = decode_batch(wire, "batch")
+    return batch, decode_batch_header(batch.header, "batch.header")
 
 
 def check_batch(wire: bytes, decode_body: Decoder[Body[Any]]) -> int:
     """Check everything that needs no state; returns the number of transaction signatures.
 
-    Raises `TOO_LARGE`, `MALFORMED`, or `BATCH_TRANSACTION_INVALID` if any transaction is not canonical
+    Raises `TOO_LARGE`, `MALFORMED`, `BATCH_ROOT_WRONG` if these are not the transactions under the header's root
+    (anybody can put others beside a signed header), or `BATCH_TRANSACTION_INVALID` if any transaction is not canonical
     or not signed: an honest author never lets one through.
     """
-    if len(wire) > limits.BATCH_BYTES_MAX:
-        raise Rejected(KernelCode.TOO_LARGE, "batch")
-    body = decode_batch_body(decode_batch(wire, "batch").body, "batch.body")
+    batch, header = open_batch(wire)
+    if merkle_root(list(batch.transactions)) != header.root:
+        raise Rejected(KernelCode.BATCH_ROOT_WRONG, "batch.header.root")
     count = 0
-    for position, transaction in enumerate(body.transactions):
+    for position, transaction in enumerate(batch.transactions):
         try:
             count += check_transaction(transaction, decode_body)
         except Rejected as rejection:
@@ -87,25 +110,30 @@ def check_batch(wire: bytes, decode_body: Decoder[Body[Any]]) -> int:
     return count
 
 
-def process_batch(state: State, context: Context, wire: bytes, batch: Batch, body: BatchBody) -> None:
-    """Refuse another chain, an unknown author, a false signature, an expired or repeated batch;
-    remember the batch."""
-    if body.chain != context.chain:
+def check_admissible(state: State, chain: str, time_ms: int, batch: Batch, header: BatchHeader) -> None:
+    """Refuse another chain, an unknown author, a false signature, a batch that has expired in a block of this time, and
+    one that was in a block already. Changes nothing: whoever proposes or judges a block asks this too."""
+    if header.chain != chain:
         raise Rejected(KernelCode.CHAIN_WRONG, "batch.chain")
-    node = state.get(NODES, body.author)
+    node = state.get(NODES, header.author)
     if node is None or not node.licensed:
         raise Rejected(KernelCode.BATCH_AUTHOR_UNKNOWN, "batch.author")
-    if not signature_is_valid(batch.signature, signed_batch(batch.body), node.public_key):
+    if not signature_is_valid(batch.signature, signed_batch(batch.header), node.public_key):
         raise Rejected(KernelCode.BATCH_SIGNATURE_INVALID, "batch.signature")
-    if body.expires_ms < context.time_ms:
+    if header.expires_ms < time_ms:
         raise Rejected(KernelCode.EXPIRED, "batch.expires_ms")
-    if body.expires_ms > context.time_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
+    if header.expires_ms > time_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
         raise Rejected(KernelCode.EXPIRY_TOO_FAR, "batch.expires_ms")
-    batch_hash = hash_bytes(wire)
-    if state.get(BATCHES, batch_hash) is not None:
+    if state.get(BATCHES, batch_id(batch.header)) is not None:
         raise Rejected(KernelCode.BATCH_REPEATED, "batch")
-    state.put(BATCHES, batch_hash, SeenBatch(body.expires_ms))
-    schedule.add(state, body.expires_ms + 1, FORGET_BATCH, batch_hash)
+
+
+def process_batch(state: State, context: Context, batch: Batch, header: BatchHeader) -> None:
+    """Admit a batch, or refuse it as `check_admissible` does; remember it until it expires."""
+    check_admissible(state, context.chain, context.time_ms, batch, header)
+    name = batch_id(batch.header)
+    state.put(BATCHES, name, SeenBatch(header.expires_ms))
+    schedule.add(state, header.expires_ms + 1, FORGET_BATCH, name)
     state.keep()
 
 
@@ -113,8 +141,8 @@ FORGET_BATCH = 2
 """Kind of scheduled work."""
 
 
-def _forget_batch(state: State, context: Context, batch_hash: bytes) -> int:
-    state.delete(BATCHES, batch_hash)
+def _forget_batch(state: State, context: Context, name: bytes) -> int:
+    state.delete(BATCHES, name)
     return 1
 
 

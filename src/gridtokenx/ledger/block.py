@@ -1,41 +1,48 @@
 """The entry of the ledger: `apply_block`.
 
-Order of a block: keys rotated in the block before count; due work runs; batches are admitted; their
-transactions run in the order that nobody chooses; due work runs again (a settlement that the last
-reading set off); the roots are made.
+Order of a block: keys rotated in the block before count; if that block's clock was stale, what it should not have
+traded is noted; due work runs (first of all the voiding of that); batches are admitted; their transactions run in the
+order that nobody chooses; due work runs again (a settlement that the last reading set off); the roots are made. What
+consensus has against validators is noted before all due work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gridtokenx.ledger import limits, schedule
 from gridtokenx.ledger.account import ACCOUNTS
-from gridtokenx.ledger.batch import BatchBody, check_batch, decode_batch, decode_batch_body, process_batch
+from gridtokenx.ledger.batch import Batch, check_batch, decode_batch, decode_batch_header, process_batch
 from gridtokenx.ledger.codec import Record, encode
 from gridtokenx.ledger.commitment import Commitment
+from gridtokenx.ledger.consensus import VOID_STALE, is_stale
 from gridtokenx.ledger.context import Context, Summary
 from gridtokenx.ledger.crypto import hash_bytes, merkle_root
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header, LastBlock, header_hash, last_block
-from gridtokenx.ledger.module import Chain
+from gridtokenx.ledger.module import Chain, Misbehaved, Void
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import (
     Body,
     Envelope,
     apply_transaction,
+    check_transaction,
     decode_envelope,
     process_pending_keys,
 )
+from gridtokenx.ledger.validator import MISBEHAVIOUR, Misbehaviour, validator_updates, validators_of
 
 
 class Block(Record, frozen=True):
-    """What an engine hands over: `batches` are their exact bytes."""
+    """What an engine hands over: `batches` are their exact bytes, `misbehaviour` is what consensus has proved.
+    `proposer` is the id of a node, of zeros if consensus names a validator that is none any more."""
 
     height: int
     time_ms: int
     proposer: bytes
     batches: tuple[bytes, ...]
+    misbehaviour: tuple[Misbehaviour, ...] = ()
 
 
 class BatchOutcome(Record, frozen=True):
@@ -49,7 +56,8 @@ class BatchOutcome(Record, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class BlockOutcome:
-    """Everything that a block did. `changes` are (prefixed key, record or None if gone)."""
+    """Everything that a block did. `changes` are (prefixed key, record or None if gone); `validator_updates` are
+    (public key, power) for consensus, power 0 for a validator that is gone."""
 
     app_hash: bytes
     header: Header
@@ -57,6 +65,7 @@ class BlockOutcome:
     trades: tuple[bytes, ...]
     summary: Summary
     changes: list[tuple[bytes, bytes | None]]
+    validator_updates: tuple[tuple[bytes, int], ...]
     alarms: tuple[str, ...]
 
 
@@ -68,6 +77,9 @@ body). The tuples sort into the order of the block; batch and position are uniqu
 CountSignatures = Callable[[bytes], int]
 """The stateless check of a batch: the number of its signatures, or `Rejected`. An engine gives one that
 remembers what its workers found; the answer must be that of `check_batch`."""
+
+TradesBefore = Callable[[], Sequence[bytes]]
+"""The trades of the last block, in order; asked only if that block traded on a stale clock."""
 
 Observe = Callable[[str], None]
 """Told the name of each phase as it ends, so that an engine can time it."""
@@ -83,6 +95,7 @@ def header_of(before: LastBlock, block: Block, app_hash_before: bytes) -> Header
         before.header_hash,
         app_hash_before,
         merkle_root(list(block.batches)),
+        merkle_root([encode(item) for item in block.misbehaviour]),
     )
 
 
@@ -93,18 +106,23 @@ def apply_block(
     block: Block,
     count_signatures: CountSignatures | None = None,
     observe: Observe = lambda phase: None,
+    trades_before: TradesBefore = lambda: (),
 ) -> BlockOutcome:
     """Execute a block on the state; afterwards `commitment` holds the new root.
 
-    The caller guarantees `block.height` is the next one and `block.time_ms` is later than the last
-    (ValueError otherwise). Whatever senders or authors put into the batches, nothing is raised for it.
+    The caller guarantees `block.height` is the next one, `block.time_ms` is later than the last, and `trades_before`
+    gives the trades of the last block (ValueError otherwise). Whatever senders or authors put into the batches, nothing
+    is raised for it.
     """
     before = last_block(state)
     if block.height != before.height + 1 or block.time_ms <= before.time_ms:
         raise ValueError(f"block {block.height} at {block.time_ms} ms cannot follow block {before.height}")
     header = header_of(before, block, commitment.root())
-    context = Context(before.chain, block.height, block.time_ms)
+    context = Context(before.chain, block.height, block.time_ms, check=lambda wire: check_transaction(wire, chain.body))
+    validators_before = validators_of(state)
     process_pending_keys(state, context)
+    _void_stale(chain, state, context, before, trades_before)
+    _note_misbehaviour(chain, state, context, block.misbehaviour)
     steps = schedule.run_due(state, context, chain.scheduled, limits.SCHEDULED_STEPS_PER_BLOCK_MAX)
     observe("due")
     check = count_signatures or (lambda wire: check_batch(wire, chain.body))
@@ -127,11 +145,49 @@ def apply_block(
     )
     state.put(LAST_BLOCK, LAST_BLOCK_KEY, last)
     state.keep()
+    updates = validator_updates(state, validators_before)
     changes = state.take_changes()
     observe("encode")
     app_hash = commitment.update(changes)
     observe("commitment")
-    return BlockOutcome(app_hash, header, outcomes, tuple(context.trades), last.summary, changes, tuple(context.alarms))
+    trades, alarms = tuple(context.trades), tuple(context.alarms)
+    return BlockOutcome(app_hash, header, outcomes, trades, last.summary, changes, updates, alarms)
+
+
+def _void_stale(chain: Chain, state: State, context: Context, before: LastBlock, trades_before: TradesBefore) -> None:
+    """If the last block traded on a stale clock, every module takes back what the true time would not have allowed.
+    ValueError if the trades given are not that block's: nobody could go on from there."""
+    if not is_stale(state, before.time_ms, context.time_ms):
+        return
+    trades = trades_before()
+    if merkle_root(list(trades)) != before.trades_root:
+        raise ValueError(f"the trades of block {before.height} are needed, and these are not its trades")
+    for module in chain.modules:
+        if module.void is not None:
+            work = partial(_void_in, module.void, before, trades)
+            schedule.guard(state, context, VOID_STALE, module.name.encode(), work)
+    state.keep()
+
+
+def _void_in(
+    void: Void, before: LastBlock, trades: Sequence[bytes], state: State, context: Context, module: bytes
+) -> None:
+    void(state, context, before, trades)
+
+
+def _note_misbehaviour(chain: Chain, state: State, context: Context, items: tuple[Misbehaviour, ...]) -> None:
+    """Every module that wants to know is told of each item, up to the limit."""
+    if len(items) > limits.MISBEHAVIOURS_PER_BLOCK_MAX:
+        context.alarms.append(f"{len(items)} items of misbehaviour: only the first ones count")
+    for item in items[: limits.MISBEHAVIOURS_PER_BLOCK_MAX]:
+        for module in chain.modules:
+            if module.misbehaviour is not None:
+                schedule.guard(state, context, MISBEHAVIOUR, encode(item), partial(_tell, module.misbehaviour, item))
+    state.keep()
+
+
+def _tell(misbehaved: Misbehaved, item: Misbehaviour, state: State, context: Context, payload: bytes) -> None:
+    misbehaved(state, context, item)
 
 
 def _admit_batches(
@@ -153,14 +209,13 @@ def _admit_batches(
             if number >= limits.BATCHES_PER_BLOCK_MAX or signatures + count > limits.SIGNATURES_PER_BLOCK_MAX:
                 raise Rejected(KernelCode.BLOCK_SIGNATURES_EXCEEDED, "batch")
             batch = decode_batch.trusted(wire)
-            body = decode_batch_body.trusted(batch.body)
-            process_batch(state, context, wire, batch, body)
+            process_batch(state, context, batch, decode_batch_header.trusted(batch.header))
         except Rejected as rejection:
             codes.append(int(rejection.code))
             continue
         signatures += count
         codes.append(int(KernelCode.OK))
-        _open_batch(chain, state, number, body, app_hash_before, draws, pending)
+        _open_batch(chain, state, number, batch, app_hash_before, draws, pending)
     return codes, pending
 
 
@@ -168,7 +223,7 @@ def _open_batch(
     chain: Chain,
     state: State,
     number: int,
-    batch: BatchBody,
+    batch: Batch,
     app_hash_before: bytes,
     draws: dict[bytes, bytes],
     pending: list[Pending],

@@ -225,6 +225,20 @@ def verify_hashed(root: bytes, key_hash: bytes, value_hash: bytes | None, proof:
     return digest == root and values.get(key_hash) == value_hash
 
 
+def subtree_hash(items: bytes, depth: int) -> bytes:
+    """The hash of a subtree of these items, packed, ascending, no key twice; their key hashes share `depth` digits."""
+    above = _Node(0)
+    touched: list[_Touched] = []
+    _plant(above, 0, depth, items, touched)
+    _settle(touched)
+    return bytes(above.preimage[_SLOTS[0]])
+
+
+def node_hash(children: Iterable[bytes]) -> bytes:
+    """The hash of a node above subtrees of these 16 hashes."""
+    return sha256(b"\x01" + b"".join(children)).digest()
+
+
 def _plant(parent: _Node, slot: int, depth: int, items: bytes, touched: list[_Touched]) -> None:
     """Make `items`, packed and in order, the subtree in this slot; its key hashes share `depth` digits.
 

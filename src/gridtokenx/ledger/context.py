@@ -1,5 +1,6 @@
 """What a handler may know besides state: the block, the sender, and where to leave its traces."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gridtokenx.ledger.codec import Record
@@ -17,6 +18,12 @@ class Summary(Record, frozen=True):
     metered_export_wh: int = 0
     settled_wh: int = 0
     settled_micro: int = 0
+    voided_wh: int = 0
+    voided_micro: int = 0
+
+
+def _no_check(wire: bytes) -> int:
+    raise AssertionError("only a block knows the messages of its chain")
 
 
 @dataclass(slots=True)
@@ -29,12 +36,17 @@ class Context:
     sender: bytes = b""
     place_next: int = 0
     trades: list[bytes] = field(default_factory=list)
-    """Encoded trades, in order; their Merkle root stands in the block record."""
+    """Encoded trades, and what says that earlier ones are void, in order; their Merkle root stands in the block
+    record."""
     cancelled: set[bytes] = field(default_factory=set)
     """Order keys cancelled in this block: a placement of the same name in the same block is refused."""
     transactions_of: dict[bytes, int] = field(default_factory=dict)
     alarms: list[str] = field(default_factory=list)
     """For operators; not part of consensus."""
+    check: Callable[[bytes], int] = _no_check
+    """The chain's own check of a transaction without state: the number of its signatures, or `Rejected`."""
+    reporters: set[bytes] = field(default_factory=set)
+    """Participants who reported a bad batch in this block, rightly or not."""
     computed: set[bytes] = field(default_factory=set)
     """What was metered for the first time in this block: corrected in the same block, it changes the sums below."""
     traded_wh: int = 0
@@ -43,6 +55,8 @@ class Context:
     metered_export_wh: int = 0
     settled_wh: int = 0
     settled_micro: int = 0
+    voided_wh: int = 0
+    voided_micro: int = 0
 
     def take_place(self) -> int:
         """The next place: unique on the chain, rising, made of height and position in the block."""
@@ -59,4 +73,6 @@ class Context:
             self.metered_export_wh,
             self.settled_wh,
             self.settled_micro,
+            self.voided_wh,
+            self.voided_micro,
         )

@@ -5,6 +5,7 @@ rules on edge cases: they may sign, they never judge (`docs/decisions/0003-one-j
 Each signed thing has a domain in front, so that no signature can serve twice.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from ed25519_zebra import ed_verify
@@ -33,12 +34,20 @@ def signature_is_valid(signature: bytes, signed: bytes, public_key: bytes) -> bo
     return bool(ed_verify(signature, signed, public_key))
 
 
+def merkle_leaf(leaf: bytes) -> bytes:
+    """The hash that stands for a leaf in a Merkle tree over a list."""
+    return sha256(b"\x00" + leaf).digest()
+
+
 def merkle_root(leaves: list[bytes]) -> bytes:
     """Root over a list, as in RFC 6962 (leaf prefix 0x00, node prefix 0x01), except that an odd
     last node moves up unchanged, which gives the same tree. The empty list has 32 zero bytes."""
-    if not leaves:
-        return bytes(HASH_BYTES)
-    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    return merkle_root_of([sha256(b"\x00" + leaf).digest() for leaf in leaves])
+
+
+def merkle_root_of(leaf_hashes: list[bytes]) -> bytes:
+    """The same root, for who has each leaf's `merkle_leaf` already."""
+    level = leaf_hashes or [bytes(HASH_BYTES)]
     while len(level) > 1:
         paired = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         if len(level) % 2:
@@ -62,7 +71,7 @@ def merkle_path(leaves: list[bytes], index: int) -> list[tuple[bool, bytes]]:
     return path
 
 
-def merkle_verify(root: bytes, leaf: bytes, path: list[tuple[bool, bytes]]) -> bool:
+def merkle_verify(root: bytes, leaf: bytes, path: Sequence[tuple[bool, bytes]]) -> bool:
     """Whether the path leads from the leaf to the root."""
     current = sha256(b"\x00" + leaf).digest()
     for on_the_right, sibling in path:

@@ -36,6 +36,7 @@ class KernelCode(IntEnum):
     BATCH_TRANSACTION_INVALID = 18
     BLOCK_SIGNATURES_EXCEEDED = 19
     AMOUNT_OUT_OF_RANGE = 20
+    BATCH_ROOT_WRONG = 21
 
 
 class Rejected(Exception):

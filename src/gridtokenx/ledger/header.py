@@ -20,6 +20,7 @@ class Header(Record, frozen=True):
     previous: bytes
     app_hash_before: bytes
     batches_root: bytes
+    misbehaviour_root: bytes
 
 
 class LastBlock(Record, frozen=True):

@@ -22,6 +22,12 @@ TRANSACTIONS_PER_BATCH_MAX = 2_000
 BATCH_BYTES_MAX = 4_194_304
 """A batch crosses the network as one message."""
 
+BATCH_HEADER_BYTES_MAX = 512
+"""A header with the longest name of a chain has fewer."""
+
+BATCH_PATH_STEPS_MAX = 11
+"""From a transaction to the root of a batch of TRANSACTIONS_PER_BATCH_MAX."""
+
 BATCHES_PER_BLOCK_MAX = 512
 SIGNATURES_PER_BLOCK_MAX = 30_000
 """An unseen block verifies in about half a second on two cores."""
@@ -52,3 +58,24 @@ PRICE_MICRO_MAX = 1_000 * 10**6
 
 ROTATED_KEYS_KEPT_MS = 600_000
 """How long the keys that an account gave up still excuse the author of a batch."""
+
+NODES_MAX = 1_000
+"""A hundred validators, and the gateways of many who only take orders in."""
+
+VALIDATORS_MAX = 100
+"""What consensus carries with blocks of seconds; each vote of each is in every block."""
+
+VALIDATOR_POWER_MAX = 10**15
+"""Twice VALIDATORS_MAX of it (all replaced in one block) stay below the total that consensus can count, 2^63 / 8."""
+
+MISBEHAVIOURS_PER_BLOCK_MAX = 200
+"""Two kinds of every validator; consensus itself bounds the bytes of evidence in a block."""
+
+REPORTS_PER_BLOCK_MAX = 64
+"""Reports of bad batches, one a participant: each may cost 96 signatures, all of them a fifth of a second."""
+
+EVIDENCE_MS = 7 * 86_400_000
+"""A week: how long after a batch's expiry a transaction in it counts as evidence against its author."""
+
+MISDEED_KEPT_MS = 90 * 86_400_000
+"""A quarter of a year: how long misdeeds stay in state. Longer than evidence counts, so that none counts twice."""

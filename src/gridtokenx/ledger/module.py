@@ -1,13 +1,13 @@
 """How a chain names its rules: a tuple of module cards, in block order."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property, reduce
 from operator import or_
 from typing import Any
 
-from gridtokenx.ledger import account, batch, header, schedule, transaction
+from gridtokenx.ledger import account, batch, consensus, header, schedule, transaction, validator
 from gridtokenx.ledger.codec import Decoder, Message
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import KernelCode
@@ -17,6 +17,13 @@ from gridtokenx.ledger.transaction import Body
 
 Handler = Callable[[State, Context, Any], tuple[int, ...]]
 """Does what one message asks, or raises `Rejected`. Returns the numbers that the receipt shows."""
+
+Void = Callable[[State, Context, header.LastBlock, Sequence[bytes]], None]
+"""Given a block that traded on a stale clock and its trades, sees to it that those are voided which the true time would
+not have allowed: before any other work that is due."""
+
+Misbehaved = Callable[[State, Context, validator.Misbehaviour], None]
+"""Told of each item of evidence that comes with a block from consensus. One that fails is set aside, not the block."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,8 @@ class Module:
     """Emergency and authority messages: first in a block."""
     cancels: frozenset[type[Message]] = frozenset()
     """Messages that only cancel: second in a block."""
+    void: Void | None = None
+    misbehaviour: Misbehaved | None = None
     invariants: Callable[[State], Iterator[str]] = lambda state: iter(())
     """Sentences about what does not hold; nothing when all is well."""
 
@@ -46,6 +55,8 @@ KERNEL_TABLES: tuple[Table[Any], ...] = (
     batch.NODES,
     batch.BATCHES,
     header.LAST_BLOCK,
+    consensus.CONSENSUS,
+    validator.VALIDATORS,
 )
 
 
@@ -82,12 +93,17 @@ class Chain:
         return (schedule.DUE, *(index for module in self.modules for index in module.indexes))
 
     @cached_property
+    def urgent(self) -> frozenset[type[Message]]:
+        """Messages that go first in a block. A transaction of nothing else does."""
+        return frozenset(kind for module in self.modules for kind in module.urgent)
+
+    @cached_property
     def order_class(self) -> dict[type[Message], int]:
         """0 urgent, 1 only cancels, 2 the rest: the first key of the order inside a block."""
         classes = dict.fromkeys(self.handlers, 2)
         for module in self.modules:
-            classes |= dict.fromkeys(module.cancels, 1) | dict.fromkeys(module.urgent, 0)
-        return classes
+            classes |= dict.fromkeys(module.cancels, 1)
+        return classes | dict.fromkeys(self.urgent, 0)
 
     @cached_property
     def body(self) -> Decoder[Body[Any]]:

@@ -15,6 +15,9 @@ from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import HANDLER_BUGS, KernelCode, Rejected
 from gridtokenx.ledger.state import Index, State, Table
 
+AT_ONCE_MS = 0
+"""Due before everything else that is due."""
+
 ScheduledHandler = Callable[[State, Context, bytes], int]
 """Does one bounded piece of work for the payload and returns the steps used, at least 1. To go on
 later it schedules itself again."""

@@ -1,14 +1,15 @@
 """One transaction: `[body, auth]`.
 
 *Check* (`check_transaction`) needs no state: canonical bytes and every signature, so it runs in worker
-processes. *Apply* (`apply_transaction`) reads state: are these the account's keys, is it this chain,
-not expired, a fresh nonce; then all messages succeed or fail together.
+processes, which open many (`open_transaction`) and judge their signatures together (`require_valid`). *Apply*
+(`apply_transaction`) reads state: are these the account's keys, is it this chain, not expired, a fresh nonce;
+then all messages succeed or fail together.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from operator import lt
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -80,12 +81,25 @@ class Body(Record, Generic[M], frozen=True):
     messages: Annotated[tuple[M, ...], msgspec.Meta(min_length=1, max_length=limits.MESSAGES_PER_TRANSACTION_MAX)]
 
 
+SignedPart = tuple[bytes, bytes, bytes]
+"""(public key, signed bytes, signature)."""
+
+
 class SignedMessage(Message, frozen=True):
     """A message that carries signatures of its own (a meter's, say), checked with the sender's."""
 
-    def signed_parts(self) -> list[tuple[bytes, bytes, bytes]]:
-        """(public key, signed bytes, signature) of each."""
+    def signed_parts(self) -> list[SignedPart]:
+        """Each of them, always in the same order."""
         raise AssertionError("each signed message lists its parts")
+
+
+class Opened(NamedTuple):
+    """A transaction whose bytes are canonical, and whose signatures nobody has judged yet."""
+
+    envelope: Envelope
+    body: Body[Any]
+    parts: list[SignedPart]
+    """The account's signatures, then those inside messages."""
 
 
 class Receipt(Record, frozen=True):
@@ -110,16 +124,21 @@ def keys_hash(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> bytes:
 
 
 def check_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> int:
-    """Check bytes and signatures, without state; returns the number of valid signatures. Raises as
-    `open_transaction` does."""
-    return open_transaction(wire, decode_body)[0]
+    """Check bytes and signatures, without state; returns the number of valid signatures.
+
+    Raises what `open_transaction` and `require_valid` raise.
+    """
+    opened = open_transaction(wire, decode_body)
+    # One after the other: after the first that is false, none is looked at.
+    verdicts = (signature_is_valid(signature, signed, key) for key, signed, signature in opened.parts)
+    return require_valid(opened, verdicts)
 
 
-def open_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> tuple[int, Envelope, Body[Any]]:
-    """Check bytes and signatures, without state.
+def open_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> Opened:
+    """Check bytes, without state, and list the signatures, without judging them.
 
-    Returns the number of valid signatures, and the parts. Raises `TOO_LARGE`, `MALFORMED`, `ALGORITHM_UNKNOWN`,
-    `SIGNATURE_INVALID`.
+    Raises `TOO_LARGE`, `MALFORMED`, `ALGORITHM_UNKNOWN`, or `SIGNATURE_INVALID` where signatures and keys do not match
+    in number.
     """
     if len(wire) > limits.TRANSACTION_BYTES_MAX:
         raise Rejected(KernelCode.TOO_LARGE, "transaction")
@@ -130,27 +149,44 @@ def open_transaction(wire: bytes, decode_body: Decoder[Body[Any]]) -> tuple[int,
         raise Rejected(KernelCode.SIGNATURE_INVALID, "signatures")
     body = decode_body(envelope.body)
     signed = TRANSACTION_DOMAIN + envelope.body
+    parts: list[SignedPart] = []
     last = -1
     for index, signature in auth.signatures:
         if not last < index < len(auth.keys):
             raise Rejected(KernelCode.SIGNATURE_INVALID, "signatures")
-        if not signature_is_valid(signature, signed, auth.keys[index]):
-            raise Rejected(KernelCode.SIGNATURE_INVALID, "signatures")
+        parts.append((auth.keys[index], signed, signature))
         last = index
-    return len(auth.signatures) + _check_signed_parts(body.messages), envelope, body
-
-
-def _check_signed_parts(messages: tuple[Any, ...]) -> int:
-    count = 0
-    for position, message in enumerate(messages):
+    for message in body.messages:
         if isinstance(message, SignedMessage):
-            for public_key, part, signature in message.signed_parts():
-                if not signature_is_valid(signature, part, public_key):
-                    raise Rejected(KernelCode.SIGNATURE_INVALID, f"messages[{position}]")
-                count += 1
-    if count > limits.SIGNATURES_PER_TRANSACTION_MAX:
+            parts += message.signed_parts()
+    return Opened(envelope, body, parts)
+
+
+def require_valid(opened: Opened, verdicts: Iterable[bool]) -> int:
+    """Take the verdict on each of its parts, in order; returns their number if all are valid.
+
+    Raises `SIGNATURE_INVALID` with the field of the first that is not, `TOO_LARGE` if the messages hold too many, and
+    ValueError if there are not as many verdicts as parts.
+    """
+    for index, (_, valid) in enumerate(zip(opened.parts, verdicts, strict=True)):
+        if not valid:
+            raise Rejected(KernelCode.SIGNATURE_INVALID, _field_of_part(opened, index))
+    if len(opened.parts) - len(opened.envelope.auth.signatures) > limits.SIGNATURES_PER_TRANSACTION_MAX:
         raise Rejected(KernelCode.TOO_LARGE, "messages")
-    return count
+    return len(opened.parts)
+
+
+def _field_of_part(opened: Opened, index: int) -> str:
+    """Where a part stands: among the account's signatures, or in a message."""
+    passed = len(opened.envelope.auth.signatures)
+    if index < passed:
+        return "signatures"
+    for position, message in enumerate(opened.body.messages):
+        if isinstance(message, SignedMessage):
+            passed += len(message.signed_parts())
+            if index < passed:
+                return f"messages[{position}]"
+    raise AssertionError("no such part")
 
 
 def check_keys(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> None:

@@ -24,16 +24,17 @@ from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.storage import Head, Reader, Results, StoredBlock
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.worker import load_chain
-from gridtokenx.ledger.batch import NODES, decode_batch, decode_batch_body, signed_batch
-from gridtokenx.ledger.block import BlockOutcome, apply_block, header_of
+from gridtokenx.ledger.batch import NODES, open_batch, signed_batch
+from gridtokenx.ledger.block import BatchOutcome, apply_block, header_of
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, verify
-from gridtokenx.ledger.crypto import hash_bytes, signature_is_valid
+from gridtokenx.ledger.crypto import hash_bytes, merkle_root, signature_is_valid
 from gridtokenx.ledger.errors import Rejected
-from gridtokenx.ledger.genesis import genesis_rows, load_state, rows_of
+from gridtokenx.ledger.genesis import load_state, rows_of
 from gridtokenx.ledger.header import Header, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.state import State
+from gridtokenx.operations.verify_beginning import read_beginning
 from gridtokenx.operations.verify_index import Unreadable, attempt, check_feed, check_index
 from gridtokenx.operations.verify_journal import check_journal
 from gridtokenx.simulation.auditor import Auditor
@@ -131,7 +132,7 @@ def verify_folder(
     begun = time.monotonic()
     found = Verification()
     # Before this process has threads or a database that the workers could inherit.
-    verifier = Verifier(chain_import_path, workers)
+    verifier = Verifier(chain_import_path, workers, by_library=True)
     folder.run.mkdir(exist_ok=True)
     own_files = Path(tempfile.mkdtemp(prefix="verify-", dir=folder.run))
     try:
@@ -181,6 +182,10 @@ class _Run:
         self.progress = progress
         self.hashes: dict[int, bytes] = {}
         """App hash by height: what the journal's markers must name."""
+        self.author_keys: dict[bytes, set[bytes]] = {}
+        """Every key that a node ever had, by node id: its journal may be older than its present one."""
+        self.trades: tuple[bytes, ...] = ()
+        """Of the last block."""
 
     def run(self, own_files: Path) -> None:
         reader = _guarded("database", lambda: Reader(self.folder.database, own_files))
@@ -197,12 +202,21 @@ class _Run:
         data = self.folder.genesis.read_bytes()
         if hash_bytes(data) != head.genesis_hash:
             raise _Stop("genesis.bin", "its hash is not the one that the database began with")
-        rows = _guarded("genesis.bin", lambda: tuple(genesis_rows(self.chain.kind, data)))
-        state, commitment = _guarded("genesis.bin", lambda: load_state(self.chain, rows))
-        auditor = Auditor(self.chain, rows)
+        restored = _guarded("database, beginning", reader.beginning)
+        first = "genesis.bin" if restored is None else "db/beginning"
+        rows, self.trades = _guarded(first, lambda: read_beginning(self.folder, self.chain.kind, data, restored))
+        state, commitment = _guarded(first, lambda: load_state(self.chain, rows))
+        auditor = Auditor(self.chain, rows, self.trades)
         for finding in auditor.check_state(rows):
-            self.found.find("genesis.bin", finding)
+            self.found.find(first, finding)
         start = last_block(state)
+        if restored is not None:
+            self.found.notes.append(
+                f"this node was restored from the snapshot of block {restored.height}: all after it was verified; "
+                f"ask another node whether that block left app hash {restored.app_hash.hex()}"
+            )
+            self._check_results(reader, state, commitment, commitment.root(), (), self.trades)
+        self._learn_keys(state)
         self.found.chain = start.chain
         self.hashes[start.height] = commitment.root()
         for stored in self._read_ahead(reader, head, start.height, signatures):
@@ -211,7 +225,7 @@ class _Run:
         self._check_head(head, state, commitment)
         self._check_records(reader, state)
         self._check_invariants(state, auditor)
-        check_journal(self.folder, head.height, self.hashes, _author_keys(state), self.found)
+        check_journal(self.folder, head.height, self.hashes, self.author_keys, self.found)
 
     def _read_ahead(self, reader: Reader, head: Head, start: int, signatures: _Signatures) -> Iterator[StoredBlock]:
         """All blocks in order, some of them read before they are due, so that workers have something to do."""
@@ -247,36 +261,51 @@ class _Run:
         if stored.header != expected:
             raise _Stop(*_header_difference(place, state, stored, expected))
         try:
-            outcome = apply_block(self.chain, state, commitment, block, signatures.count)
+            outcome = apply_block(
+                self.chain, state, commitment, block, signatures.count, trades_before=lambda: self.trades
+            )
         except ValueError as error:
             raise _Stop(place, str(error)) from error
+        self.trades = outcome.trades
+        self._learn_keys(state)
         self.hashes[block.height] = outcome.app_hash
         self.found.blocks += 1
         self.found.height = block.height
         self.found.transactions += sum(len(batch.receipts) for batch in outcome.batches)
         for finding in auditor.check_block(block, outcome):
             self.found.find(place, finding.partition(": ")[2])
-        self._check_results(reader, state, commitment, outcome)
+        self._check_results(reader, state, commitment, outcome.app_hash, outcome.batches, outcome.trades)
         for name, what in check_index(reader, block, outcome):
             self.found.find(name, what)
         feed = _tried(f"feed of block {block.height}", self.found, lambda: reader.feed(block.height))
         if feed is not None and (what := check_feed(feed, outcome.changes)):
             self.found.find(f"feed of block {block.height}", what)
 
-    def _check_results(self, reader: Reader, state: State, commitment: Commitment, outcome: BlockOutcome) -> None:
-        height = outcome.header.height
+    def _learn_keys(self, state: State) -> None:
+        for node_id, node in state.items(NODES):
+            self.author_keys.setdefault(node_id, set()).add(node.public_key)
+
+    def _check_results(
+        self,
+        reader: Reader,
+        state: State,
+        commitment: Commitment,
+        app_hash: bytes,
+        batches: tuple[BatchOutcome, ...],
+        trades: tuple[bytes, ...],
+    ) -> None:
+        last = last_block(state)
+        height = last.height
         place = f"results of block {height}"
         stored = _tried(place, self.found, lambda: reader.results(height))
         if stored is None:
             self.found.find(place, "they are missing or cannot be read")
             return
         proof = commitment.prove(LAST_BLOCK_STATE_KEY)
-        record = encode(last_block(state))
-        expected = Results(
-            outcome.app_hash, outcome.batches, outcome.trades, outcome.summary, record, proof.items, proof.path
-        )
+        record = encode(last)
+        expected = Results(app_hash, batches, trades, last.summary, record, proof.items, proof.path)
         if stored == expected:
-            if not verify(outcome.app_hash, LAST_BLOCK_STATE_KEY, record, proof):
+            if not verify(app_hash, LAST_BLOCK_STATE_KEY, record, proof):
                 self.found.find(place, "the proof of the block's record does not lead to its app hash")
             return
         for name, what in _results_differences(height, stored, expected):
@@ -338,7 +367,7 @@ class _Run:
 def _header_difference(place: str, state: State, stored: StoredBlock, expected: Header) -> tuple[str, str]:
     """Where exactly the block is not what it was. One of its batches, if its own signature says so; else a field."""
     if stored.header.batches_root != expected.batches_root:
-        keys = _author_keys(state)
+        keys = {node_id: node.public_key for node_id, node in state.items(NODES)}
         for number, wire in enumerate(stored.block.batches):
             if trouble := _batch_trouble(wire, keys):
                 return f"{place}, batch {number}", trouble
@@ -352,20 +381,17 @@ def _header_difference(place: str, state: State, stored: StoredBlock, expected: 
 def _batch_trouble(wire: bytes, keys: dict[bytes, bytes]) -> str:
     """Why no node signed these bytes; nothing if one did."""
     try:
-        batch = decode_batch(wire, "batch")
-        body = decode_batch_body(batch.body, "batch.body")
+        batch, header = open_batch(wire)
     except Rejected as rejection:
         return f"its bytes are not those of a batch: {rejection}"
-    key = keys.get(body.author)
+    key = keys.get(header.author)
     if key is None:
-        return f"its author {body.author.hex()} is no node"
-    if not signature_is_valid(batch.signature, signed_batch(batch.body), key):
+        return f"its author {header.author.hex()} is no node"
+    if not signature_is_valid(batch.signature, signed_batch(batch.header), key):
         return "it is not signed by its author"
+    if merkle_root(list(batch.transactions)) != header.root:
+        return "its transactions are not those that its author signed"
     return ""
-
-
-def _author_keys(state: State) -> dict[bytes, bytes]:
-    return {node_id: node.public_key for node_id, node in state.items(NODES)}
 
 
 def _results_differences(height: int, stored: Results, expected: Results) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
 """The journal against the chain: every entry whole, its batches signed, its marker a block that is there."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from gridtokenx.engine.folder import DataFolder
@@ -14,7 +14,7 @@ from gridtokenx.engine.journal import (
     TornTail,
     read_journal,
 )
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body, signed_batch
+from gridtokenx.ledger.batch import open_batch, signed_batch
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.crypto import signature_is_valid
 from gridtokenx.ledger.errors import Rejected
@@ -22,6 +22,10 @@ from gridtokenx.ledger.errors import Rejected
 _decode_head: Decoder[SegmentHead] = Decoder(SegmentHead)
 _decode_marker: Decoder[Marker] = Decoder(Marker)
 _decode_batch: Decoder[JournaledBatch] = Decoder(JournaledBatch)
+
+
+AuthorKeys = Mapping[bytes, Collection[bytes]]
+"""All public keys that each node has had, by its id."""
 
 
 class Found(Protocol):
@@ -34,11 +38,9 @@ class Found(Protocol):
         """Add a finding."""
 
 
-def check_journal(
-    folder: DataFolder, height: int, hashes: Mapping[int, bytes], keys: Mapping[bytes, bytes], found: Found
-) -> None:
-    """`hashes` are the app hashes of the chain by height, up to `height`, where the database ends; `keys` the nodes'
-    public keys. The node may be running: entries beyond that height are its latest."""
+def check_journal(folder: DataFolder, height: int, hashes: Mapping[int, bytes], keys: AuthorKeys, found: Found) -> None:
+    """`hashes` are the app hashes of the chain by height, up to `height`, where the database ends; `keys` all public
+    keys that each node has had. The node may be running: entries beyond that height are its latest."""
     last_number = 0
     marker: Marker | None = None
     try:
@@ -73,13 +75,12 @@ def _check_marker(place: str, marker: Marker, hashes: Mapping[int, bytes], found
         found.find(place, f"block {marker.height} has app hash {known.hex()}, not {marker.app_hash.hex()}")
 
 
-def _check_batch(place: str, entry: Entry, last_number: int, keys: Mapping[bytes, bytes], found: Found) -> int:
+def _check_batch(place: str, entry: Entry, last_number: int, keys: AuthorKeys, found: Found) -> int:
     journaled = _decode_batch(entry.payload)
     if journaled.number <= last_number:
         found.find(place, f"batch {journaled.number} comes after batch {last_number}")
-    batch = decode_batch(journaled.wire, "batch")
-    author = decode_batch_body(batch.body, "batch.body").author
-    key = keys.get(author)
-    if key is None or not signature_is_valid(batch.signature, signed_batch(batch.body), key):
+    batch, header = open_batch(journaled.wire)
+    signed = signed_batch(batch.header)
+    if not any(signature_is_valid(batch.signature, signed, key) for key in keys.get(header.author, ())):
         found.find(place, f"batch {journaled.number} is not signed by the node that it names")
     return journaled.number

@@ -21,6 +21,10 @@ class ApiMarket:
         self._client = client
         self._wallets: dict[bytes, Wallet] = {}
 
+    def use(self, client: Client) -> None:
+        """Go on through another gateway of the same chain."""
+        self._client = client
+
     def time_ms(self) -> int:
         """That of the last block which the gateway has followed."""
         return self._client.status().time_ms

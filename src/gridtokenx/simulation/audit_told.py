@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import decode_batch
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.crypto import hash_bytes
@@ -40,7 +40,7 @@ def read_block(chain: Chain, block: Block, outcome: BlockOutcome) -> Told:
             if result.receipts:
                 told.findings.append(f"batch {number} was refused and has receipts")
             continue
-        transactions = decode_batch_body.trusted(decode_batch.trusted(wire).body).transactions
+        transactions = decode_batch.trusted(wire).transactions
         if len(transactions) != len(result.receipts):
             told.findings.append(f"batch {number}: {len(transactions)} transactions, {len(result.receipts)} receipts")
         for transaction, receipt in zip(transactions, result.receipts, strict=False):

@@ -1,8 +1,10 @@
-"""Trades against the orders that made them, and the sums that positions and dues keep of them."""
+"""Trades against the orders that made them, and the sums that positions and dues keep of them and of their ends."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.modules.identity.messages import Licence, RoleName, Source
 from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANTS, PORTFOLIOS, ROLES
@@ -21,6 +23,7 @@ from gridtokenx.modules.market.state import (
 )
 from gridtokenx.simulation import audit_rules as rules
 from gridtokenx.simulation.audit_told import Told
+from gridtokenx.simulation.audit_voids import VoidAudit
 
 _decode_trade: Decoder[Trade] = Decoder(Trade)
 
@@ -42,42 +45,69 @@ class TradeAudit:
         self.copy = copy
         self.map = places
         self.findings: list[str] = []
-        self.traded_wh = self.traded_micro = 0
+        self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
+        self.voids = VoidAudit(copy)
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
         """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
-        self._collateral: defaultdict[bytes, list[int]] = defaultdict(lambda: [0, 0])
-        """Least and most collateral, by interval ‖ portfolio."""
+        self._collateral: defaultdict[bytes, int] = defaultdict(int)
+        """By interval ‖ portfolio."""
         self._dues: defaultdict[bytes, int] = defaultdict(int)
         for key, position in copy[POSITIONS.prefix].items():
             self._sums[key] = _sums_of(position)
-            self._collateral[key] = [position.collateral_micro, position.collateral_micro]
+            self._collateral[key] = position.collateral_micro
         for key, due in copy[DUES.prefix].items():
             self._dues[key] = due.amount_micro
 
-    def check_block(self, told: Told, trades: tuple[bytes, ...]) -> None:
+    def remember(self, encoded: Sequence[bytes]) -> None:
+        """The trades of the block that left the first state, which its successor may void."""
+        self.voids.remember([_decode_trade(data, f"trade {number}") for number, data in enumerate(encoded)])
+
+    def check_block(self, told: Told, block: Block, encoded: tuple[bytes, ...]) -> None:
         """Each trade within both limits, at the resting order's price, between unrelated parties, for the right
-        wheeling. The copy must still be that from before the block."""
+        wheeling; void what traded on a stale clock. The copy must still be that from before the block."""
         self.findings = []
-        self.traded_wh = self.traded_micro = 0
-        for number, data in enumerate(trades):
-            self._check_trade(told, number, _decode_trade(data, f"trade {number}"))
+        self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
+        trades = [_decode_trade(data, f"trade {number}") for number, data in enumerate(encoded)]
+        self.voids.begin_block(block, trades)
+        for number, trade in enumerate(trades):
+            if trade.voids:
+                self._check_void(trade)
+            else:
+                self._check_trade(told, number, trade)
+
+    def _check_void(self, record: Trade) -> None:
+        trade = self.voids.take(record)
+        if trade is not None:
+            self.voided_wh += trade.quantity_wh
+            self.voided_micro += rules.down(trade.price_micro * trade.quantity_wh, 1_000)
+            money = self._money(self._terms(trade), trade)
+            assert money is not None, "it was a trade"
+            self._add(trade, money, -1)
+
+    def _terms(self, trade: Trade) -> Terms:
+        interval = self.copy[INTERVALS.prefix][trade.interval.to_bytes(4, "big")]
+        terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+        return terms
 
     def _check_trade(self, told: Told, number: int, trade: Trade) -> None:
         self.traded_wh += trade.quantity_wh
         self.traded_micro += rules.down(trade.price_micro * trade.quantity_wh, 1_000)
         interval = self.copy[INTERVALS.prefix][trade.interval.to_bytes(4, "big")]
-        terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+        terms = self._terms(trade)
         reasons = ["no such orders"]
         bids = self._offers(told, trade.buyer + trade.buyer_order, trade.interval, Side.BUY, interval, terms)
         asks = self._offers(told, trade.seller + trade.seller_order, trade.interval, Side.SELL, interval, terms)
         for bid in bids:
             for ask in asks:
-                money = self._money(terms, trade, bid, ask)
+                if (trade.buyer_portfolio, trade.seller_portfolio) != (bid.portfolio, ask.portfolio):
+                    reasons = ["other portfolios than its orders'"]
+                    continue
+                money = self._money(terms, trade)
                 reasons = ["no way between the feeders"]
                 if money is not None:
-                    reasons = self._objections(terms, trade, bid, ask, money)
+                    reasons = self._objections(terms, interval, trade, bid, ask, money)
                     if not reasons:
-                        self._add(terms, interval, trade, bid, ask, money)
+                        self._add(trade, money, 1)
                         return
         self.findings.append(f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}")
 
@@ -100,16 +130,18 @@ class TradeAudit:
             limit = rules.up(terms.buy_back_micro, terms.tick_micro) * terms.tick_micro
         return Offer(message.interval, message.side, limit, message.source, message.portfolio)
 
-    def _money(self, terms: Terms, trade: Trade, bid: Offer, ask: Offer) -> rules.TradeMoney | None:
+    def _money(self, terms: Terms, trade: Trade) -> rules.TradeMoney | None:
         """What the trade costs; None where no way leads from seller to buyer."""
         portfolios = self.copy[PORTFOLIOS.prefix]
-        here, there = portfolios[bid.portfolio].feeder, portfolios[ask.portfolio].feeder
+        here, there = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
         borders = self.map.borders(here, there)
         if borders is None:
             return None
         return rules.trade_money(terms, trade.price_micro, trade.quantity_wh, here == there, borders)
 
-    def _objections(self, terms: Terms, trade: Trade, bid: Offer, ask: Offer, money: rules.TradeMoney) -> list[str]:
+    def _objections(
+        self, terms: Terms, interval: Interval, trade: Trade, bid: Offer, ask: Offer, money: rules.TradeMoney
+    ) -> list[str]:
         buyer, seller = self.copy[PORTFOLIOS.prefix][bid.portfolio], self.copy[PORTFOLIOS.prefix][ask.portfolio]
         way = money.wheeling_per_kwh
         found = []
@@ -132,38 +164,38 @@ class TradeAudit:
             found.append("between related parties")
         if trade.quantity_wh <= 0:
             found.append("of nothing")
+        least, most = self._collateral_bounds(terms, interval, trade, ask)
+        if not least <= trade.collateral_micro <= most:
+            found.append(f"with a collateral of {trade.collateral_micro}, not in {least} to {most}")
         return found
 
-    def _add(
-        self, terms: Terms, interval: Interval, trade: Trade, bid: Offer, ask: Offer, money: rules.TradeMoney
-    ) -> None:
-        buyer, seller = self.copy[PORTFOLIOS.prefix][bid.portfolio], self.copy[PORTFOLIOS.prefix][ask.portfolio]
-        head = trade.interval.to_bytes(4, "big")
-        bought, sold = self._sums[head + bid.portfolio], self._sums[head + ask.portfolio]
-        bought[1] += trade.quantity_wh
-        bought[4] += money.value
-        bought[5] += money.buyer_pays
-        sold[0] += trade.quantity_wh
-        sold[2] += money.value
-        sold[3] += money.trading_fee
-        self._add_collateral(terms, interval, trade, ask)
+    def _add(self, trade: Trade, money: rules.TradeMoney, sign: int) -> None:
+        """One trade more in all sums, or (`sign` -1) one less."""
+        portfolios, head = self.copy[PORTFOLIOS.prefix], trade.interval.to_bytes(4, "big")
+        buyer, seller = portfolios[trade.buyer_portfolio], portfolios[trade.seller_portfolio]
+        bought, sold = self._sums[head + trade.buyer_portfolio], self._sums[head + trade.seller_portfolio]
+        bought[1] += sign * trade.quantity_wh
+        bought[4] += sign * money.value
+        bought[5] += sign * money.buyer_pays
+        sold[0] += sign * trade.quantity_wh
+        sold[2] += sign * money.value
+        sold[3] += sign * money.trading_fee
+        self._collateral[head + trade.seller_portfolio] += sign * trade.collateral_micro
         dues = self._dues
-        dues[head + self.map.distributor(buyer.feeder)] += money.to_buyers_distributor
-        dues[head + self._office(RoleName.FEE_POOL)] += 2 * money.trading_fee
+        dues[head + self.map.distributor(buyer.feeder)] += sign * money.to_buyers_distributor
+        dues[head + self._office(RoleName.FEE_POOL)] += sign * 2 * money.trading_fee
         if money.to_sellers_distributor:
-            dues[head + self.map.distributor(seller.feeder)] += money.to_sellers_distributor
+            dues[head + self.map.distributor(seller.feeder)] += sign * money.to_sellers_distributor
         if money.wheeling_borders:
-            dues[head + self._office(RoleName.TRANSMISSION)] += money.wheeling_borders
+            dues[head + self._office(RoleName.TRANSMISSION)] += sign * money.wheeling_borders
 
-    def _add_collateral(self, terms: Terms, interval: Interval, trade: Trade, ask: Offer) -> None:
+    def _collateral_bounds(self, terms: Terms, interval: Interval, trade: Trade, ask: Offer) -> tuple[int, int]:
         """Kept for a trade: the collateral at the trade's price, but no more than the order held for this part of
         it. Which part carries a rounding depends on the order's other fills, so there is a least and a most: at
         worst two fractions of a fee at the limit and one of the risk are cut."""
         most = rules.sellers_collateral(terms, interval.tariff_micro, trade.price_micro, trade.quantity_wh)
         at_limit = rules.sellers_collateral(terms, interval.tariff_micro, ask.limit_micro, trade.quantity_wh)
-        bounds = self._collateral[trade.interval.to_bytes(4, "big") + ask.portfolio]
-        bounds[0] += max(min(most, at_limit - 2), 0)
-        bounds[1] += most
+        return max(min(most, at_limit - 2), 0), most
 
     def check_positions(self, positions: dict[bytes, tuple[Any, Any]], dues: dict[bytes, tuple[Any, Any]]) -> None:
         """Positions and dues of this block, as (old, new), are the sums of the trades seen so far."""
@@ -175,10 +207,9 @@ class TradeAudit:
                 continue
             if _sums_of(position) != self._sums[key]:
                 self.findings.append(f"position {key.hex()} is {_sums_of(position)}, its trades give {self._sums[key]}")
-            least, most = self._collateral[key]
-            if not least <= position.collateral_micro <= most:
+            if position.collateral_micro != self._collateral[key]:
                 self.findings.append(
-                    f"position {key.hex()}: collateral {position.collateral_micro} not in {least} to {most}"
+                    f"position {key.hex()}: collateral {position.collateral_micro}, its trades {self._collateral[key]}"
                 )
         for key, (_, due) in dues.items():
             if due is None:

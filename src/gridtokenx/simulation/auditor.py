@@ -11,11 +11,13 @@ A block costs time by what it changed, never by the size of the state; `check_st
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
+from gridtokenx.ledger.consensus import CONSENSUS
+from gridtokenx.ledger.header import LAST_BLOCK
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import SCHEDULE, SET_ASIDE
 from gridtokenx.ledger.state import Table
@@ -52,7 +54,7 @@ from gridtokenx.simulation.audit_trades import TradeAudit
 WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
     TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
-    SET_ASIDE,
+    SET_ASIDE, CONSENSUS, LAST_BLOCK,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
 
@@ -65,9 +67,10 @@ Changed = dict[bytes, tuple[Any, Any]]
 class Auditor:
     """Running sums over all blocks it was shown."""
 
-    def __init__(self, chain: Chain, rows: Iterable[tuple[bytes, bytes]]) -> None:
+    def __init__(self, chain: Chain, rows: Iterable[tuple[bytes, bytes]], trades: Sequence[bytes] = ()) -> None:
         """Starts from the rows of a state, (prefixed key, encoded record), which are canonical and which it believes:
-        `check_state` says whether they add up."""
+        `check_state` says whether they add up. `trades` are those of the block that left this state; a genesis has
+        none."""
         self.chain = chain
         self._decode = {table.prefix: table.decode.trusted for table in WATCHED}
         self.copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
@@ -89,6 +92,7 @@ class Auditor:
         self._load(rows)
         self.map = rules.Map(self.copy[ZONES.prefix], self.copy[FEEDERS.prefix])
         self.trades = TradeAudit(self.copy, self.map)
+        self.trades.remember(trades)
 
     # --- one block
 
@@ -98,7 +102,7 @@ class Auditor:
         self._touched = {}
         told = read_block(self.chain, block, outcome)
         self.findings += told.findings
-        self.trades.check_block(told, outcome.trades)
+        self.trades.check_block(told, block, outcome.trades)
         changes = self._take(outcome.changes)
         self._follow_tokens(told, changes)
         self._follow_accounts(changes)
@@ -106,11 +110,13 @@ class Auditor:
         metered, paid = self._follow_settlement(changes)
         self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
         self.trades.check_limits(changes[POSITIONS.prefix])
-        self.findings += self.trades.findings
+        self.trades.voids.end_block(changes[INTERVALS.prefix], changes[SETTLEMENTS.prefix], changes[STATEMENTS.prefix])
+        self.findings += self.trades.findings + self.trades.voids.findings
         self._check_accounts()
         self._check_supplier()
         summary = outcome.summary
-        expected = (self.trades.traded_wh, self.trades.traded_micro, *metered, *paid)
+        voided = self.trades.voided_wh, self.trades.voided_micro
+        expected = (self.trades.traded_wh, self.trades.traded_micro, *metered, *paid, *voided)
         told_summary = (
             summary.traded_wh,
             summary.traded_micro,
@@ -118,6 +124,8 @@ class Auditor:
             summary.metered_export_wh,
             summary.settled_wh,
             summary.settled_micro,
+            summary.voided_wh,
+            summary.voided_micro,
         )
         if expected != told_summary:
             self._find(f"the summary says {told_summary}, the block's records {expected}")

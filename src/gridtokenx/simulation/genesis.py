@@ -3,6 +3,7 @@
 `make_genesis` is a pure function of the scenario: the same file gives the same bytes everywhere.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, WATT, GenesisBuilder
@@ -37,6 +38,9 @@ FEEDER = 1
 SUPPLIER_WATT = 10_000_000
 """What the residual supplier has to pay for surplus with, until customers' bills come in."""
 
+CHAIN_CHARACTERS_MAX = 50
+"""CometBFT takes no longer names."""
+
 BANK_SIGNERS, BANK_THRESHOLD = 3, 2
 
 ROLES = {
@@ -46,6 +50,7 @@ ROLES = {
     RoleName.RESIDUAL_SUPPLIER: "residual-supplier",
     RoleName.TRANSMISSION: "egat",
     RoleName.CLEARING: "clearing",
+    RoleName.AUTHORITY: "authority",
 }
 """Who holds which office. Besides them: the bank, the attester, and the distributors MEA and PEA."""
 
@@ -83,8 +88,18 @@ class Connection(NamedTuple):
     meter_key: PrivateKey
 
 
+class GenesisNode(NamedTuple):
+    """A node that may sign batches from the first block on, by its public keys; with power it also votes."""
+
+    node_id: bytes
+    batch_key: bytes
+    validator_key: bytes = b""
+    power: int = 0
+
+
 class ScenarioGenesis(NamedTuple):
-    """The genesis bytes, and who is who in them. `first_metered` is the first interval that opened at all."""
+    """The genesis bytes, and who is who in them. `first_metered` is the first interval that opened at all. The node is
+    that of a market on one machine: a network has others."""
 
     data: bytes
     chain: str
@@ -132,15 +147,21 @@ def market_terms(scenario: Scenario) -> MarketTerms:
     )
 
 
-def make_genesis(scenario: Scenario) -> ScenarioGenesis:
-    """Build the chain's first state. Raises `ScenarioError` for a zone or hours that do not exist."""
+def make_genesis(scenario: Scenario, nodes: Sequence[GenesisNode] = (), block_ms: int = 0) -> ScenarioGenesis:
+    """Build the chain's first state: for one node that makes its blocks alone, or for a network of `nodes` with blocks
+    so far apart. Raises `ScenarioError` for a zone or hours that do not exist."""
     seed = scenario.development_seed
-    chain = f"gridtokenx-{scenario.name}"[:64]
+    chain = f"gridtokenx-{scenario.name}"[:CHAIN_CHARACTERS_MAX]
     time_ms = scenario.clock_start_ms // INTERVAL_MS * INTERVAL_MS
     terms = terms_of_scenario(scenario)
     builder = GenesisBuilder(chain, time_ms, terms)
     node_id, node_key = development_pseudonym(seed, "node-1"), development_key(seed, "node-1")
-    builder.add_node(node_id, node_key.public_key)
+    for node in nodes or (GenesisNode(node_id, node_key.public_key),):
+        builder.add_node(node.node_id, node.batch_key)
+        if node.power:
+            builder.add_validator(node.validator_key, node.power, node.node_id)
+    if nodes:
+        builder.set_consensus(block_ms)
     organisations = _add_organisations(builder, seed)
     _add_zones(builder, organisations, scenario)
     taken = set(organisations) | {name for owned in organisations.values() for name in owned.keys}

@@ -2,7 +2,8 @@
 
     python -m gridtokenx.simulation.live --data DIR --port N
 
-It reaches the market through the gateway alone. What meters have counted is on the disk before it leaves; while
+It reaches the market through the gateway alone; with several (`--port N --port M`) it takes the next when one cannot
+answer. What meters have counted is on the disk before it leaves; while
 the gateway or the node is away the process waits and then catches up with every interval that ended meanwhile. It
 ends on SIGTERM, and when its standard input closes.
 
@@ -11,6 +12,7 @@ The market's faucet is here too, since what it gives away is a site: it listens 
 
 import argparse
 import contextlib
+import itertools
 import logging
 import os
 import select
@@ -43,12 +45,14 @@ class Ended(Exception):
     """Somebody wants this process to end."""
 
 
-def run(folder: MarketFolder, port: int, seed: int) -> None:
+def run(folder: MarketFolder, ports: Sequence[int], seed: int) -> None:
     """Serve the sites until told to end. Raises `ScenarioError` if the folder's scenario cannot be used."""
     scenario = load_scenario(folder.scenario)
     genesis = make_genesis(scenario)
-    with Client(f"http://127.0.0.1:{port}", chain=genesis.chain) as client:
-        market = ApiMarket(client)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(f"http://127.0.0.1:{port}", chain=genesis.chain)) for port in ports]
+        gateways = itertools.cycle(clients)
+        market = ApiMarket(next(gateways))
         driver = Driver(
             scenario,
             genesis,
@@ -58,21 +62,22 @@ def run(folder: MarketFolder, port: int, seed: int) -> None:
             save=folder.save_driver_state,
         )
         faucet = Faucet(scenario, genesis, market, driver.visitors, driver.keep)
-        with contextlib.closing(FaucetDesk(folder.faucet, faucet)) as desk:
-            stepped_ms = 0
-            while True:
-                try:
-                    time_ms = market.time_ms()
-                    faucet.tend()
-                    if time_ms // STEP_MS > stepped_ms // STEP_MS:
-                        driver.step()
-                        stepped_ms = time_ms
-                    pause(POLL_S, desk)
-                except ClientError as error:
-                    log.warning("%s", error)
-                    driver.forget_nonces()
-                    faucet.forget_nonces()
-                    pause(TROUBLE_S, desk)
+        desk = stack.enter_context(contextlib.closing(FaucetDesk(folder.faucet, faucet)))
+        stepped_ms = 0
+        while True:
+            try:
+                time_ms = market.time_ms()
+                faucet.tend()
+                if time_ms // STEP_MS > stepped_ms // STEP_MS:
+                    driver.step()
+                    stepped_ms = time_ms
+                pause(POLL_S, desk)
+            except ClientError as error:
+                log.warning("%s", error)
+                market.use(next(gateways))
+                driver.forget_nonces()
+                faucet.forget_nonces()
+                pause(TROUBLE_S, desk)
 
 
 def pause(seconds: float, desk: FaucetDesk) -> None:
@@ -96,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line of the process."""
     parser = argparse.ArgumentParser(prog="gridtokenx.simulation.live", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", dest="ports", type=int, action="append", required=True)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
@@ -104,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     try:
-        run(MarketFolder(given.data), given.port, given.seed)
+        run(MarketFolder(given.data), given.ports, given.seed)
     except Ended:
         log.info("ended")
 

@@ -72,12 +72,16 @@ class MarketFolder:
             raise FolderUnusable(
                 f"{self.path} holds the market of {scenario.name}: choose another --data, or `gridtokenx reset` it"
             )
+        self.write_companions(genesis)
+        return scenario, genesis
+
+    def write_companions(self, genesis: ScenarioGenesis) -> None:
+        """What goes with a market besides its chain: keys, folders, and who agreed to be shown."""
         self._write_keys(genesis)
-        for folder in (self.community, self.logs):
+        for folder in (self.community, self.logs, self.node.run):
             folder.mkdir(mode=0o700, exist_ok=True)
         shown = {connection.portfolio.hex(): name for name, connection in genesis.connections.items()}
         self.showcase.write_bytes(msgspec.json.encode(shown))
-        return scenario, genesis
 
     def _copy_scenario(self, source: Path) -> None:
         """Only the scenario that the genesis was made of: an interrupted first start may be repeated with another."""

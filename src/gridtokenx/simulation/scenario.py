@@ -112,6 +112,7 @@ class ClockTable(_Table, frozen=True):
     lead_in_minutes: int
     speed: int
     play_at_once_minutes: int = 0
+    begins_ms: int = 0
 
 
 class TariffTable(_Table, frozen=True):
@@ -143,7 +144,7 @@ class ScenarioTable(_Table, frozen=True):
 
 class Scenario(msgspec.Struct, frozen=True):
     """A community ready to run. Deliveries lie in [first_interval, end_interval); `sky[month - 1][quarter]`
-    per mille.
+    per mille. The chain begins at `clock_start_ms`, normally before the first of them.
     """
 
     name: str
@@ -180,7 +181,7 @@ def load_scenario(path: Path) -> Scenario:
         first_interval=first,
         end_interval=first + table.days * INTERVALS_PER_DAY,
         history_intervals=table.history_days * INTERVALS_PER_DAY,
-        clock_start_ms=first * INTERVAL_MS - table.clock.lead_in_minutes * 60_000,
+        clock_start_ms=table.clock.begins_ms or first * INTERVAL_MS - table.clock.lead_in_minutes * 60_000,
         speed=table.clock.speed,
         play_at_once_ms=table.clock.play_at_once_minutes * 60_000,
         tariff=TimeOfUse(
@@ -283,6 +284,7 @@ def table_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
         ("clock.lead_in_minutes", table.clock.lead_in_minutes, 15, 1440),
         ("clock.speed", table.clock.speed, 1, 1_000_000),
         ("clock.play_at_once_minutes", table.clock.play_at_once_minutes, 0, 10_080),
+        ("clock.begins_ms", table.clock.begins_ms, 0, _end_ms(table)),
         ("tariff.buy_back_micro", tariff.buy_back_micro, 0, 1_000_000_000),
         ("tariff.off_peak_micro", tariff.off_peak_micro, tariff.buy_back_micro, 1_000_000_000),
         ("tariff.on_peak_micro", tariff.on_peak_micro, tariff.off_peak_micro, 1_000_000_000),
@@ -301,6 +303,10 @@ def table_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
             yield Fault(file, f"site[{number}].name", f"'{site.name}' is taken", "give each site its own name")
         names.add(site.name)
         yield from site_faults(file, f"site[{number}]", site)
+
+
+def _end_ms(table: ScenarioTable) -> int:
+    return (first_interval(table.start) + table.days * INTERVALS_PER_DAY) * INTERVAL_MS
 
 
 def _outside(file: Path, place: str, value: int, lowest: int, highest: int) -> Iterator[Fault]:

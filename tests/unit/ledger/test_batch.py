@@ -6,7 +6,7 @@ from tests.world import NODE, NODE_ID, WATT, Founding, World, batch_of, decode_r
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import limits
-from gridtokenx.ledger.batch import BATCHES, NODES, Batch, Node, check_batch
+from gridtokenx.ledger.batch import BATCHES, NODES, Batch, Node, check_batch, decode_batch
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.crypto import merkle_root
 from gridtokenx.ledger.errors import KernelCode, Rejected
@@ -50,10 +50,22 @@ def test_bytes_must_be_canonical_and_not_too_many(world: World) -> None:
     wire = world.batch(pay(world))
     assert refused(wire + b"\x00") == (KernelCode.MALFORMED, "batch")
     assert refused(bytes(limits.BATCH_BYTES_MAX + 1)) == (KernelCode.TOO_LARGE, "batch")
-    body = msgspec.msgpack.decode(wire, type=Batch).body
-    longer = encode(Batch(b"\xdc\x00" + body, bytes(64)))
-    assert refused(longer) == (KernelCode.MALFORMED, "batch.body")
-    assert refused(world.batch()) == (KernelCode.MALFORMED, "batch.body")
+    batch = msgspec.msgpack.decode(wire, type=Batch)
+    longer = encode(Batch(b"\xdc\x00" + batch.header, bytes(64), batch.transactions))
+    assert refused(longer) == (KernelCode.MALFORMED, "batch.header")
+    assert refused(world.batch()) == (KernelCode.MALFORMED, "batch")
+
+
+def test_its_transactions_are_those_under_the_signed_root(world: World) -> None:
+    wire = world.batch(pay(world), pay(world))
+    batch = decode_batch(wire)
+    first, second = batch.transactions
+    spoilt = second[:-1] + bytes([second[-1] ^ 1])
+    for others in ((first,), (second, first), (first, second, second), (first, spoilt)):
+        forged = encode(Batch(batch.header, batch.signature, others))
+        assert refused(forged) == (KernelCode.BATCH_ROOT_WRONG, "batch.header.root")
+        assert code_of(world, forged) == "BATCH_ROOT_WRONG"
+    assert code_of(world, wire) == "OK", "what others put beside a header does not use it up"
 
 
 def test_one_bad_transaction_spoils_the_batch_and_is_named(world: World) -> None:

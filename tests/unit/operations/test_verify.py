@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rocksdict import AccessType
 from tests.traffic import Traffic, founded
-from tests.world import NODE, NODE_ID, at
+from tests.world import NODE, NODE_ID, at, signer
 from typer.testing import CliRunner
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -20,7 +20,7 @@ from gridtokenx.engine.application import Application
 from gridtokenx.engine.folder import DataFolder, create_data_folder
 from gridtokenx.engine.journal import Entry, Journal, read_journal
 from gridtokenx.engine.storage import Storage, height_key
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import decode_batch
 from gridtokenx.operations.verify import Finding, Verification, verify_folder
 from gridtokenx.operations.verify_journal import check_journal
 
@@ -149,10 +149,11 @@ def test_a_byte_of_a_transaction_names_its_batch(folder: DataFolder) -> None:
     data = reader._get("blocks", height_key(height))
     reader.close()
     assert data is not None
-    transaction = decode_batch_body.trusted(decode_batch.trusted(wire).body).transactions[0]
+    transaction = decode_batch.trusted(wire).transactions[0]
     spoil(folder, "blocks", height_key(height), data.index(transaction) + len(transaction) // 2)
     (finding,) = verified(folder).findings
-    assert finding == Finding(f"block {height}, batch {number}", "it is not signed by its author")
+    place = f"block {height}, batch {number}"
+    assert finding == Finding(place, "its transactions are not those that its author signed")
 
 
 @pytest.mark.slow
@@ -260,13 +261,21 @@ def test_a_byte_of_a_journal_entry(folder: DataFolder) -> None:
     for position in [*range(0, 130, 3), *positions(len(data), 20, 2)]:
         path.write_bytes(flipped(data, position))
         found = Verification()
-        check_journal(folder, 0, {}, {NODE_ID: NODE.keys[0]}, found)
+        check_journal(folder, 0, {}, {NODE_ID: {NODE.keys[0]}}, found)
         (finding,) = found.findings
         start = max(offset for offset in starts if offset <= position)
         assert finding.place == f"{path.name} at byte {start}"
     path.write_bytes(flipped(data, len(data) // 2))
     (finding,) = verified(folder).findings
     assert finding.place.startswith(path.name)
+
+
+def test_a_journal_may_be_older_than_its_nodes_key(folder: DataFolder) -> None:
+    newer, found = signer("newer").keys[0], Verification()
+    check_journal(folder, 1_000, {}, {NODE_ID: {newer, NODE.keys[0]}}, found)
+    assert found.is_sound and found.journal_entries > 1
+    check_journal(folder, 1_000, {}, {NODE_ID: {newer}}, found)
+    assert found.findings[0].what.endswith("is not signed by the node that it names")
 
 
 def test_an_unfinished_entry_at_the_end_is_a_note(folder: DataFolder) -> None:

@@ -274,6 +274,7 @@ def test_the_full_look_finds_a_state_that_is_not_what_was_followed(story: tuple[
 def test_it_watches_every_table_that_holds_money_or_energy() -> None:
     unwatched = {table.name for table in CONSORTIUM.tables.values()} - {table.name for table in WATCHED}
     assert unwatched == {
-        *("rotated_keys", "pending_keys", "nodes", "batches", "last_block"),
+        *("rotated_keys", "pending_keys", "nodes", "batches", "stale_trades"),
+        *("validators", "former_keys", "misdeeds"),
         *("used_references", "terms_version", "holidays", "last_measured", "same_quarter"),
     }

@@ -1,4 +1,4 @@
-"""What can be asked of identity, and its codes. Tags 0x20 to 0x3f, codes 200 to 299."""
+"""What can be asked of identity, and its codes. Tags 0x20 to 0x2f, codes 200 to 299."""
 
 from enum import IntEnum
 from typing import Annotated
@@ -16,7 +16,7 @@ Feeder16 = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
 class RoleName(IntEnum):
-    """Offices that one account (usually of several signers) holds. The authority module will elect them."""
+    """Offices that one account (usually of several signers) holds."""
 
     REGISTRAR = 1
     OPERATOR = 2
@@ -24,6 +24,7 @@ class RoleName(IntEnum):
     RESIDUAL_SUPPLIER = 4
     TRANSMISSION = 5
     CLEARING = 6
+    AUTHORITY = 7
 
 
 class Licence(IntEnum):

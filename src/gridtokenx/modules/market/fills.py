@@ -64,12 +64,16 @@ def take_order(
             freed = order_hold_micro(terms, interval, order, left_wh)
             freed -= order_hold_micro(terms, interval, order, left_wh - quantity_wh)
         kept = _kept_micro(terms, interval, order.side, freed, fill, cost)
-        position = _after_trade(position, order.side, quantity_wh, cost, kept, 0)
+        position = after_trade(position, order.side, quantity_wh, cost, kept, 0)
         held_micro += kept
         left_wh -= quantity_wh
-        _book_resting_side(state, interval, terms, fill, cost)
-        _add_dues(state, order, fill, cost, dues)
-        _record_trade(state, context, key, order, fill, cost)
+        kept_resting = _book_resting_side(state, interval, terms, fill, cost)
+        if order.side == SELL:
+            add_dues(state, fill.maker.feeder, order.feeder, cost, dues)
+            _record_trade(state, context, key, order, fill, cost, kept)
+        else:
+            add_dues(state, order.feeder, fill.maker.feeder, cost, dues)
+            _record_trade(state, context, key, order, fill, cost, kept_resting)
     hold(state, context.sender, held_micro)
     if resting_wh:
         position = _with_open(position, order.side, resting_wh)
@@ -116,8 +120,8 @@ def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: F
     return min(freed, needed)
 
 
-def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fill, cost: TradeCost) -> None:
-    """The resting order's hold becomes the trade's hold; the rest of it is released."""
+def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fill, cost: TradeCost) -> int:
+    """The resting order's hold becomes the trade's hold, which is returned; the rest of it is released."""
     order, quantity_wh = fill.maker, fill.quantity_wh
     freed = order_hold_micro(terms, interval, order, order.remaining_wh)
     freed -= order_hold_micro(terms, interval, order, order.remaining_wh - quantity_wh)
@@ -126,13 +130,15 @@ def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fil
         release(state, account_of_order(fill.key), freed - kept)
     own = position_key(order.interval, order.portfolio)
     position = state.rows[_POSITIONS][own]
-    changed = _after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
+    changed = after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
     state.put(POSITIONS, own, changed)
+    return kept
 
 
-def _after_trade(
+def after_trade(
     position: Position, side: int, quantity_wh: int, cost: TradeCost, kept_micro: int, open_change_wh: int
 ) -> Position:
+    """The position with one trade more; with quantity, cost and what is kept below zero, with one less."""
     if side == BUY:
         return Position(
             position.sold_wh,
@@ -173,16 +179,15 @@ def _with_open(position: Position, side: int, change_wh: int) -> Position:
     )
 
 
-def _add_dues(state: State, taker: Order, fill: Fill, cost: TradeCost, dues: dict[bytes, int]) -> None:
+def add_dues(state: State, buyer_feeder: int, seller_feeder: int, cost: TradeCost, dues: dict[bytes, int]) -> None:
     """Who gets which part of a trade's money besides the seller."""
     distributors = state.index(DISTRIBUTORS)
-    buyer, seller = (taker, fill.maker) if taker.side == BUY else (fill.maker, taker)
-    near = distributors[buyer.feeder]
+    near = distributors[buyer_feeder]
     dues[near] = dues.get(near, 0) + cost.near
     pool = holder_of(state, _FEE_POOL)
     dues[pool] = dues.get(pool, 0) + 2 * cost.trading_fee
     if cost.far:
-        far = distributors[seller.feeder]
+        far = distributors[seller_feeder]
         dues[far] = dues.get(far, 0) + cost.far
     if cost.border:
         transmission = holder_of(state, _TRANSMISSION)
@@ -196,12 +201,15 @@ def _owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
     state.index(DUES_BY_INTERVAL).put(state, key, total)
 
 
-def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill: Fill, cost: TradeCost) -> None:
+def _record_trade(
+    state: State, context: Context, key: bytes, taker: Order, fill: Fill, cost: TradeCost, collateral_micro: int
+) -> None:
     """Add the trade to the block's list; a rollback takes it off again."""
+    maker = fill.maker
     if taker.side == BUY:
-        buyer, seller, source = key, fill.key, fill.maker.source
+        buyer, seller, bid, ask = key, fill.key, taker, maker
     else:
-        buyer, seller, source = fill.key, key, taker.source
+        buyer, seller, bid, ask = fill.key, key, maker, taker
     trade = Trade(
         taker.interval,
         account_of_order(buyer),
@@ -212,7 +220,11 @@ def _record_trade(state: State, context: Context, key: bytes, taker: Order, fill
         fill.price_micro,
         cost.wheeling,
         taker.side,
-        source,
+        ask.source,
+        bid.portfolio,
+        ask.portfolio,
+        collateral_micro,
+        0,
     )
     state.undo.append((_unrecord_trade, context, (fill.quantity_wh, cost.value)))
     context.trades.append(encode(trade))

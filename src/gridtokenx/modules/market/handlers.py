@@ -18,7 +18,7 @@ from gridtokenx.modules.identity.state import (
     Portfolio,
     require_role,
 )
-from gridtokenx.modules.market import book, calendar, checks, fills
+from gridtokenx.modules.market import book, calendar, checks, fills, void
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.messages import (
@@ -47,8 +47,10 @@ from gridtokenx.modules.market.state import (
     POSITIONS,
     POSITIONS_BY_INTERVAL,
     SKY,
+    STALE_TRADES,
     TERMS,
     TERMS_VERSION,
+    VOID_TRADES,
     Holiday,
     Interval,
     Order,
@@ -356,7 +358,7 @@ def participant_changed(state: State, context: Context, participant_id: bytes) -
 MODULE = Module(
     name="market",
     codes=MarketCode,
-    tables=(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS),
+    tables=(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES),
     handlers={
         PlaceOrder: place_order,
         CancelOrder: cancel_order,
@@ -369,9 +371,11 @@ MODULE = Module(
         CLOSE_GATE: close_gate,
         EXPIRE_ORDER: expire_order,
         PARTICIPANT_CHANGED: participant_changed,
+        VOID_TRADES: void.void_trades,
     },
     indexes=(TOPOLOGY, DISTRIBUTORS, WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
     urgent=frozenset({SetTerms, SetHoliday}),
     cancels=frozenset({CancelOrder}),
+    void=void.note_stale_trades,
     invariants=invariants,
 )

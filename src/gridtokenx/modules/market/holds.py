@@ -9,7 +9,7 @@ import msgspec
 
 from gridtokenx.ledger.quantities import PARTS_PER_MILLION, WH_PER_KWH
 from gridtokenx.modules.market.messages import BUY, Terms
-from gridtokenx.modules.market.state import Interval, Order
+from gridtokenx.modules.market.state import Interval, Order, Trade
 
 
 def buyer_hold_micro(terms: Terms, price_micro: int, energy_wh: int) -> int:
@@ -69,3 +69,14 @@ def trade_cost(terms: Terms, price_micro: int, energy_wh: int, wheeling_micro: i
         near += base + feeder - far
     buyer = value + trading_fee + near + far + border
     return TradeCost(value, trading_fee, near, far, border, buyer, wheeling)
+
+
+def cost_of(terms: Terms, trade: Trade) -> TradeCost:
+    """What a trade cost, to the last unit: wheeling is exact, so what it is per kWh follows from what it came to."""
+    wheeling_micro = trade.wheeling_micro * WH_PER_KWH // trade.quantity_wh
+    return trade_cost(terms, trade.price_micro, trade.quantity_wh, wheeling_micro)
+
+
+def negative(cost: TradeCost) -> TradeCost:
+    """All of it taken back."""
+    return TradeCost(*[-part for part in msgspec.structs.astuple(cost)])

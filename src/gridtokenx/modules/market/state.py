@@ -85,7 +85,11 @@ class Holiday(Record, frozen=True):
 
 
 class Trade(Record, frozen=True):
-    """One fill, as it stands under the trades root of its block."""
+    """One fill, as it stands under the trades root of its block: what each side paid follows from it and from the
+    terms of its interval. `collateral_micro` is held of the seller for it.
+
+    `voids` is 0; or this takes back the trade of that number (`trade_number`), which it repeats.
+    """
 
     interval: Interval32
     buyer: AccountId
@@ -97,6 +101,18 @@ class Trade(Record, frozen=True):
     wheeling_micro: Whole
     taker_side: Small
     source: Small
+    buyer_portfolio: Pseudonym
+    seller_portfolio: Pseudonym
+    collateral_micro: Whole
+    voids: Whole
+
+
+class StaleTrades(Record, frozen=True):
+    """Trades of a block that traded on a stale clock, until they have been looked at: those are voided whose gate does
+    not lie after `until_ms`, the time of the next block. Key: number of the first."""
+
+    until_ms: Whole
+    trades: tuple[bytes, ...]
 
 
 TERMS: Table[Terms] = Table(0x60, "terms", Terms)
@@ -107,13 +123,15 @@ POSITIONS: Table[Position] = Table(0x64, "positions", Position)
 DUES: Table[Due] = Table(0x65, "dues", Due)
 SKY: Table[SkyMonth] = Table(0x66, "sky", SkyMonth)
 HOLIDAYS: Table[Holiday] = Table(0x67, "holidays", Holiday)
+STALE_TRADES: Table[StaleTrades] = Table(0x68, "stale_trades", StaleTrades)
 
 OPEN_DAY = 0x60
 CLOSE_GATE = 0x61
 EXPIRE_ORDER = 0x62
 METERING_DEADLINE = 0x63
 INTERVAL_FINAL = 0x64
-"""Kinds of scheduled work; settlement answers the last two."""
+VOID_TRADES = 0x65
+"""Kinds of scheduled work; settlement answers the two before the last."""
 
 EMPTY_POSITION = Position(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -151,6 +169,20 @@ def sky_key(zone: int, month: int) -> bytes:
 def day_key(day: int) -> bytes:
     """Days since the epoch, four bytes, big-endian."""
     return day.to_bytes(4, "big")
+
+
+TRADE_PLACE_BITS = 24
+"""Of a trade's number: its place in its block. The rest is the height, so numbers rise and fit 53 bits."""
+
+
+def trade_number(height: int, place: int) -> int:
+    """Names a trade on the chain."""
+    return height << TRADE_PLACE_BITS | place
+
+
+def trade_key(number: int) -> bytes:
+    """Eight bytes, big-endian."""
+    return number.to_bytes(8, "big")
 
 
 class KeysByInterval:

@@ -132,11 +132,7 @@ def pay_debt(state: State, account_id: bytes, account: Account) -> None:
         _put_money(state, account_id, account, -amount_micro, -amount_micro)
         _put_money(state, supplier_id, supplier, amount_micro, 0)
     if supplier.debt_micro:
-        schedule.add(state, AT_ONCE_MS, PAY_PAYABLE, b"")
-
-
-AT_ONCE_MS = 0
-"""Due before everything else that is due."""
+        schedule.add(state, schedule.AT_ONCE_MS, PAY_PAYABLE, b"")
 
 
 def change_debt(state: State, account_id: bytes, change_micro: int) -> None:

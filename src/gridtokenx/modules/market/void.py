@@ -1,0 +1,130 @@
+"""The stale clock: trades that the true time would not have allowed are taken back.
+
+After a halt a block may carry the time before the halt, and trade intervals whose gate has passed. Its successor shows
+it (`ledger/consensus.py`). Then the trades of that block are noted, some hundred to a record, and looked at before any
+other work that is due, as far as the steps of a block go: no gate closes and nothing settles before all is done.
+
+Voided, a trade leaves positions, dues and holds as if it had not been; the orders it came from do not get their energy
+back, for their gate has passed. It is listed once more among the trades of the block that voids it.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from gridtokenx.ledger import schedule
+from gridtokenx.ledger.codec import Decoder, encode
+from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.header import LastBlock
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.identity.state import PORTFOLIOS
+from gridtokenx.modules.market.checks import terms_of
+from gridtokenx.modules.market.fills import add_dues, after_trade
+from gridtokenx.modules.market.holds import TradeCost, cost_of, negative
+from gridtokenx.modules.market.messages import BUY, SELL
+from gridtokenx.modules.market.state import (
+    DUES,
+    DUES_BY_INTERVAL,
+    EMPTY_POSITION,
+    INTERVALS,
+    POSITIONS,
+    POSITIONS_BY_INTERVAL,
+    STALE_TRADES,
+    VOID_TRADES,
+    Due,
+    StaleTrades,
+    Trade,
+    position_key,
+    trade_key,
+    trade_number,
+)
+from gridtokenx.modules.tokens.state import release
+
+TRADES_PER_STEP = 500
+"""Trades that one scheduled step looks at."""
+
+_decode_trade: Decoder[Trade] = Decoder(Trade)
+
+
+def note_stale_trades(state: State, context: Context, before: LastBlock, trades: Sequence[bytes]) -> None:
+    """`before` traded on a stale clock: have all its trades looked at, before all else."""
+    for first in range(0, len(trades), TRADES_PER_STEP):
+        key = trade_key(trade_number(before.height, first))
+        part = tuple(trades[first : first + TRADES_PER_STEP])
+        state.put(STALE_TRADES, key, StaleTrades(context.time_ms, part))
+        schedule.add(state, schedule.AT_ONCE_MS, VOID_TRADES, key)
+
+
+def void_trades(state: State, context: Context, key: bytes) -> int:
+    """Scheduled at once: void those of some trades whose gate passed unseen. One that cannot be voided is set aside
+    under its number, and stands."""
+    stale = state.rows[STALE_TRADES.prefix][key]
+    state.delete(STALE_TRADES, key)
+    first = int.from_bytes(key, "big")
+
+    def look_at(state: State, context: Context, item: bytes) -> None:
+        number = int.from_bytes(item, "big")
+        trade = _decode_trade.trusted(stale.trades[number - first])
+        gate_ms = state.rows[INTERVALS.prefix][interval_key(trade.interval)].gate_ms
+        # The gate of a trade lies after its block: orders are refused by time.
+        if not trade.voids and gate_ms <= stale.until_ms:
+            _void(state, context, number, trade)
+
+    for number in range(first, first + len(stale.trades)):
+        schedule.guard(state, context, VOID_TRADES, trade_key(number), look_at)
+    return len(stale.trades)
+
+
+def _void(state: State, context: Context, number: int, trade: Trade) -> None:
+    """Take a trade back: its energy and money out of both positions and the dues, its holds to their owners."""
+    terms = terms_of(state, state.rows[INTERVALS.prefix][interval_key(trade.interval)])
+    cost = cost_of(terms, trade)
+    taken = negative(cost)
+    _take_from_position(state, trade, trade.buyer_portfolio, BUY, taken, taken.buyer)
+    _take_from_position(state, trade, trade.seller_portfolio, SELL, taken, -trade.collateral_micro)
+    _take_from_dues(state, trade, taken)
+    release(state, trade.buyer, cost.buyer)
+    release(state, trade.seller, trade.collateral_micro)
+    state.undo.append((_unrecord, context, (trade.quantity_wh, cost.value)))
+    context.trades.append(encode(msgspec.structs.replace(trade, voids=number)))
+    context.voided_wh += trade.quantity_wh
+    context.voided_micro += cost.value
+
+
+def _take_from_position(
+    state: State, trade: Trade, portfolio: bytes, side: int, taken: TradeCost, kept_micro: int
+) -> None:
+    key = position_key(trade.interval, portfolio)
+    before = state.rows[POSITIONS.prefix][key]
+    position = after_trade(before, side, -trade.quantity_wh, taken, kept_micro, 0)
+    if min(msgspec.structs.astuple(position)) < 0:
+        raise ValueError("the position does not hold this trade")
+    if position == EMPTY_POSITION:
+        state.index(POSITIONS_BY_INTERVAL).delete(state, key)
+    else:
+        state.put(POSITIONS, key, position)
+
+
+def _take_from_dues(state: State, trade: Trade, taken: TradeCost) -> None:
+    portfolios = state.rows[PORTFOLIOS.prefix]
+    dues: dict[bytes, int] = {}
+    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
+    add_dues(state, buyer_feeder, seller_feeder, taken, dues)
+    for payee, change_micro in dues.items():
+        if change_micro == 0:
+            continue
+        key = interval_key(trade.interval) + payee
+        amount_micro = state.rows[DUES.prefix][key].amount_micro + change_micro
+        if amount_micro < 0:
+            raise ValueError("the due does not hold this trade")
+        if amount_micro:
+            state.put(DUES, key, Due(amount_micro))
+        else:
+            state.index(DUES_BY_INTERVAL).delete(state, key)
+
+
+def _unrecord(context: Context, amounts: tuple[int, int]) -> None:
+    context.trades.pop()
+    context.voided_wh -= amounts[0]
+    context.voided_micro -= amounts[1]
