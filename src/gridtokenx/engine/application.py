@@ -71,6 +71,8 @@ class Application:
         self._state: State | None = None
         self._commitment: Commitment | None = None
         self._finalized: tuple[Block, BlockOutcome] | None = None
+        self._last_trades: Sequence[bytes] | None = None
+        """Of the last block; None until they are known, or asked for."""
         self._sound = True
 
     @property
@@ -123,6 +125,13 @@ class Application:
             )
         return True
 
+    def reload(self, storage: Storage) -> None:
+        """Go on from another database of the same chain, which was restored from a snapshot. Raises as `load`."""
+        with self.making:
+            self.storage, self._finalized, self._last_trades = storage, None, None
+            if not self.load():
+                raise StateDamaged("the restored database is empty")
+
     def info(self) -> Info:
         """Where the chain stands, as of the last block that was finalized."""
         last = last_block(self.state)
@@ -131,6 +140,14 @@ class Application:
     def last_block(self) -> LastBlock:
         """The record of the last block."""
         return last_block(self.state)
+
+    def last_trades(self) -> Sequence[bytes]:
+        """The trades of the last block, which the next one asks for if the last one's clock was stale: as that block
+        left them, or as the database has them. None where neither knows: after a genesis that was a state."""
+        if self._last_trades is None:
+            results = None if self.storage is None else self.storage.results(self.last_block().height)
+            self._last_trades = () if results is None else results.trades
+        return self._last_trades
 
     def next_due_ms(self) -> int | None:
         """When the earliest scheduled work of the ledger falls due."""
@@ -146,8 +163,11 @@ class Application:
         if not self._sound or self._finalized is not None:
             raise RuntimeError("a block before this one was not committed: start again from the database")
         self._sound = False
-        outcome = apply_block(self.chain, self.state, self.commitment, block, count_signatures, observe)
+        outcome = apply_block(
+            self.chain, self.state, self.commitment, block, count_signatures, observe, self.last_trades
+        )
         self._finalized = (block, outcome)
+        self._last_trades = outcome.trades
         self._sound = True
         return outcome
 

@@ -1,7 +1,8 @@
 """Clocks: which time the chain has. Rules know chain time only.
 
 `RealClock`: the wall's. `ScenarioClock`: runs faster, and blocks stand exactly at every gate and deadline.
-`VirtualClock`: stands where it is put. `Pace` says when a block is made and which time it carries.
+`VirtualClock`: stands where it is put. `ChainClock`: goes on from the last block of consensus.
+`Pace` says when a block is made and which time it carries.
 """
 
 import time
@@ -11,7 +12,7 @@ SECOND_MS: Final = 1_000
 
 
 class Clock(Protocol):
-    """What the solo engine asks of a clock."""
+    """What an engine asks of a clock."""
 
     speed: int
     """Chain time per real time; 0 for a clock that does not run."""
@@ -82,6 +83,26 @@ class VirtualClock:
     def now_ms(self) -> int:
         """Where it was put."""
         return self.time_ms
+
+
+class ChainClock:
+    """Chain time is the last block's and what has gone by since, by this machine's own steady clock: what a node under
+    consensus can know. A machine whose wall clock is wrong still has the chain's time."""
+
+    speed = 1
+    stops_at_due_times = False
+
+    def __init__(self) -> None:
+        self._last: tuple[int, float] = (0, time.monotonic())
+
+    def start(self, last_ms: int) -> None:
+        """A block of that time was committed now."""
+        self._last = last_ms, time.monotonic()
+
+    def now_ms(self) -> int:
+        """Chain time."""
+        last_ms, at = self._last
+        return last_ms + int((time.monotonic() - at) * SECOND_MS)
 
 
 class Pace:

@@ -32,6 +32,17 @@ POINTS: Final = (
     "storage.batch_synced",
     "block.committed",
     "block.settled",
+    "snapshot.checkpoint_made",
+    "snapshot.rows_spooled",
+    "snapshot.chunk_written",
+    "snapshot.described",
+    "snapshot.renamed",
+    "snapshot.older_removed",
+    "restore.chunk_kept",
+    "restore.chunk_applied",
+    "restore.database_whole",
+    "restore.old_set_aside",
+    "restore.swapped",
 )
 """Every place, in the order in which a node comes by: after each write of a file, between any two engine calls."""
 

@@ -2,7 +2,9 @@
 
     genesis.bin   the state the chain began with (an export; its hash names the chain's beginning)
     node.key      32 secret bytes of the node's signing key, readable by its owner alone
-    db/           RocksDB
+    db/           RocksDB; `beginning` in it is the snapshot it was restored from, if it was
+    db.new/, db.old/   only while a database is being restored and put in the place of another
+    snapshots/    the newest snapshots of the state, for nodes that join
     journal/      batches that are accepted and not yet in a block
     run/          pid, socket: only while the node runs
     lock          held by the running node: a second one is refused
@@ -14,6 +16,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gridtokenx.engine.faultpoints import reached
 
 SEED_BYTES: Final = 32
+BEGINNING: Final = "beginning"
 SOCKET_PATH_BYTES_MAX: Final = 103
 """Of a Unix socket's address: 108 bytes with the final zero on Linux, 104 on other systems."""
 
@@ -66,6 +70,26 @@ class DataFolder:
         return self.path / "db"
 
     @property
+    def new_database(self) -> Path:
+        """A database in the making: it takes the place of the present one when it is whole."""
+        return self.path / "db.new"
+
+    @property
+    def old_database(self) -> Path:
+        """The one whose place it takes, for a moment."""
+        return self.path / "db.old"
+
+    @property
+    def beginning(self) -> Path:
+        """The snapshot that the database was restored from, inside of it: they come and go together."""
+        return self.database / BEGINNING
+
+    @property
+    def snapshots(self) -> Path:
+        """The newest snapshots."""
+        return self.path / "snapshots"
+
+    @property
     def journal(self) -> Path:
         """Segments of the journal."""
         return self.path / "journal"
@@ -84,6 +108,11 @@ class DataFolder:
     def socket(self) -> Path:
         """Where the node listens."""
         return self.run / "node.sock"
+
+    @property
+    def abci_socket(self) -> Path:
+        """Where the node answers its consensus engine."""
+        return self.run / "abci.sock"
 
     @property
     def lock(self) -> Path:
@@ -117,6 +146,27 @@ def create_data_folder(path: Path, genesis: bytes, node_seed: bytes) -> DataFold
     reached("folder.renamed")
     sync_folder(path.parent)
     return DataFolder(path)
+
+
+def swap_databases(folder: DataFolder) -> None:
+    """Put the new database, which is whole and closed, in the place of the present one. Stopped at any moment, it
+    leaves what `settle_databases` finishes."""
+    folder.database.mkdir(mode=0o700, exist_ok=True)
+    folder.database.rename(folder.old_database)
+    sync_folder(folder.path)
+    reached("restore.old_set_aside")
+    settle_databases(folder)
+
+
+def settle_databases(folder: DataFolder) -> None:
+    """At a start, before the database is opened: finish a swap that was begun, drop a new database that was not yet
+    whole."""
+    if folder.old_database.exists() and not folder.database.exists():
+        folder.new_database.rename(folder.database)
+        sync_folder(folder.path)
+        reached("restore.swapped")
+    for left in (folder.new_database, folder.old_database):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def load_or_create_node_key(path: Path, seed: bytes | None = None) -> NodeKey:
@@ -185,3 +235,12 @@ def socket_address(path: Path) -> str:
     if not descriptors.is_dir():
         raise FolderUnusable(f"{path} is too long for a socket: choose a data folder with a shorter path")
     return str(descriptors / str(os.open(path.parent, os.O_RDONLY)) / path.name)
+
+
+def listening_socket(path: Path) -> socket.socket:
+    """A Unix socket at this path, for the folder's owner alone; one that an earlier process left there goes."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(socket_address(path))
+    path.chmod(0o600)
+    return listener

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from gridtokenx.engine.engine import Engine
 from gridtokenx.engine.faultpoints import reached
 from gridtokenx.engine.mempool import Answer, Standing, busy
-from gridtokenx.engine.solo import SoloEngine
 from gridtokenx.engine.verifier import Verifier
+from gridtokenx.ledger.errors import KernelCode
 
 GATHER_SECONDS: Final = 0.003
 """How long a batch waits for company. While one group is on its way to the disk the next gathers anyway."""
@@ -20,7 +21,7 @@ GATHER_SECONDS: Final = 0.003
 class Intake:
     """The asynchronous front of a node's engine; of one event loop."""
 
-    def __init__(self, engine: SoloEngine, verifier: Verifier) -> None:
+    def __init__(self, engine: Engine, verifier: Verifier) -> None:
         self._engine = engine
         self._mempool = engine.mempool
         self._verifier = verifier
@@ -30,6 +31,9 @@ class Intake:
 
     async def submit(self, transactions: Sequence[bytes]) -> list[Answer]:
         """Answers in the order of the transactions; what is `PENDING` is in the journal when this returns."""
+        if not self._engine.may_accept():
+            refused = Answer(Standing.REFUSED, b"", int(KernelCode.BATCH_AUTHOR_UNKNOWN), "node")
+            return [refused] * len(transactions)
         if not self._mempool.reserve(transactions):
             return busy(transactions)
         verdicts = await asyncio.wrap_future(self._verifier.submit(transactions))

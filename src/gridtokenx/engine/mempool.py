@@ -1,35 +1,32 @@
 """The mempool: transactions between their check and their block.
 
 It answers at once for what can be known now: wrong chain, expired, unknown account, keys that are not the
-account's, used nonce. What is good is packed into batches; a batch is offered to the engine once the journal has
-it, until it is in a block or expired. A transaction is pending, committed (with a code), expired, or unknown.
+account's, used nonce. What is good is packed into batches; once the journal has a batch it waits in the pool
+(`pool.py`) until it is in a block or expired. A transaction is pending, committed (with a code), expired, or unknown.
 
 Nothing here waits, and nothing here is a rule: the ledger decides again.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
 from gridtokenx.engine.folder import NodeKey
+from gridtokenx.engine.pool import BatchPool, PendingBatch
 from gridtokenx.engine.storage import NONCE_UNUSED, Place
 from gridtokenx.engine.worker import Checked, Refused, Verdict
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import Account, use_nonce
-from gridtokenx.ledger.batch import Batch, BatchBody, signed_batch
+from gridtokenx.ledger.batch import Batch, BatchHeader, signed_batch
 from gridtokenx.ledger.codec import Record, encode
+from gridtokenx.ledger.crypto import merkle_root_of
 from gridtokenx.ledger.errors import KernelCode, Rejected
 
 BATCH_TRANSACTIONS_MAX: Final = 500
 """Receipts of a batch are proved together: a proof then has nine steps."""
 
 BATCH_PAYLOAD_BYTES_MAX: Final = 1_048_576
-BLOCK_BYTES_MAX: Final = 33_554_432
-"""What a block may hold in batches: the signatures of a block allow far more than a network should carry."""
-
 PENDING_TRANSACTIONS_MAX: Final = 100_000
 """Some seconds of blocks; who comes later is asked to try again."""
 
@@ -66,19 +63,6 @@ class Answer(Record, frozen=True):
     retry_ms: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class PendingBatch:
-    """A signed batch and what the pool knows of it. `number` is the journal's, 0 without a journal."""
-
-    wire: bytes
-    transactions: tuple[bytes, ...]
-    ids: tuple[bytes, ...]
-    senders: tuple[bytes, ...]
-    expires_ms: int
-    signatures: int
-    number: int = 0
-
-
 _Waiting = tuple[bytes, Checked]
 
 
@@ -87,20 +71,23 @@ class BatchAuthor:
 
     def __init__(self, chain: str, node_id: bytes, key: NodeKey, first_sequence: int) -> None:
         """`first_sequence` is above every one that this node has used before."""
+        self.node_id = node_id
         self._chain = chain
-        self._node_id = node_id
         self._key = key
         self._sequence = first_sequence
 
-    def sign(self, transactions: tuple[bytes, ...], expires_ms: int) -> bytes:
-        """The bytes of the next batch."""
-        body = encode(BatchBody(self._chain, self._node_id, self._sequence, expires_ms, transactions))
+    def sign(self, transactions: tuple[bytes, ...], checked: Sequence[Checked], expires_ms: int) -> PendingBatch:
+        """The next batch, of transactions that were `checked`."""
+        root = merkle_root_of([one.leaf for one in checked])
+        header = BatchHeader(self._chain, self.node_id, self._sequence, expires_ms, root)
+        encoded = encode(header)
         self._sequence += 1
-        return encode(Batch(body, self._key.sign(signed_batch(body))))
+        batch = Batch(encoded, self._key.sign(signed_batch(encoded)), transactions)
+        return PendingBatch.of(encode(batch), batch, header, checked)
 
 
 class Mempool:
-    """The pool of one node. May be used by several threads at once."""
+    """What one node takes in. May be used by several threads at once."""
 
     def __init__(
         self,
@@ -110,6 +97,8 @@ class Mempool:
         find_place: Callable[[bytes], Place | None] = lambda transaction_id: None,
     ) -> None:
         """`accounts` are the live rows of the ledger's state; `find_place` looks a transaction up in the database."""
+        self.pool = BatchPool(author.node_id)
+        """Where batches wait, own ones and those of other nodes."""
         self._chain = chain
         self._author = author
         self._accounts = accounts
@@ -119,7 +108,6 @@ class Mempool:
         """Transaction id → its exact bytes, from its admission until its block is committed."""
         self._pending_of: dict[bytes, int] = {}
         self._waiting: list[_Waiting] = []
-        self._ready: deque[PendingBatch] = deque()
         self._count = 0
         self._bytes = 0
 
@@ -164,75 +152,33 @@ class Mempool:
         return answers
 
     def pack(self, now_ms: int) -> list[PendingBatch]:
-        """Everything admitted since the last call, as signed batches: to be journaled, then `offer`ed."""
+        """Everything admitted since the last call, as signed batches: to be journaled, then offered by the pool. What
+        is urgent goes in batches of its own."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        batches: list[PendingBatch] = []
-        part: list[_Waiting] = []
-        size = 0
-        for item in waiting:
-            size += len(item[0])
-            if len(part) == BATCH_TRANSACTIONS_MAX or (part and size > BATCH_PAYLOAD_BYTES_MAX):
-                batches.append(self._sign(part, now_ms))
-                part, size = [], len(item[0])
-            part.append(item)
-        if part:
-            batches.append(self._sign(part, now_ms))
-        return batches
-
-    def offer(self, batches: Iterable[PendingBatch]) -> None:
-        """From now on these may go into a block."""
-        with self._lock:
-            self._ready.extend(batches)
+        urgent = [item for item in waiting if item[1].urgent]
+        rest = [item for item in waiting if not item[1].urgent] if urgent else waiting
+        return [self._sign(part, now_ms) for part in (*_parts(urgent), *_parts(rest))]
 
     def restore(self, batches: Iterable[PendingBatch]) -> None:
-        """Take back what was accepted before a restart."""
+        """Take back what was accepted before a restart: these are to be offered."""
         with self._lock:
             for batch in batches:
-                self._ready.append(batch)
-                self._count += len(batch.transactions)
-                for transaction_id, wire, sender in zip(batch.ids, batch.transactions, batch.senders, strict=True):
+                transactions = batch.batch.transactions
+                self._count += len(transactions)
+                for transaction_id, wire, sender in zip(batch.ids, transactions, batch.senders, strict=True):
                     self._pending[transaction_id] = wire
                     self._pending_of[sender] = self._pending_of.get(sender, 0) + 1
                     self._bytes += len(wire)
 
-    def collect(self, time_ms: int) -> tuple[list[PendingBatch], list[PendingBatch]]:
-        """(batches for a block of this time, oldest first, within the limits of a block; batches that expired).
-
-        Both leave the pool's queue; `settle` must follow when the database has the block.
-        """
-        chosen: list[PendingBatch] = []
-        expired: list[PendingBatch] = []
-        later: list[PendingBatch] = []
-        signatures = size = 0
-        with self._lock:
-            while self._ready and len(chosen) < limits.BATCHES_PER_BLOCK_MAX:
-                batch = self._ready[0]
-                if batch.expires_ms < time_ms:
-                    expired.append(batch)
-                elif batch.expires_ms > time_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
-                    # The clock that admitted it was ahead of this block.
-                    later.append(batch)
-                elif (
-                    signatures + batch.signatures > limits.SIGNATURES_PER_BLOCK_MAX
-                    or size + len(batch.wire) > BLOCK_BYTES_MAX
-                ):
-                    break
-                else:
-                    signatures += batch.signatures
-                    size += len(batch.wire)
-                    chosen.append(batch)
-                self._ready.popleft()
-            self._ready.extendleft(reversed(later))
-        return chosen, expired
-
     def settle(self, batches: Iterable[PendingBatch]) -> None:
-        """The database knows what became of these: they are no longer pending."""
+        """The database knows what became of these, which are this node's own: they are no longer pending."""
         pending, pending_of = self._pending, self._pending_of
         with self._lock:
             for batch in batches:
-                self._count -= len(batch.transactions)
-                for transaction_id, wire, sender in zip(batch.ids, batch.transactions, batch.senders, strict=True):
+                transactions = batch.batch.transactions
+                self._count -= len(transactions)
+                for transaction_id, wire, sender in zip(batch.ids, transactions, batch.senders, strict=True):
                     self._bytes -= len(wire)
                     # The same body may be pending again under other signatures.
                     if pending.get(transaction_id) is wire:
@@ -243,6 +189,10 @@ class Mempool:
                     else:
                         del pending_of[sender]
 
+    def follow(self, accounts: Mapping[bytes, Account]) -> None:
+        """From now on these are the live rows: the state came anew, from a snapshot."""
+        self._accounts = accounts
+
     def standing(self, transaction_id: bytes) -> Answer:
         """Where the transaction is. One that turned out not to be its account's is found by the hash of all its
         bytes only, so that a stranger cannot make another's order look failed."""
@@ -250,7 +200,8 @@ class Mempool:
             return Answer(Standing.PENDING, transaction_id)
         place = self._find_place(transaction_id)
         if place is None:
-            return Answer(Standing.UNKNOWN, transaction_id)
+            is_elsewhere = self.pool.holds(transaction_id)
+            return Answer(Standing.PENDING if is_elsewhere else Standing.UNKNOWN, transaction_id)
         if place.expired:
             return Answer(Standing.EXPIRED, transaction_id, height=place.height)
         return Answer(Standing.COMMITTED, transaction_id, place.code, "", place.height)
@@ -300,14 +251,21 @@ class Mempool:
         before_minute = latest // EXPIRY_STEP_MS * EXPIRY_STEP_MS - 1
         expires_ms = before_minute if before_minute > now_ms + EXPIRY_STEP_MS else latest
         transactions = tuple([wire for wire, _ in part])
-        return PendingBatch(
-            self._author.sign(transactions, expires_ms),
-            transactions,
-            tuple([checked.transaction_id for _, checked in part]),
-            tuple([checked.sender for _, checked in part]),
-            expires_ms,
-            sum([checked.signatures for _, checked in part]),
-        )
+        return self._author.sign(transactions, [checked for _, checked in part], expires_ms)
+
+
+def _parts(waiting: list[_Waiting]) -> Iterator[list[_Waiting]]:
+    """What goes into one batch each."""
+    part: list[_Waiting] = []
+    size = 0
+    for item in waiting:
+        size += len(item[0])
+        if len(part) == BATCH_TRANSACTIONS_MAX or (part and size > BATCH_PAYLOAD_BYTES_MAX):
+            yield part
+            part, size = [], len(item[0])
+        part.append(item)
+    if part:
+        yield part
 
 
 def busy(transactions: Sequence[bytes]) -> list[Answer]:

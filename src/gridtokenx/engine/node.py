@@ -21,26 +21,33 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from gridtokenx.engine.application import Application, StateDamaged, tame_garbage_collector
-from gridtokenx.engine.clocks import Clock, RealClock, ScenarioClock
-from gridtokenx.engine.folder import DataFolder, FolderLock, FolderUnusable, load_or_create_node_key
+from gridtokenx.engine.clocks import ChainClock, Clock, RealClock, ScenarioClock
+from gridtokenx.engine.comet.consensus import Consensus, ConsensusSettings
+from gridtokenx.engine.comet.engine import CometEngine
+from gridtokenx.engine.comet.launcher import CometMissing
+from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
+from gridtokenx.engine.folder import (
+    DataFolder,
+    FolderLock,
+    FolderUnusable,
+    load_or_create_node_key,
+    settle_databases,
+)
 from gridtokenx.engine.intake import Intake
 from gridtokenx.engine.journal import SEGMENT_BYTES_MAX, Journal, JournalDamaged
 from gridtokenx.engine.mempool import BatchAuthor, Mempool
 from gridtokenx.engine.metrics import Metrics
+from gridtokenx.engine.restoration import Restoration
 from gridtokenx.engine.server import Server
-from gridtokenx.engine.solo import (
-    BLOCK_INTERVAL_MS,
-    LostBlocks,
-    NotLicensed,
-    SoloEngine,
-    node_id_of,
-    require_whole,
-)
-from gridtokenx.engine.storage import DatabaseFailed, Storage
+from gridtokenx.engine.snapshot_schedule import BLOCKS_BETWEEN_SNAPSHOTS
+from gridtokenx.engine.solo import BLOCK_INTERVAL_MS, SoloEngine
+from gridtokenx.engine.storage import DatabaseFailed, Place, Storage
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.worker import load_chain
 from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.validator import UNKNOWN_NODE
 
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
@@ -52,7 +59,8 @@ SWITCH_SECONDS: Final = 0.002
 """How long the thread that makes blocks may keep the event loop waiting."""
 
 CANNOT_START = (
-    FolderUnusable, JournalDamaged, StateDamaged, LostBlocks, NotLicensed, DatabaseFailed, Rejected, OSError,
+    FolderUnusable, JournalDamaged, StateDamaged, LostBlocks, NotLicensed, DatabaseFailed, Rejected, CometMissing,
+    OSError,
 )  # fmt: skip
 
 WORKERS: Final = min(os.cpu_count() or 1, 8)
@@ -63,7 +71,8 @@ log = logging.getLogger("gridtokenx.node")
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a node is started with. `speed` 0: real time; else a scenario clock that runs so many times faster. With
-    `end_with_input` it ends when its standard input does: for a supervisor that may die."""
+    `consensus` it makes its blocks with others, in their time. With `end_with_input` it ends when its standard input
+    does: for a supervisor that may die."""
 
     data: Path
     chain: str
@@ -73,6 +82,7 @@ class NodeSettings:
     feed_prefixes: tuple[int, ...] = FEED_PREFIXES
     journal_segment_bytes: int = SEGMENT_BYTES_MAX
     end_with_input: bool = False
+    consensus: ConsensusSettings | None = None
 
 
 class Node:
@@ -86,7 +96,8 @@ class Node:
         self._lock = FolderLock(self.folder)
         # First, while this process has no threads and no database that a child could inherit.
         self.verifier = Verifier(settings.chain, settings.workers)
-        self.storage = Storage(self.folder.database, feed_prefixes=settings.feed_prefixes)
+        settle_databases(self.folder)
+        self.storage = self._open_storage()
         self.application = Application(load_chain(settings.chain), self.storage)
         if not self.application.load():
             with self.folder.genesis.open("rb") as genesis:
@@ -95,50 +106,64 @@ class Node:
         require_whole(self.application, self.journal)
         self.metrics = Metrics()
         self.engine = self._make_engine()
+        self._consensus: Consensus | None = None
+        if isinstance(self.engine, CometEngine) and settings.consensus is not None:
+            self._consensus = Consensus(self.folder, self.engine, self.storage, self._adopt, settings.consensus)
         if self.journal.torn is not None:
             self.metrics.alarm(f"cut an unfinished entry off the journal: {self.journal.torn}")
         self.engine.restore(self.journal.recovered)
         self.journal.recovered.clear()
 
-    def _make_engine(self) -> SoloEngine:
+    def _open_storage(self) -> Storage:
+        return Storage(self.folder.database, feed_prefixes=self.settings.feed_prefixes)
+
+    def _make_engine(self) -> SoloEngine | CometEngine:
         key = load_or_create_node_key(self.folder.key)
         state, chain = self.application.state, self.application.info().chain
-        self.node_id = node_id_of(state, key.public_key)
+        try:
+            self.node_id = node_id_of(state, key.public_key)
+        except NotLicensed:
+            if self.settings.consensus is None:
+                raise
+            self.node_id = UNKNOWN_NODE  # it follows the chain, and takes nothing in
         author = BatchAuthor(chain, self.node_id, key, self.journal.next_number)
-        mempool = Mempool(chain, author, state.rows[ACCOUNTS.prefix], self.storage.place_of)
-        clock: Clock = ScenarioClock(self.settings.speed) if self.settings.speed else RealClock()
-        return SoloEngine(
-            self.application,
-            mempool,
-            clock,
-            self.node_id,
-            journal=self.journal,
-            verifier=self.verifier,
-            metrics=self.metrics,
-        )
+        mempool = Mempool(chain, author, state.rows[ACCOUNTS.prefix], self._place_of)
+        parts = self.application, mempool, self._make_clock(), self.node_id
+        if self.settings.consensus is not None:
+            return CometEngine(*parts, journal=self.journal, verifier=self.verifier, metrics=self.metrics)
+        return SoloEngine(*parts, journal=self.journal, verifier=self.verifier, metrics=self.metrics)
+
+    def _place_of(self, transaction_id: bytes) -> Place | None:
+        return self.storage.place_of(transaction_id)  # of the present database: another may take its place
+
+    def _make_clock(self) -> Clock:
+        if self.settings.consensus is not None:
+            return ChainClock()
+        return ScenarioClock(self.settings.speed) if self.settings.speed else RealClock()
+
+    def _adopt(self, restoration: Restoration) -> Storage:
+        """A snapshot takes the place of what this node had."""
+        self.storage.close()
+        restoration.finish()
+        self.storage = self._open_storage()
+        self.application.reload(self.storage)
+        assert isinstance(self.engine, CometEngine), "only consensus offers snapshots"
+        self.engine.adopted()
+        return self.storage
 
     async def serve(self) -> None:
         """Take transactions and make blocks until a signal says stop; then close everything. Whatever must stop the
         node at once ends the process here."""
         loop = asyncio.get_running_loop()
-        stopping, started, stop_blocks = asyncio.Event(), asyncio.Event(), threading.Event()
+        stopping, stop_blocks = asyncio.Event(), threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         if self.settings.end_with_input:
             loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
         intake = Intake(self.engine, self.verifier)
         server = Server(self.engine, intake, self.verifier, self.node_id)
-        self.engine.on_block = server.announce
-        block_thread = ThreadPoolExecutor(1, "blocks")
-
-        def make_blocks() -> None:
-            self.engine.start()
-            loop.call_soon_threadsafe(started.set)
-            self.engine.run(stop_blocks, self.settings.interval_ms)
-
-        blocks = loop.run_in_executor(block_thread, make_blocks)
-        await _first_of(blocks, started.wait())
-        await server.listen(self.folder.socket)
+        blocks = await self._begin_blocks(server, stop_blocks, stopping)
+        await _first_of(blocks, server.listen(self.folder.socket))
         self.folder.pid.write_text(f"{os.getpid()}\n")
         log.info("node %s listens on %s", self.node_id.hex(), self.folder.socket)
         journaling = asyncio.create_task(intake.run())
@@ -146,12 +171,45 @@ class Node:
         log.info("node %s stops", self.node_id.hex())
         await _first_of(blocks, journaling, server.close())
         stop_blocks.set()
-        await _first_of(blocks)
+        if self._consensus is not None:
+            blocks.cancel()
+            await self._consensus.stop()
+        else:
+            await _first_of(blocks)
         journaling.cancel()
         self.close()
 
+    async def _begin_blocks(
+        self, server: Server, stop: threading.Event, stopping: asyncio.Event
+    ) -> "asyncio.Future[None]":
+        """Returns when there is a block, or when the node is to stop before: then what has no end but a failure."""
+        loop, started = asyncio.get_running_loop(), asyncio.Event()
+        block_thread = ThreadPoolExecutor(1, "blocks")
+
+        def announce(outcome: BlockOutcome) -> None:
+            server.announce(outcome)
+            loop.call_soon_threadsafe(started.set)
+
+        self.engine.on_block = announce
+        if self._consensus is not None:
+            await self._consensus.start(block_thread)
+            if self.engine.head.height:
+                started.set()
+            blocks: asyncio.Future[None] = asyncio.ensure_future(self._consensus.failure())
+        else:
+            blocks = loop.run_in_executor(block_thread, self._make_blocks, stop)
+        await _first_of(blocks, started.wait(), stopping.wait())
+        return blocks
+
+    def _make_blocks(self, stop: threading.Event) -> None:
+        assert isinstance(self.engine, SoloEngine), "consensus asks for its blocks"
+        self.engine.start()
+        self.engine.run(stop, self.settings.interval_ms)
+
     def close(self) -> None:
         """Let go of everything, after the last block."""
+        if self._consensus is not None:
+            self._consensus.close()
         self.verifier.close()
         self.journal.close()
         self.storage.close()
@@ -214,6 +272,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--journal-segment-bytes", type=int, default=SEGMENT_BYTES_MAX)
     parser.add_argument("--end-with-input", action="store_true")
+    parser.add_argument("--consensus", action="store_true", help="make blocks with others, by CometBFT")
+    parser.add_argument("--snapshot-blocks", type=int, default=BLOCKS_BETWEEN_SNAPSHOTS, help="0: no snapshots")
+    parser.add_argument("--blocks-kept", type=int, default=0, help="for others, by CometBFT; 0: all")
+    parser.add_argument("--processors", type=int, default=None, help="threads of CometBFT that run at once")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = NodeSettings(
@@ -225,6 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.feed,
         given.journal_segment_bytes,
         given.end_with_input,
+        ConsensusSettings(given.snapshot_blocks, given.blocks_kept, given.processors) if given.consensus else None,
     )
     return run_node(settings)
 

@@ -1,16 +1,15 @@
 """The node's side of its socket: answers callers, tells subscribers of each block."""
 
 import asyncio
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from gridtokenx.engine.folder import socket_address
+from gridtokenx.engine.engine import Engine
+from gridtokenx.engine.folder import listening_socket
 from gridtokenx.engine.intake import Intake
-from gridtokenx.engine.solo import SoloEngine
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.wire import (
     FRAME_BYTES_MAX,
@@ -49,7 +48,7 @@ CLOSE_SECONDS: Final = 5.0
 class Server:
     """Serves one engine; of one event loop."""
 
-    def __init__(self, engine: SoloEngine, intake: Intake, verifier: Verifier, node_id: bytes) -> None:
+    def __init__(self, engine: Engine, intake: Intake, verifier: Verifier, node_id: bytes) -> None:
         self._engine = engine
         self._intake = intake
         self._verifier = verifier
@@ -64,7 +63,7 @@ class Server:
 
     async def listen(self, path: Path) -> None:
         """Take connections from now on. The caller holds the data folder's lock: a socket there is an old one."""
-        self._listening = await asyncio.start_unix_server(self._connection, sock=_bind(path), limit=FRAME_BYTES_MAX)
+        self._listening = await asyncio.start_unix_server(self._connection, sock=listening_socket(path), limit=FRAME_BYTES_MAX)
 
     async def failure(self) -> None:
         """Waits for ever, or raises what must stop the node (no memory, say)."""
@@ -173,14 +172,6 @@ class Server:
             engine.metrics.last_phases,
             list(engine.metrics.alarms),
         )
-
-
-def _bind(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(socket_address(path))
-    path.chmod(0o600)
-    return listener
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:

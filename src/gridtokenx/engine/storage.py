@@ -8,6 +8,11 @@ RocksDB with a column family for each kind of thing:
     index     transaction id → `Place`
     feed      height → changed records of a few tables, for those who follow; the last 10,000 blocks
     meta      "head" → `Head`: which block all of this is the state after
+              "beginning" → `Head`: the block whose snapshot this was restored from, if it was
+
+A database that was restored from a snapshot knows nothing of the blocks up to there but the results of that last one,
+without its receipts: no blocks, no places of transactions, no feed. So of a transaction that does nothing in a later
+block (its nonce is used, say) it does not tell, where an earlier block may have seen the same one succeed.
 
 `Storage` is the node's own. `Reader` is for other processes: it follows the node's files and never asks the
 node. Heights are 8 bytes, big-endian. Every call raises `DatabaseFailed` when RocksDB cannot open, read or write its
@@ -16,6 +21,7 @@ files; a node that meets that stops.
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +29,7 @@ import rocksdict
 from rocksdict import Rdict, WriteBatch
 
 from gridtokenx.engine.faultpoints import reached
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import decode_batch
 from gridtokenx.ledger.block import BatchOutcome, Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder, Record, encode
 from gridtokenx.ledger.commitment import Proof
@@ -31,7 +37,7 @@ from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.crypto import HASH_BYTES, hash_bytes
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header
-from gridtokenx.ledger.limits import TRANSACTIONS_PER_BATCH_MAX
+from gridtokenx.ledger.limits import TRANSACTION_LIFETIME_MS_MAX, TRANSACTIONS_PER_BATCH_MAX
 from gridtokenx.ledger.transaction import decode_envelope
 
 COLUMN_FAMILIES: Final = ("state", "blocks", "results", "index", "feed", "meta")
@@ -46,6 +52,7 @@ INDEX_PREFIX_BYTES: Final = 3
 INDEX_BUCKETS: Final = 1 << 18
 
 _HEAD: Final = b"head"
+_BEGINNING: Final = b"beginning"
 _LAST_BLOCK: Final = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
 
 
@@ -105,6 +112,7 @@ _decode_feed: Decoder[list[Change]] = Decoder(list[Change])
 
 _EXPIRED: Final = b"\xff\xff\xff\xff"
 """Batch and position of a transaction that is in no block."""
+_CODE_EXPIRED: Final = int(KernelCode.EXPIRED).to_bytes(2, "big")
 
 _POSITIONS: Final = tuple(position.to_bytes(2, "big") for position in range(TRANSACTIONS_PER_BATCH_MAX))
 _POSITIONS_OK: Final = tuple(position + b"\x00\x00" for position in _POSITIONS)
@@ -183,15 +191,19 @@ class Reader:
     It sees the node's blocks as of the last `refresh`; everything read between two refreshes is of one height.
     """
 
-    def __init__(self, path: Path, own_files: Path) -> None:
-        """Follow the database at `path`; `own_files` is a folder for this reader's own log, emptied now.
+    def __init__(self, path: Path, own_files: Path | None) -> None:
+        """Follow the database at `path`; `own_files` is a folder for this reader's own log, emptied now. None is for
+        a database that nobody writes, such as a checkpoint: it cannot be refreshed.
 
         Raises FileNotFoundError if there is no database yet, `DatabaseFailed` if it cannot be read.
         """
         if not (path / "CURRENT").is_file():
             raise FileNotFoundError(f"there is no database in {path} yet: the node makes it when it first starts")
-        shutil.rmtree(own_files, ignore_errors=True)
-        self._use(_open(path, rocksdict.AccessType.secondary(str(own_files)), writing=False))
+        access = rocksdict.AccessType.read_only()
+        if own_files is not None:
+            shutil.rmtree(own_files, ignore_errors=True)
+            access = rocksdict.AccessType.secondary(str(own_files))
+        self._use(_open(path, access, writing=False))
 
     def _use(self, database: Rdict) -> None:
         self._database = database
@@ -211,8 +223,14 @@ class Reader:
         data = self._get("meta", _HEAD)
         return None if data is None else _decode_head(data)
 
+    def beginning(self) -> Head | None:
+        """The block whose snapshot this database was restored from: history begins with the next. None if it has
+        the whole history, from the genesis on."""
+        data = self._get("meta", _BEGINNING)
+        return None if data is None else _decode_head(data)
+
     def block(self, height: int) -> StoredBlock | None:
-        """The block, from 1 on."""
+        """The block, from 1 on, or from the one after the `beginning`."""
         data = self._get("blocks", height_key(height))
         return None if data is None else _decode_block(data)
 
@@ -293,6 +311,7 @@ class Storage(Reader):
         self._kept_head: Head | None = None
         self._use(_open(path, rocksdict.AccessType.read_write(), writing=True))
         self._handles = {name: self._database.get_column_family_handle(name) for name in COLUMN_FAMILIES}
+        self._kept_beginning = self.beginning()
 
     def refresh(self) -> None:
         """Nothing to do: this is the database itself."""
@@ -300,21 +319,59 @@ class Storage(Reader):
     def write_genesis(self, head: Head, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Write the state a chain begins with, its head last: without a head there is no genesis yet, and what a
         stopped attempt left behind goes first."""
-        state = self._handles["state"]
-        batch = WriteBatch(raw_mode=True)
-        batch.delete_range(b"", b"\xff" * 64, state)
-        for count, (key, value) in enumerate(rows, 1):
-            batch.put(key, value, state)
-            if count % ROWS_PER_WRITE == 0:
-                self._write(batch)
-                batch = WriteBatch(raw_mode=True)
-        self._write(batch)
+        remaining = iter(rows)
+        self._write_rows(islice(remaining, ROWS_PER_WRITE), first=True)
+        while piece := tuple(islice(remaining, ROWS_PER_WRITE)):
+            self.write_rows(piece)
         reached("genesis.rows_written")
         batch = WriteBatch(raw_mode=True)
         batch.put(_HEAD, encode(head), self._handles["meta"])
         self._write(batch)
         self._kept_head = head
         reached("genesis.head_written")
+
+    def write_rows(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
+        """Add some records to a state that is to be: it is none until a head stands beside it."""
+        self._write_rows(rows, first=False)
+
+    def _write_rows(self, rows: Iterable[tuple[bytes, bytes]], *, first: bool) -> None:
+        batch = WriteBatch(raw_mode=True)
+        put, state = batch.put, self._handles["state"]
+        if first:
+            batch.delete_range(b"", b"\xff" * 64, state)
+        for key, value in rows:
+            put(key, value, state)
+        self._write(batch)
+
+    def write_beginning(self, head: Head, results: Results) -> None:
+        """Make the rows that were written the state after the block of `head`, restored from its snapshot. `results`
+        are what is known of that block: not its receipts."""
+        batch = WriteBatch(raw_mode=True)
+        meta = self._handles["meta"]
+        batch.put(height_key(head.height), encode(results), self._handles["results"])
+        batch.put(_BEGINNING, encode(head), meta)
+        batch.put(_HEAD, encode(head), meta)
+        self._write(batch)
+        self._kept_head = self._kept_beginning = head
+
+    def begin_flush(self) -> None:
+        """Let threads of RocksDB write what is in memory only to files, and do not wait: soon before a checkpoint."""
+        try:
+            for column in self._columns.values():
+                column.flush(wait=False)
+        except Exception as error:  # the library raises nothing narrower
+            raise DatabaseFailed(f"cannot write to the database: {error}") from error
+
+    def checkpoint(self, path: Path) -> None:
+        """The database as it is after the last block, at a `path` where nothing is yet: links to the same files, if
+        `path` is on the same disk. For another process to read. Raises `DatabaseFailed`.
+
+        What is in memory only goes to files first, and all Python threads stand still meanwhile: half a second for
+        64 MB, some milliseconds soon after `begin_flush`."""
+        try:
+            rocksdict.Checkpoint(self._database).create_checkpoint(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise DatabaseFailed(f"cannot make a checkpoint of the database: {error}") from error
 
     def write_block(self, block: Block, outcome: BlockOutcome, proof: Proof, expired: Sequence[bytes]) -> None:
         """Write a block and all that it did, at once or not at all. `proof` is that of the last block's record;
@@ -396,10 +453,18 @@ class Storage(Reader):
         for transaction_id in expired:
             quiet.setdefault(transaction_id, gone)
         for transaction_id, value in quiet.items():
-            if self._get("index", transaction_id) is None:
+            if self._get("index", transaction_id) is None and not self._may_be_older(value, block.time_ms):
                 put(transaction_id, value, index)
         for transaction_id, value in loud:
             put(transaction_id, value, index)
+
+    def _may_be_older(self, place: bytes, time_ms: int) -> bool:
+        """Whether a transaction that did nothing at this place may have done something in a block before the
+        beginning. One that could go into a block of a later time than these is too new for that."""
+        beginning = self._kept_beginning
+        if beginning is None:
+            return False
+        return place[12:] == _CODE_EXPIRED or time_ms <= beginning.time_ms + TRANSACTION_LIFETIME_MS_MAX
 
 
 def _results(outcome: BlockOutcome, proof: Proof, last_block: bytes) -> Results:
@@ -411,8 +476,7 @@ def _results(outcome: BlockOutcome, proof: Proof, last_block: bytes) -> Results:
 def _index_refused_batch(quiet: dict[bytes, bytes], wire: bytes, place: bytes, code: int) -> None:
     """The transactions of a batch that executed as nothing, as far as its bytes can be read."""
     try:
-        transactions = decode_batch_body(decode_batch(wire).body).transactions
-        for position, transaction in enumerate(transactions):
+        for position, transaction in enumerate(decode_batch(wire).transactions):
             transaction_id = hash_bytes(decode_envelope(transaction).body)
             quiet.setdefault(transaction_id, place + _POSITIONS[position] + code.to_bytes(2, "big"))
     except Rejected:

@@ -12,21 +12,24 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import msgspec
 
+from gridtokenx.engine.signatures import find_program, judge_by_library
 from gridtokenx.engine.worker import (
+    Answer,
+    Checked,
     Refused,
     Verdict,
-    check,
+    check_all,
     encode_frame_content,
     load_chain,
     read_frame,
     write_frame,
 )
-from gridtokenx.ledger import limits
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import Batch, BatchHeader, batch_id, open_batch
+from gridtokenx.ledger.crypto import merkle_root, merkle_root_of
 from gridtokenx.ledger.errors import KernelCode, Rejected
 
 CHUNK_TRANSACTIONS_MAX: Final = 500
@@ -34,7 +37,39 @@ CHUNK_TRANSACTIONS_MAX: Final = 500
 
 CHUNK_BYTES_MAX: Final = 1_048_576
 
-_decode_verdicts = msgspec.msgpack.Decoder(list[Verdict]).decode
+_decode_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+@dataclass(frozen=True, slots=True)
+class BatchChecked:
+    """Canonical, its transactions are those under its root, each canonical and signed. Whether its author signed it,
+    and may, is for the state to say."""
+
+    batch: Batch
+    header: BatchHeader
+    batch_id: bytes
+    checked: tuple[Checked, ...]
+    """What is known of each transaction, in order."""
+    signatures: int
+
+    @property
+    def urgent(self) -> bool:
+        """Whether any of its transactions goes first in a block."""
+        return any(checked.urgent for checked in self.checked)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRefused:
+    """No batch, whatever the state says: code and field of `ledger.batch.check_batch`. `transaction` is the index of
+    the one that is none, and `reason` its code: then header, signature, transaction and path are evidence."""
+
+    code: KernelCode
+    field: str
+    transaction: int | None = None
+    reason: int = 0
+
+
+BatchVerdict = BatchChecked | BatchRefused
 
 
 class _Job:
@@ -46,7 +81,7 @@ class _Job:
         self.transactions = transactions
         self.verdicts: list[Verdict] = [_UNCHECKED] * len(transactions)
         self.missing = len(transactions)
-        self.future: Future[list[Verdict]] = Future()
+        self.future: Future[list[Verdict]] = _uncancelled()
 
 
 @dataclass(slots=True)
@@ -54,6 +89,8 @@ class _Worker:
     """A place in the pool. Without a process its thread checks by itself."""
 
     process: "subprocess.Popen[bytes] | None"
+    program_deaths: int = 0
+    """Of this process."""
 
 
 _UNCHECKED: Final = Refused(int(KernelCode.INTERNAL), "not checked")
@@ -65,20 +102,22 @@ _Piece = tuple[_Job, int, int]
 class Verifier:
     """A pool of worker processes, each with a thread here that talks to it."""
 
-    def __init__(self, chain_import_path: str, workers: int) -> None:
-        """Start the workers and wait until they are ready. With 0 workers one thread checks here.
+    def __init__(self, chain_import_path: str, workers: int, *, by_library: bool = False) -> None:
+        """Start the workers and wait until they are ready. With 0 workers one thread checks here. `by_library` is for
+        who checks after others: no worker takes a program beside it that judges signatures.
 
         Raises what `load_chain` raises.
         """
+        self._program = None if by_library else find_program()
         self._import_path = chain_import_path
-        self._decode_body = load_chain(chain_import_path).body
+        self._chain = load_chain(chain_import_path)
         self._pieces: deque[_Piece] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        processes = [_spawn(chain_import_path) for _ in range(workers)]
+        processes = [self._spawn() for _ in range(workers)]
         self.workers = [_Worker(process if _is_ready(process) else None) for process in processes]
         self.deaths = sum(worker.process is None for worker in self.workers)
-        """Worker processes that ended, or did not start, without being asked to."""
+        """Workers, and programs beside them, that ended or did not start without being asked to, or made no sense."""
         self._threads = [
             threading.Thread(target=self._serve, args=(worker,), name=f"verify-{number}", daemon=True)
             for number, worker in enumerate(self.workers or [_Worker(None)])
@@ -98,18 +137,24 @@ class Verifier:
             self._changed.notify_all()
         return job.future
 
+    def submit_batch(self, wire: bytes) -> "Future[BatchVerdict]":
+        """The verdict on another's batch, some time later: workers check signatures and hash the transactions."""
+        answer: Future[BatchVerdict] = _uncancelled()
+        try:
+            batch, header = open_batch(wire)
+        except Rejected as rejection:
+            answer.set_result(BatchRefused(KernelCode(rejection.code), rejection.field))
+            return answer
+        work = self.submit(batch.transactions)
+        work.add_done_callback(lambda done: answer.set_result(_judge(batch, header, done.result())))
+        return answer
+
     def check_batch(self, wire: bytes) -> int:
         """As `ledger.batch.check_batch`, by all workers at once: the same answer, the same rejection."""
-        if len(wire) > limits.BATCH_BYTES_MAX:
-            raise Rejected(KernelCode.TOO_LARGE, "batch")
-        body = decode_batch_body(decode_batch(wire, "batch").body, "batch.body")
-        signatures = 0
-        for position, verdict in enumerate(self.submit(body.transactions).result()):
-            if isinstance(verdict, Refused):
-                field = f"transactions[{position}].{verdict.field}"
-                raise Rejected(KernelCode.BATCH_TRANSACTION_INVALID, field)
-            signatures += verdict.signatures
-        return signatures
+        verdict = self.submit_batch(wire).result()
+        if isinstance(verdict, BatchRefused):
+            raise Rejected(verdict.code, verdict.field)
+        return verdict.signatures
 
     def close(self) -> None:
         """Finish what was submitted, and let the workers end."""
@@ -123,10 +168,13 @@ class Verifier:
         """Hand pieces to one worker until the pool closes."""
         while pieces := self._take():
             transactions = [wire for job, start, end in pieces for wire in job.transactions[start:end]]
-            verdicts = None if worker.process is None else _ask(worker.process, transactions)
-            if verdicts is None or len(verdicts) != len(transactions):
-                verdicts = [check(wire, self._decode_body) for wire in transactions]
+            answer = None if worker.process is None else _ask(worker.process, transactions)
+            if answer is None or len(answer.verdicts) != len(transactions):
+                verdicts = check_all(transactions, self._chain, judge_by_library)
                 self._replace(worker)
+            else:
+                verdicts = answer.verdicts
+                self._count(worker, answer.program_deaths)
             self._deliver(pieces, verdicts)
         if worker.process is not None:
             _end(worker.process)
@@ -163,15 +211,45 @@ class Verifier:
         if worker.process is None:
             return
         _end(worker.process)
-        successor = _spawn(self._import_path)
+        successor = self._spawn()
         worker.process = successor if _is_ready(successor) else None
+        worker.program_deaths = 0
         with self._changed:
             self.deaths += 1
 
+    def _count(self, worker: "_Worker", program_deaths: int) -> None:
+        if program_deaths != worker.program_deaths:
+            with self._changed:
+                self.deaths += program_deaths - worker.program_deaths
+            worker.program_deaths = program_deaths
 
-def _spawn(import_path: str) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "gridtokenx.engine.worker", import_path]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "gridtokenx.engine.worker", self._import_path]
+        if self._program is not None:
+            command.append(str(self._program))
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def _uncancelled() -> "Future[Any]":
+    """A future that will be answered even if whoever waits for it has given up."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+def _judge(batch: Batch, header: BatchHeader, verdicts: list[Verdict]) -> BatchVerdict:
+    """What the verdicts on its transactions make of a batch."""
+    checked = tuple([verdict for verdict in verdicts if isinstance(verdict, Checked)])
+    whole = len(checked) == len(verdicts)
+    root = merkle_root_of([one.leaf for one in checked]) if whole else merkle_root(list(batch.transactions))
+    if root != header.root:
+        return BatchRefused(KernelCode.BATCH_ROOT_WRONG, "batch.header.root")
+    for position, verdict in enumerate(verdicts):
+        if isinstance(verdict, Refused):
+            field = f"transactions[{position}].{verdict.field}"
+            return BatchRefused(KernelCode.BATCH_TRANSACTION_INVALID, field, position, verdict.code)
+    signatures = sum([one.signatures for one in checked])
+    return BatchChecked(batch, header, batch_id(batch.header), checked, signatures)
 
 
 def _is_ready(process: "subprocess.Popen[bytes]") -> bool:
@@ -181,12 +259,12 @@ def _is_ready(process: "subprocess.Popen[bytes]") -> bool:
     return False
 
 
-def _ask(process: "subprocess.Popen[bytes]", transactions: list[bytes]) -> list[Verdict] | None:
-    """The worker's verdicts, or None if it is dead or does not make sense."""
+def _ask(process: "subprocess.Popen[bytes]", transactions: list[bytes]) -> Answer | None:
+    """What the worker says, or None if it is dead or does not make sense."""
     try:
         write_frame(_stream(process.stdin), encode_frame_content(transactions))
         answer = read_frame(_stream(process.stdout))
-        return None if answer is None else _decode_verdicts(answer)
+        return None if answer is None else _decode_answer(answer)
     except (OSError, msgspec.DecodeError):
         return None
 

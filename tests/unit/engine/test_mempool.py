@@ -1,4 +1,4 @@
-"""The pool knows what it can know, forgets nothing it took, and offers no more than a block may hold."""
+"""The mempool knows what it can know, forgets nothing it took, and offers no more than a block may hold."""
 
 import msgspec
 import pytest
@@ -18,13 +18,15 @@ from coin_chain import (
 )
 
 from gridtokenx.engine import mempool as mempool_module
+from gridtokenx.engine import pool as pool_module
 from gridtokenx.engine.folder import NodeKey
 from gridtokenx.engine.mempool import BatchAuthor, Mempool, Standing
+from gridtokenx.engine.pool import FRAME_BYTES
 from gridtokenx.engine.storage import Place
 from gridtokenx.engine.worker import check
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS, Account
-from gridtokenx.ledger.batch import check_batch, decode_batch, decode_batch_body, signed_batch
+from gridtokenx.ledger.batch import batch_id, check_batch, open_batch, signed_batch
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, signature_is_valid
 from gridtokenx.ledger.errors import KernelCode
@@ -39,12 +41,21 @@ class Pool(Mempool):
 
     def enter(self, *wires: bytes, now_ms: int = NOW):
         assert self.reserve(wires)
-        return self.admit(wires, [check(wire, COIN.body) for wire in wires], now_ms)
+        return self.admit(wires, [check(wire, COIN) for wire in wires], now_ms)
 
     def entered(self, *wires: bytes, now_ms: int = NOW) -> None:
         """All the way into the queue."""
         assert {answer.standing for answer in self.enter(*wires, now_ms=now_ms)} == {Standing.PENDING}
-        self.offer(self.pack(now_ms))
+        self.pool.offer(self.pack(now_ms))
+
+    def chosen(self, time_ms: int = NOW):
+        """What a block of this time gets."""
+        return self.pool.choose(time_ms)
+
+    def committed(self, batches) -> None:
+        """A block with these is in the database."""
+        assert self.pool.settle([batch.id for batch in batches]) == list(batches)
+        self.settle(batches)
 
 
 @pytest.fixture
@@ -74,12 +85,14 @@ def test_a_good_transaction_is_pending_until_its_block_is_settled(pool, places) 
     assert (answer.standing, answer.transaction_id) == (Standing.PENDING, id_of(wire))
     assert (len(pool), pool.bytes_held) == (1, len(wire))
     batches = pool.pack(NOW)
-    assert pool.collect(NOW) == ([], []), "not before the journal has it"
-    pool.offer(batches)
-    assert pool.collect(NOW) == (batches, [])
+    assert pool.chosen() == [], "not before the journal has it"
+    pool.pool.offer(batches)
+    assert pool.chosen() == batches
     assert pool.standing(id_of(wire)).standing is Standing.PENDING, "still, until the database has the block"
+    assert pool.chosen() == batches, "a proposal is not a block yet"
     places[id_of(wire)] = Place(5, 0, 0, 900)
-    pool.settle(batches)
+    pool.committed(batches)
+    assert pool.chosen() == []
     committed = pool.standing(id_of(wire))
     assert (committed.standing, committed.code, committed.height) == (Standing.COMMITTED, 900, 5)
     assert (len(pool), pool.bytes_held) == (0, 0)
@@ -90,17 +103,15 @@ def test_batches_are_what_the_ledger_takes(pool) -> None:
     wires = [sender.send(3) for sender in senders for _ in range(400)]
     pool.enter(*wires)
     batches = pool.pack(NOW)
-    assert [len(batch.transactions) for batch in batches] == [500, 500, 200]
-    assert [wire for batch in batches for wire in batch.transactions] == wires
+    assert [len(batch.batch.transactions) for batch in batches] == [500, 500, 200]
+    assert [wire for batch in batches for wire in batch.batch.transactions] == wires
     for number, batch in enumerate(batches, 1):
-        assert check_batch(batch.wire, COIN.body) == batch.signatures == len(batch.transactions)
-        outer = decode_batch(batch.wire)
-        body = decode_batch_body(outer.body)
-        assert signature_is_valid(outer.signature, signed_batch(outer.body), NodeKey(NODE_SEED).public_key)
-        assert (body.chain, body.author, body.sequence) == (CHAIN_NAME, NODE_ID, number)
-        assert body.transactions == batch.transactions
-        assert body.expires_ms == batch.expires_ms
-        assert batch.ids == tuple(id_of(wire) for wire in batch.transactions)
+        assert check_batch(batch.wire, COIN.body) == batch.signatures == len(batch.batch.transactions)
+        opened, header = open_batch(batch.wire)
+        assert signature_is_valid(opened.signature, signed_batch(opened.header), NodeKey(NODE_SEED).public_key)
+        assert (header.chain, header.author, header.sequence) == (CHAIN_NAME, NODE_ID, number)
+        assert (batch.batch, batch.header, batch.id) == (opened, header, batch_id(opened.header))
+        assert batch.ids == tuple(id_of(wire) for wire in opened.transactions)
     assert pool.pack(NOW) == []
 
 
@@ -110,8 +121,8 @@ def test_large_transactions_make_smaller_batches(pool, monkeypatch) -> None:
     wires = [sender.send(1) for _ in range(5)]
     pool.enter(*wires)
     batches = pool.pack(NOW)
-    assert [len(batch.transactions) for batch in batches] == [2, 2, 1]
-    assert [wire for batch in batches for wire in batch.transactions] == wires
+    assert [len(batch.batch.transactions) for batch in batches] == [2, 2, 1]
+    assert [wire for batch in batches for wire in batch.batch.transactions] == wires
 
 
 @pytest.mark.parametrize(
@@ -153,14 +164,14 @@ def test_a_repeated_call_is_harmless_at_every_stage(pool, rows, places) -> None:
     wire = Sender(0).send(1)
     assert [answer.standing for answer in pool.enter(wire, wire)] == [Standing.PENDING] * 2
     batches = pool.pack(NOW)
-    assert [batch.transactions for batch in batches] == [(wire,)]
+    assert [batch.batch.transactions for batch in batches] == [(wire,)]
     assert pool.enter(wire)[0].standing is Standing.PENDING
-    pool.offer(batches)
-    chosen, _ = pool.collect(NOW)
+    pool.pool.offer(batches)
+    chosen = pool.chosen()
     assert pool.enter(wire)[0].standing is Standing.PENDING
     raise_nonce(rows, 0, 1)
     places[id_of(wire)] = Place(7, 0, 0, 0)
-    pool.settle(chosen)
+    pool.committed(chosen)
     (answer,) = pool.enter(wire)
     assert (answer.standing, answer.code, answer.height) == (Standing.COMMITTED, 0, 7)
     assert pool.pack(NOW) == [] and len(pool) == 0
@@ -193,11 +204,11 @@ def test_old_keys_do_not_keep_the_new_ones_out(pool, rows) -> None:
     pool.entered(old_wire)
     rows[account_of(0)] = msgspec.structs.replace(rows[account_of(0)], keys_hash=new_hash)
     pool.entered(new_wire)
-    first, second = pool.collect(NOW)[0]
-    assert (first.transactions, second.transactions) == ((old_wire,), (new_wire,))
-    pool.settle([first])
+    first, second = pool.chosen()
+    assert (first.batch.transactions, second.batch.transactions) == ((old_wire,), (new_wire,))
+    pool.committed([first])
     assert pool.standing(id_of(new_wire)).standing is Standing.PENDING
-    pool.settle([second])
+    pool.committed([second])
     assert pool.standing(id_of(new_wire)).standing is Standing.UNKNOWN
     assert len(pool) == 0
 
@@ -209,7 +220,7 @@ def test_several_keys_sign_together(pool, rows) -> None:
     rows[together] = msgspec.structs.replace(rows[together], keys_hash=together)
     body = Body(CHAIN_NAME, together, 1, NOW + 60_000, (Rotate(bytes(32)),))
     pool.entered(sign(body, *keys))
-    assert pool.collect(NOW)[0][0].signatures == 3
+    assert pool.chosen()[0].signatures == 3
 
 
 def test_one_sender_cannot_fill_the_pool(pool, monkeypatch) -> None:
@@ -219,8 +230,8 @@ def test_one_sender_cannot_fill_the_pool(pool, monkeypatch) -> None:
     assert [answer.standing for answer in answers] == [Standing.PENDING] * 3 + [Standing.BUSY]
     assert answers[3].retry_ms > 0 and answers[3].field == "sender"
     assert pool.enter(Sender(1).send(0))[0].standing is Standing.PENDING
-    pool.offer(pool.pack(NOW))
-    pool.settle(pool.collect(NOW)[0])
+    pool.pool.offer(pool.pack(NOW))
+    pool.committed(pool.chosen())
     assert pool.enter(sender.send(1))[0].standing is Standing.PENDING
 
 
@@ -232,7 +243,7 @@ def test_a_full_pool_has_no_room_until_a_block_made_some(pool, monkeypatch) -> N
     assert not pool.reserve([second, third])
     pool.entered(second)
     assert not pool.reserve([third])
-    pool.settle(pool.collect(NOW)[0])
+    pool.committed(pool.chosen())
     assert pool.reserve([third])
 
 
@@ -243,12 +254,22 @@ def test_room_is_counted_in_bytes_too(pool, monkeypatch) -> None:
     assert not pool.reserve([b"x"])
 
 
+def sizes_of_blocks(pool: Pool, blocks: int) -> list[int]:
+    """How many batches each of the next blocks gets."""
+    sizes = []
+    for _ in range(blocks):
+        chosen = pool.chosen()
+        sizes.append(len(chosen))
+        pool.committed(chosen)
+    return sizes
+
+
 def test_a_block_gets_no_more_signatures_than_it_may_have(pool, monkeypatch) -> None:
     monkeypatch.setattr(limits, "SIGNATURES_PER_BLOCK_MAX", 5)
     senders = [Sender(number) for number in range(3)]
     for sender in senders:
         pool.entered(sender.send(3), sender.send(3))
-    assert [len(pool.collect(NOW)[0]) for _ in range(3)] == [2, 1, 0]
+    assert sizes_of_blocks(pool, 3) == [2, 1, 0]
 
 
 def test_a_block_gets_no_more_batches_and_bytes_than_it_may_have(pool, monkeypatch) -> None:
@@ -257,22 +278,25 @@ def test_a_block_gets_no_more_batches_and_bytes_than_it_may_have(pool, monkeypat
         for _ in range(3):
             pool.entered(sender.send(3))
     monkeypatch.setattr(limits, "BATCHES_PER_BLOCK_MAX", 4)
-    assert [len(pool.collect(NOW)[0]) for _ in range(2)] == [4, 2]
+    assert sizes_of_blocks(pool, 2) == [4, 2]
+    sender = Sender(1)
     for _ in range(3):
-        sender = Sender(1, nonce=len(pool))
         pool.entered(sender.send(3))
-    monkeypatch.setattr(mempool_module, "BLOCK_BYTES_MAX", 700)
-    assert [len(pool.collect(NOW)[0]) for _ in range(2)] == [2, 1]
+    size = len(pool.chosen()[0].wire) + FRAME_BYTES
+    monkeypatch.setattr(pool_module, "BLOCK_BYTES_MAX", 3 * size - 1)
+    assert sizes_of_blocks(pool, 2) == [2, 1]
 
 
 def test_a_batch_that_is_in_no_block_in_time_expires(pool) -> None:
-    wire = Sender(0).send(1, expires_ms=NOW + 10_000)
-    pool.entered(wire)
-    (batch,) = pool.pack(NOW) or pool.collect(NOW + 10_000)[0]
-    pool.offer([batch])
-    assert batch.expires_ms == NOW + 10_000
-    assert pool.collect(NOW + 10_001) == ([], [batch])
-    assert pool.collect(NOW + 10_001) == ([], [])
+    pool.entered(Sender(0).send(1, expires_ms=NOW + 10_000))
+    (batch,) = pool.chosen(NOW + 10_000)
+    assert batch.header.expires_ms == NOW + 10_000
+    assert pool.chosen(NOW + 10_001) == []
+    assert pool.pool.expired(NOW + 9_999) == []
+    assert pool.pool.expired(NOW + 10_000) == [batch], "the next block is later than that"
+    assert pool.pool.expired(NOW + 10_000, [batch.id]) == [], "unless it is in that block"
+    pool.committed([batch])
+    assert pool.pool.expired(NOW + 10_000) == []
 
 
 def test_a_block_that_stands_before_the_admission_gets_nothing_too_far_ahead(pool) -> None:
@@ -281,15 +305,15 @@ def test_a_block_that_stands_before_the_admission_gets_nothing_too_far_ahead(poo
     pool.entered(far)
     pool.entered(near)
     early = NOW - 60_000
-    chosen, expired = pool.collect(early)
-    assert [batch.transactions for batch in chosen] == [(near,)] and expired == []
-    assert [batch.transactions for batch in pool.collect(NOW)[0]] == [(far,)]
+    assert [batch.batch.transactions for batch in pool.chosen(early)] == [(near,)]
+    assert pool.pool.expired(early) == []
+    assert [batch.batch.transactions for batch in pool.chosen()] == [(far,), (near,)]
 
 
 def test_batches_expire_just_before_full_minutes_where_they_can(pool) -> None:
     pool.entered(Sender(0).send(1, expires_ms=NOW + 400_000), Sender(1).send(1, expires_ms=NOW + 100_000))
     pool.entered(Sender(2).send(1, expires_ms=NOW + 50_000))
-    long, short = pool.collect(NOW)[0]
+    long, short = (batch.header for batch in pool.chosen())
     assert (long.expires_ms + 1) % 60_000 == 0
     assert NOW + 340_000 <= long.expires_ms <= NOW + 400_000
     assert short.expires_ms == NOW + 50_000
@@ -298,14 +322,15 @@ def test_batches_expire_just_before_full_minutes_where_they_can(pool) -> None:
 def test_what_was_pending_before_a_restart_is_pending_again(pool, rows, places) -> None:
     wire = Sender(0).send(1)
     pool.entered(wire)
-    (batch,) = pool.collect(NOW)[0]
+    (batch,) = pool.chosen()
     again = Pool(CHAIN_NAME, BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(NODE_SEED), 2), rows, places.get)
     again.restore([batch])
+    again.pool.offer([batch])
     assert again.standing(id_of(wire)).standing is Standing.PENDING
     assert again.enter(wire)[0].standing is Standing.PENDING
     assert again.pack(NOW) == []
-    assert again.collect(NOW) == ([batch], [])
-    again.settle([batch])
+    assert again.chosen() == [batch]
+    again.committed([batch])
     assert len(again) == 0 and again.bytes_held == 0
 
 

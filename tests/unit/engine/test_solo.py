@@ -23,8 +23,8 @@ from gridtokenx.engine.clocks import RealClock, ScenarioClock
 from gridtokenx.engine.folder import NodeKey
 from gridtokenx.engine.journal import Journal
 from gridtokenx.engine.mempool import Standing
-from gridtokenx.engine.solo import LostBlocks, NotLicensed, node_id_of, require_whole
-from gridtokenx.ledger.batch import NODES, Node, decode_batch, decode_batch_body
+from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
+from gridtokenx.ledger.batch import NODES, Node, open_batch
 
 
 def test_the_first_block_after_a_start_is_empty_and_a_millisecond_later(tmp_path) -> None:
@@ -178,7 +178,7 @@ def test_batch_sequences_go_on_after_a_restart(tmp_path) -> None:
         engine = open_engine(tmp_path)
         engine.block(Sender(0, nonce=nonce).send(1))
         (wire,) = engine.storage.block(engine.storage.head().height).block.batches
-        sequences.append(decode_batch_body(decode_batch(wire).body).sequence)
+        sequences.append(open_batch(wire)[1].sequence)
         engine.close()
     assert sequences == [1, 2, 3]
 

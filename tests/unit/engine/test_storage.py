@@ -13,15 +13,14 @@ from coin_chain import (
     Remind,
     Sender,
     account_of,
+    batch_of,
     genesis,
     id_of,
     key_of,
 )
 from coin_engine import CoinEngine, open_engine, replay
 
-from gridtokenx.engine.folder import NodeKey
-from gridtokenx.engine.mempool import BatchAuthor
-from gridtokenx.engine.solo import LostBlocks
+from gridtokenx.engine.engine import LostBlocks
 from gridtokenx.engine.storage import DatabaseFailed, Place, Reader
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block
@@ -39,11 +38,6 @@ def engine(tmp_path):
     opened = open_engine(tmp_path, feed_prefixes=(ACCOUNTS.prefix,), feed_blocks_kept=3)
     yield opened
     opened.close()
-
-
-def author() -> BatchAuthor:
-    """Signs as the node does, for batches that no honest mempool would make."""
-    return BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(bytes([7]) * 32), 1_000)
 
 
 def commit(engine: CoinEngine, *batches: bytes) -> int:
@@ -114,18 +108,16 @@ def test_a_record_that_goes_is_gone(engine) -> None:
 
 def test_a_receipt_of_a_used_nonce_is_never_overwritten(engine) -> None:
     wire = Sender(0).send(1, 5)
-    height = commit(engine, author().sign((wire,), GENESIS_MS + 60_000))
+    height = commit(engine, batch_of(wire))
     first = engine.storage.receipt_of(id_of(wire))
-    repeated = BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(bytes([7]) * 32), 2_000)
-    commit(engine, repeated.sign((wire,), GENESIS_MS + 60_000))
+    commit(engine, batch_of(wire, sequence=2))
     assert engine.storage.place_of(id_of(wire)) == Place(height, 0, 0, 0)
     assert engine.storage.receipt_of(id_of(wire)) == first
 
 
 def test_within_a_block_too(engine) -> None:
     wire = Sender(0).send(1, 5)
-    key = NodeKey(bytes([7]) * 32)
-    batches = [BatchAuthor(CHAIN_NAME, NODE_ID, key, number).sign((wire,), GENESIS_MS + 60_000) for number in (1, 2)]
+    batches = [batch_of(wire, sequence=number) for number in (1, 2)]
     height = commit(engine, *batches)
     codes = [outcome.receipts[0] for outcome in engine.storage.results(height).batches]
     place = engine.storage.place_of(id_of(wire))
@@ -136,13 +128,11 @@ def test_within_a_block_too(engine) -> None:
 def test_a_refusal_gives_way_to_what_happens_later(engine) -> None:
     sender = Sender(0, nonce=3_000)
     early = sender.send(1)
-    height = commit(engine, author().sign((early,), GENESIS_MS + 60_000))
+    height = commit(engine, batch_of(early))
     assert engine.storage.place_of(id_of(early)) == Place(height, 0, 0, KernelCode.NONCE_JUMP)
     climb = [Sender(0, nonce=nonce).send(1) for nonce in (1_000, 2_000)]
     for wire in [*climb, early]:
-        height = commit(
-            engine, BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(bytes([7]) * 32), 3_000).sign((wire,), GENESIS_MS + 60_000)
-        )
+        height = commit(engine, batch_of(wire, sequence=2))
     assert engine.storage.place_of(id_of(early)) == Place(height, 0, 0, 0)
 
 
@@ -151,7 +141,7 @@ def test_a_stranger_cannot_make_a_transaction_look_failed(engine) -> None:
     body = Sender(0).send(1)
     assert wire == body
     forged = sign_with_another_key(wire)
-    height = commit(engine, author().sign((forged,), GENESIS_MS + 60_000))
+    height = commit(engine, batch_of(forged))
     assert engine.storage.place_of(id_of(wire)) is None
     assert engine.storage.place_of(hash_bytes(forged)) == Place(height, 0, 0, KernelCode.UNAUTHENTICATED)
 
@@ -164,8 +154,7 @@ def sign_with_another_key(wire: bytes) -> bytes:
 
 def test_transactions_of_a_refused_batch_have_its_code(engine) -> None:
     wire = Sender(0).send(1)
-    stranger = BatchAuthor(CHAIN_NAME, b"stranger", NodeKey(bytes(32)), 1)
-    height = commit(engine, stranger.sign((wire,), GENESIS_MS + 60_000), b"no batch at all")
+    height = commit(engine, batch_of(wire, author=b"stranger", seed=bytes(32)), b"no batch at all")
     assert engine.storage.place_of(id_of(wire)) == Place(height, 0, 0, KernelCode.BATCH_AUTHOR_UNKNOWN)
     assert engine.storage.receipt_of(id_of(wire)) is None
     assert [outcome.code for outcome in engine.storage.results(height).batches] == [

@@ -4,13 +4,21 @@ import os
 import signal
 
 import pytest
-from coin_chain import CHAIN_NAME, COIN, IMPORT_FOLDERS, IMPORT_PATH, NODE_ID, NODE_SEED, Sender, account_of, id_of
+from coin_chain import (
+    CHAIN_NAME,
+    COIN,
+    IMPORT_FOLDERS,
+    IMPORT_PATH,
+    Sender,
+    account_of,
+    batch_of,
+    id_of,
+)
 
-from gridtokenx.engine.folder import NodeKey
-from gridtokenx.engine.mempool import BatchAuthor
-from gridtokenx.engine.verifier import CHUNK_TRANSACTIONS_MAX, Verifier
+from gridtokenx.engine.verifier import CHUNK_TRANSACTIONS_MAX, BatchChecked, BatchRefused, Verifier
 from gridtokenx.engine.worker import Checked, Refused, check, load_chain
-from gridtokenx.ledger.batch import check_batch
+from gridtokenx.ledger.batch import batch_id, check_batch, open_batch
+from gridtokenx.ledger.crypto import merkle_leaf, merkle_root
 from gridtokenx.ledger.errors import KernelCode, Rejected
 
 
@@ -36,7 +44,7 @@ def good_and_bad() -> list[bytes]:
 def test_verdicts_are_the_ledgers(verifier) -> None:
     wires = good_and_bad()
     verdicts = verifier.submit(wires).result()
-    assert verdicts == [check(wire, COIN.body) for wire in wires]
+    assert verdicts == [check(wire, COIN) for wire in wires]
     codes = [verdict.code if isinstance(verdict, Refused) else 0 for verdict in verdicts]
     malformed, invalid, large = KernelCode.MALFORMED, KernelCode.SIGNATURE_INVALID, KernelCode.TOO_LARGE
     assert codes == [0, malformed, malformed, 0, invalid, large, 0, malformed]
@@ -44,21 +52,23 @@ def test_verdicts_are_the_ledgers(verifier) -> None:
     assert isinstance(first, Checked)
     assert (first.signatures, first.transaction_id) == (1, id_of(wires[0]))
     assert (first.chain, first.sender, first.keys_hash, first.nonce) == (CHAIN_NAME, account_of(0), account_of(0), 1)
+    assert (first.leaf, first.urgent) == (merkle_leaf(wires[0]), False)
 
 
 def test_many_chunks_come_back_in_order(verifier) -> None:
     wires = good_and_bad() * (CHUNK_TRANSACTIONS_MAX // 3)
     futures = [verifier.submit(wires), verifier.submit([]), verifier.submit(wires[::-1])]
-    expected = [check(wire, COIN.body) for wire in good_and_bad()] * (CHUNK_TRANSACTIONS_MAX // 3)
+    expected = [check(wire, COIN) for wire in good_and_bad()] * (CHUNK_TRANSACTIONS_MAX // 3)
     assert [future.result() for future in futures] == [expected, [], expected[::-1]]
 
 
 def test_a_batch_is_judged_as_the_ledger_judges_it(verifier) -> None:
-    author = BatchAuthor(CHAIN_NAME, NODE_ID, NodeKey(NODE_SEED), 1)
     wires = good_and_bad()
     batches = [
-        author.sign((wires[0], wires[3]), 0),
-        author.sign((wires[0], wires[4], wires[2]), 0),
+        batch_of(wires[0], wires[3]),
+        batch_of(wires[0], wires[4], wires[2]),
+        batch_of(wires[0], wires[3], root=merkle_root([wires[0]])),
+        batch_of(wires[0], wires[4], root=merkle_root([wires[0]])),
         b"no batch",
         bytes(5_000_000),
     ]
@@ -66,6 +76,29 @@ def test_a_batch_is_judged_as_the_ledger_judges_it(verifier) -> None:
         judge(lambda batch: check_batch(batch, COIN.body), batch) for batch in batches
     ]
     assert judge(verifier.check_batch, batches[0]) == 2
+
+
+def test_a_pool_learns_from_a_verdict_what_it_needs_to_know_of_anothers_batch(verifier) -> None:
+    wires = good_and_bad()
+    wire = batch_of(wires[0], wires[3])
+    batch, header = open_batch(wire)
+    verdict = verifier.submit_batch(wire).result()
+    assert isinstance(verdict, BatchChecked)
+    assert (verdict.batch, verdict.header, verdict.batch_id) == (batch, header, batch_id(batch.header))
+    assert (verdict.signatures, verdict.urgent) == (2, False)
+    assert list(verdict.checked) == [check(wire, COIN) for wire in batch.transactions]
+    bad = verifier.submit_batch(batch_of(wires[0], wires[4], wires[2])).result()
+    assert bad == BatchRefused(
+        KernelCode.BATCH_TRANSACTION_INVALID, "transactions[1].signatures", 1, int(KernelCode.SIGNATURE_INVALID)
+    )
+    torn = verifier.submit_batch(wire[:-1]).result()
+    assert torn == BatchRefused(KernelCode.MALFORMED, "batch")
+
+
+def test_whoever_gives_up_waiting_takes_no_worker_along(verifier) -> None:
+    wires = good_and_bad() * 100
+    assert [verifier.submit(wires).cancel() for _ in range(4)] == [False] * 4
+    assert len(verifier.submit(wires).result()) == len(wires)
 
 
 def judge(checking, batch: bytes) -> object:
@@ -82,7 +115,7 @@ def worker_ids(pool: Verifier) -> list[int]:
 def test_a_dead_worker_means_verify_here_and_is_replaced() -> None:
     pool = Verifier(IMPORT_PATH, 2)
     wires = good_and_bad() * 200
-    expected = [check(wire, COIN.body) for wire in good_and_bad()] * 200
+    expected = [check(wire, COIN) for wire in good_and_bad()] * 200
     first = worker_ids(pool)
     for process_id in first:
         os.kill(process_id, signal.SIGKILL)
