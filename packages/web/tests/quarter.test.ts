@@ -26,7 +26,7 @@ const STATEMENT: StatementView = {
 
 function order(state: string, filledWh = 0): OrderView {
   return {
-    ...{ clientId: "0a", state, height: 1, transaction: "", code: 0, name: "", interval: INTERVAL, side: "buy", portfolio: null },
+    ...{ clientId: "0a", state, height: 1, transaction: "", code: 0, name: "", interval: INTERVAL, side: "buy", portfolio: null, voidedWh: 0 },
     ...{ priceMicro: 4_000_000n, quantityWh: 500, filledWh, remainingWh: 500 - filledWh, valueMicro: 0n, expiresMs: null, place: null },
   };
 }

@@ -10,5 +10,6 @@
 - `client`, `async_client`           one method a route; `calls` and `flows` are what both are made of, without network.
 - `stream`, `livebook`               the WebSocket with resume; a book that proves itself.
 - `proofs`                           checking what a gateway says against an app hash from elsewhere.
+- `light`                            following the chain by what its validators signed; then nobody is believed at all.
 - `errors`                           one tree.
 """

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
+from gridtokenx.engine.comet.answers import CommitAnswer, ValidatorsAnswer
 from gridtokenx.gateway import documents, page_documents
 from gridtokenx.ledger.transaction import Auth
 
@@ -101,6 +102,16 @@ def submit(transactions: Sequence[bytes]) -> Call[documents.SubmissionAnswer]:
     """Signed transactions, some hundred at most."""
     body = documents.Submission([wire.hex() for wire in transactions])
     return Call("POST", "/v1/transactions", documents.SubmissionAnswer, body=body)
+
+
+def consensus_commit(height: int) -> Call[CommitAnswer]:
+    """A block's consensus header, and the votes that made it final."""
+    return Call("GET", f"/v1/consensus/commits/{height}", CommitAnswer)
+
+
+def consensus_validators(height: int) -> Call[ValidatorsAnswer]:
+    """Who votes on a block, with which power."""
+    return Call("GET", f"/v1/consensus/validators/{height}", ValidatorsAnswer)
 
 
 def transaction(transaction_id: bytes, wait_ms: int = 0) -> Call[documents.TransactionView]:

@@ -19,6 +19,7 @@ from gridtokenx.client.errors import AddressInvalid, ClientError, TransportError
 from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
+from gridtokenx.engine.comet.headers import LightBlock
 from gridtokenx.gateway import documents, page_documents
 from gridtokenx.ledger.codec import Message
 
@@ -101,6 +102,11 @@ class Client:
     def block(self, height: int) -> documents.BlockView:
         """One block with its batches."""
         return self._run(flows.ask(calls.block(height)))
+
+    def light_block(self, height: int) -> LightBlock:
+        """Header, votes and validators of a block, as the gateway says them (`light.ProvingClient` believes only what
+        is proved). Height 0: the newest. Raises NotFound also where one node alone runs the market."""
+        return self._run(flows.light_block(self._memory, height))
 
     def transaction(self, transaction_id: bytes) -> documents.TransactionView:
         """State of a transaction, now."""

@@ -5,6 +5,8 @@ name), `field` (what it is about, or empty) and `detail` (a sentence). Errors th
 have code 0 and the name of their class.
 """
 
+from gridtokenx.engine.comet.light_errors import LightError
+
 
 class ClientError(Exception):
     """Everything that this package raises on purpose."""
@@ -115,6 +117,15 @@ class TransportError(ClientError):
 
 class AnswerNotUnderstood(ClientError):
     """The other side is no gateway of this version, or somebody between changed its answer."""
+
+
+class NotProved(ClientError):
+    """A light client does not believe it. `name` is that of the reason, `reason` the error itself: a
+    `light_errors.Conflict` holds the evidence of two chains."""
+
+    def __init__(self, reason: LightError) -> None:
+        super().__init__(reason.detail, name=type(reason).__name__)
+        self.reason = reason
 
 
 class ProofInvalid(ClientError):

@@ -22,6 +22,10 @@ from gridtokenx.client.errors import (
 )
 from gridtokenx.client.transactions import SignedTransaction
 from gridtokenx.client.wallet import NONCE_CODES, Wallet
+from gridtokenx.engine.comet import answers as comet
+from gridtokenx.engine.comet.headers import LightBlock
+from gridtokenx.engine.comet.light_client import NEWEST
+from gridtokenx.engine.comet.light_errors import BlockInvalid
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Challenge, StatusView, Submitted, TransactionView
 from gridtokenx.gateway.page_documents import FaucetAnswer
@@ -92,6 +96,19 @@ def status(memory: Memory) -> Flow[StatusView]:
     view = yield from ask(calls.status())
     _require_chain(memory, view.chain)
     return view
+
+
+def light_block(memory: Memory, height: int) -> Flow[LightBlock]:
+    """What a light client needs of a block (of the newest, for `NEWEST`), not judged yet. Raises NotFound,
+    AnswerNotUnderstood."""
+    if height == NEWEST:
+        height = (yield from status(memory)).height
+    commit = yield from ask(calls.consensus_commit(height))
+    validators = yield from ask(calls.consensus_validators(height))
+    try:
+        return comet.light_block(commit, validators)
+    except BlockInvalid as error:
+        raise AnswerNotUnderstood(f"this is no light block: {error.detail}") from None
 
 
 def personal(memory: Memory, wallet: Wallet, call: Call[T]) -> Flow[T]:

@@ -9,7 +9,18 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
-from gridtokenx.gateway import billing, explanations, explorer, faucet, overview, personal, public, stream, transactions
+from gridtokenx.gateway import (
+    billing,
+    consensus,
+    explanations,
+    explorer,
+    faucet,
+    overview,
+    personal,
+    public,
+    stream,
+    transactions,
+)
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.entrance import Entrance, Surroundings
 from gridtokenx.gateway.guard import Guard
@@ -18,6 +29,7 @@ from gridtokenx.gateway.page import PageRoute, load_page, page_folder
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     public.router,
+    consensus.router,
     explanations.router,
     transactions.router,
     overview.router,

@@ -175,10 +175,14 @@ def _traded(statements: Iterable[Statement]) -> bool:
 
 
 def _trades(model: ReadModel, own: bytes, interval: int, terms: Terms) -> TradeSum:
-    """What memory still has of the account's trades in an interval."""
+    """What memory still has of the account's trades in an interval, without those that are void."""
     total = TradeSum()
-    for trade in model.trades_of.get(interval, ()):
+    trades = model.trades_of.get(interval, ())
+    void = {trade.view.voids for trade in trades}
+    for trade in trades:
         view = trade.view
+        if view.voids is not None or view.sequence in void:
+            continue
         value = value_micro(view.price_micro, view.quantity_wh)
         if account_of_order(trade.buyer_order) == own:
             total = add_purchase(total, terms, value, view.quantity_wh, view.wheeling_micro)

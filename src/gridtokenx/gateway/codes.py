@@ -27,6 +27,7 @@ class GatewayCode(IntEnum):
     STREAM_SILENT = 933
     FAUCET_CLOSED = 940
     FAUCET_UNREACHABLE = 941
+    NO_CONSENSUS = 950
     GATEWAY_FAULT = 999
 
 
@@ -52,6 +53,7 @@ STATUS = {
     GatewayCode.STREAM_SILENT: 400,
     GatewayCode.FAUCET_CLOSED: 409,
     GatewayCode.FAUCET_UNREACHABLE: 503,
+    GatewayCode.NO_CONSENSUS: 404,
     GatewayCode.GATEWAY_FAULT: 500,
 }
 """The status of HTTP that goes with each."""

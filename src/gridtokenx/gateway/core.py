@@ -8,10 +8,14 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
+from gridtokenx.engine.comet.home import FOLDER as CONSENSUS_FOLDER
+from gridtokenx.engine.comet.home import RPC_SOCKET
+from gridtokenx.engine.comet.rpc import CometRpc, HeightMissing, RpcFailed
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink, RequestFailed
 from gridtokenx.engine.mempool import Answer
@@ -26,6 +30,8 @@ from gridtokenx.gateway.metrics import Metrics
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import Advance, FeedMissing, ReadModel
 from gridtokenx.gateway.sessions import Sessions
+
+T = TypeVar("T")
 
 NODE_SECONDS_MAX = 10.0
 """How long the node may take for an answer; a submission waits for its disk."""
@@ -68,6 +74,7 @@ class Gateway:
         self._model: ReadModel | None = None
         self._sessions: Sessions | None = None
         self._link: NodeLink | None = None
+        self._consensus: CometRpc | None = None
         self._trouble = "the gateway has just started"
         self._advanced = asyncio.Event()
         self._followed = time.monotonic()
@@ -130,6 +137,20 @@ class Gateway:
         async with self._asking() as link:
             return await link.prove(key)
 
+    async def ask_consensus(self, question: Callable[[CometRpc], Awaitable[T]]) -> T:
+        """What the node's consensus engine says. Refuses with `NO_CONSENSUS` where there is none, with `NOT_FOUND` for
+        a height that it does not have, with `NODE_UNREACHABLE`."""
+        if self._consensus is None:
+            if not (self.folder.path / CONSENSUS_FOLDER).is_dir():
+                raise Refused(GatewayCode.NO_CONSENSUS)
+            self._consensus = CometRpc(self.folder.run / RPC_SOCKET)
+        try:
+            return await question(self._consensus)
+        except HeightMissing as error:
+            raise Refused(GatewayCode.NOT_FOUND, "height", "the node has no such block, or not any more") from error
+        except RpcFailed as error:
+            raise Refused(GatewayCode.NODE_UNREACHABLE, "", str(error)) from error
+
     async def node_metrics(self) -> bytes:
         """The node's own metrics. Refuses with `NODE_UNREACHABLE`."""
         async with self._asking() as link:
@@ -175,6 +196,8 @@ class Gateway:
                 await asyncio.sleep(RETRY_SECONDS)
         finally:
             await self._leave_node()
+            if self._consensus is not None:
+                await self._consensus.close()
             self.hub.drop_all(GatewayCode.STREAM_RESTARTED)
             if self._model is not None:
                 self._model.reader.close()

@@ -229,7 +229,9 @@ class BookView(Document):
 
 
 class TradeView(Document):
-    """One trade, without names. `sequence` rises with every trade on the chain: height and place in the block."""
+    """One trade, without names. `sequence` rises with every trade on the chain: height and place in the block.
+    `voids`: not a trade, but the end of the trade with that sequence, which it repeats: the block that made it stood on
+    a stale clock (`docs/market-rules.md`). Who adds trades up leaves out both."""
 
     sequence: int
     height: int
@@ -240,6 +242,7 @@ class TradeView(Document):
     wheeling_micro: int
     taker: str
     source: str
+    voids: int | None = None
 
 
 class Trades(Document):
@@ -259,10 +262,12 @@ class SummaryView(Document):
     metered_export_wh: int
     settled_wh: int
     settled_micro: int
+    voided_wh: int
+    voided_micro: int
 
 
 class BlockLine(Document):
-    """One block in a list."""
+    """One block in a list. `trades` counts those that it voided, too."""
 
     height: int
     time_ms: int
@@ -407,7 +412,8 @@ class AccountView(Document):
 class OrderView(Document):
     """An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or
     the rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
-    `transaction` is the last one that named it, empty if this gateway no longer knows."""
+    `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
+    filled is void (`docs/market-rules.md`), and `value_micro` is without it."""
 
     client_id: str
     state: str
@@ -425,6 +431,7 @@ class OrderView(Document):
     value_micro: int | None = None
     expires_ms: int | None = None
     place: int | None = None
+    voided_wh: int = 0
 
 
 class Orders(Document):

@@ -8,7 +8,7 @@ import msgspec
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.storage import Change, Head, Results, StoredBlock
 from gridtokenx.gateway.documents import BlockLine, SummaryView, TradeView
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import decode_batch
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.errors import KernelCode
@@ -17,10 +17,10 @@ from gridtokenx.ledger.quantities import value_micro as value_micro_of
 from gridtokenx.ledger.transaction import Receipt, decode_envelope
 from gridtokenx.modules.identity.messages import Source
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side
-from gridtokenx.modules.market.state import Trade, order_key
+from gridtokenx.modules.market.state import TRADE_PLACE_BITS, Trade, order_key, trade_number
 
-SEQUENCE_BITS = 24
-"""Of a trade's sequence: its place in its block. The rest is the height, so sequences rise and fit 53 bits."""
+SEQUENCE_BITS = TRADE_PLACE_BITS
+"""Of a trade's sequence, which is its number on the chain: its place in its block. The rest is the height."""
 
 PIECE = 200
 """Transactions or records in one piece of work: about three milliseconds."""
@@ -73,7 +73,10 @@ class BlockFacts(msgspec.Struct):
     line: BlockLine
     changes: list[Change]
     trades: list[OwnTrade]
+    """And the ends of earlier ones."""
     fills: dict[bytes, Fills]
+    voided: dict[bytes, Fills]
+    """What is void of what an order traded in the block before."""
     placed: dict[bytes, Placed]
     amended: dict[bytes, Placed]
     cancelled: dict[bytes, bytes]
@@ -86,7 +89,7 @@ class BlockFacts(msgspec.Struct):
 def read_facts(stored: StoredBlock, results: Results, changes: list[Change]) -> Work[BlockFacts]:
     """The facts of a block that the node stored, piece by piece."""
     header, line = stored.header, block_line(stored, results)
-    facts = BlockFacts(header.height, header.time_ms, results.app_hash, line, changes, [], {}, {}, {}, {}, {}, [])
+    facts = BlockFacts(header.height, header.time_ms, results.app_hash, line, changes, [], {}, {}, {}, {}, {}, {}, [])
     for count, (wire, encoded) in enumerate(transactions_of(stored, results)):
         if count % PIECE == PIECE - 1:
             yield
@@ -126,11 +129,13 @@ def summary_view(summary: Summary) -> SummaryView:
         summary.metered_export_wh,
         summary.settled_wh,
         summary.settled_micro,
+        summary.voided_wh,
+        summary.voided_micro,
     )
 
 
 def trades_of(stored: StoredBlock, results: Results) -> Iterator[OwnTrade]:
-    """The trades of a block."""
+    """The trades of a block, and the ends of those that it voided."""
     for index, encoded in enumerate(results.trades):
         yield _read_trade(stored.header.height, stored.header.time_ms, index, _decode_trade.trusted(encoded))
 
@@ -139,8 +144,7 @@ def transactions_of(stored: StoredBlock, results: Results) -> Iterator[tuple[byt
     """(transaction, receipt), encoded, of all batches that were not refused as a whole."""
     for wire, outcome in zip(stored.block.batches, results.batches, strict=True):
         if outcome.receipts:
-            body = decode_batch_body.trusted(decode_batch.trusted(wire).body)
-            yield from zip(body.transactions, outcome.receipts, strict=True)
+            yield from zip(decode_batch.trusted(wire).transactions, outcome.receipts, strict=True)
 
 
 def _read_transaction(facts: BlockFacts, wire: bytes, receipt: Receipt) -> None:
@@ -170,7 +174,7 @@ def _read_order_message(
 
 def _read_trade(height: int, time_ms: int, index: int, trade: Trade) -> OwnTrade:
     view = TradeView(
-        height << SEQUENCE_BITS | index,
+        trade_number(height, index),
         height,
         time_ms,
         trade.interval,
@@ -179,6 +183,7 @@ def _read_trade(height: int, time_ms: int, index: int, trade: Trade) -> OwnTrade
         trade.wheeling_micro,
         Side(trade.taker_side).name.lower(),
         Source(trade.source).name.lower(),
+        trade.voids or None,
     )
     buyer_order = order_key(trade.buyer, trade.buyer_order)
     return OwnTrade(view, buyer_order, order_key(trade.seller, trade.seller_order))
@@ -188,9 +193,10 @@ def _add_trade(facts: BlockFacts, trade: OwnTrade) -> None:
     facts.trades.append(trade)
     energy_wh = trade.view.quantity_wh
     value_micro = value_micro_of(trade.view.price_micro, energy_wh)
+    sums = facts.fills if trade.view.voids is None else facts.voided
     for key in (trade.buyer_order, trade.seller_order):
-        before = facts.fills.get(key, _NOTHING)
-        facts.fills[key] = Fills(before.energy_wh + energy_wh, before.value_micro + value_micro)
+        before = sums.get(key, _NOTHING)
+        sums[key] = Fills(before.energy_wh + energy_wh, before.value_micro + value_micro)
 
 
 _NOTHING = Fills(0, 0)

@@ -50,6 +50,7 @@ class Trace(msgspec.Struct, gc=False):
     remaining_wh: int | None = None
     expires_ms: int | None = None
     place: int | None = None
+    voided_wh: int = 0
 
 
 class PendingOrder(msgspec.Struct, frozen=True, gc=False):
@@ -104,7 +105,8 @@ class OrderMemory:
         # A transaction that was rolled back leaves records that changed into what they were.
         changed = [key for key, record in after.items() if record != before.get(key)]
         yield
-        touched = dict.fromkeys([*facts.placed, *facts.amended, *facts.fills, *facts.cancelled, *changed])
+        traded = (*facts.fills, *facts.voided)
+        touched = dict.fromkeys([*facts.placed, *facts.amended, *traded, *facts.cancelled, *changed])
         for count, key in enumerate(touched):
             if count % PIECE == PIECE - 1:
                 yield
@@ -132,11 +134,18 @@ class OrderMemory:
                 trace.filled_wh += fills.energy_wh
             if trace.value_micro is not None:
                 trace.value_micro += fills.value_micro
+        voided = facts.voided.get(key)
+        if voided is not None:
+            trace.voided_wh += voided.energy_wh
+            if trace.value_micro is not None:
+                trace.value_micro -= voided.value_micro
         trace.height = facts.height
         if after is not None:
             _take_record(trace, after)
             trace.state = OrderState.OPEN
-        elif changed or before is None:
+        elif voided is not None and not changed and trace.state is OrderState.FILLED:
+            trace.state = OrderState.ENDED
+        elif changed or (before is None and trace.state is OrderState.OPEN):
             self._end(facts, key, trace, fills)
 
     def _begin(self, facts: BlockFacts, key: bytes, before: Order | None) -> Trace:
@@ -166,7 +175,9 @@ class OrderMemory:
     def _end(self, facts: BlockFacts, key: bytes, trace: Trace, fills: Fills | None) -> None:
         """Gone: filled, cancelled by its owner, cancelled because it does not rest, or ended by time or rule."""
         trace.remaining_wh = 0
-        if (trace.quantity_wh is None and fills is not None) or (
+        if trace.voided_wh:
+            trace.state = OrderState.ENDED
+        elif (trace.quantity_wh is None and fills is not None) or (
             trace.quantity_wh is not None and trace.filled_wh == trace.quantity_wh
         ):
             trace.state = OrderState.FILLED

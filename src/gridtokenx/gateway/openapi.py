@@ -15,10 +15,11 @@ from fastapi.responses import Response
 from starlette.routing import Route
 
 from gridtokenx import __version__
+from gridtokenx.engine.comet import answers
 from gridtokenx.gateway import documents, page_documents, stream_documents
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
-DOCUMENTS: Final = (documents, page_documents, stream_documents)
+DOCUMENTS: Final = (documents, page_documents, stream_documents, answers)
 """Where the schemas are."""
 
 HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -105,7 +106,7 @@ def make_document(routers: Sequence[APIRouter]) -> dict[str, Any]:
         kind
         for module in DOCUMENTS
         for kind in vars(module).values()
-        if isinstance(kind, type) and issubclass(kind, (documents.Document, documents.Request))
+        if isinstance(kind, type) and issubclass(kind, (documents.Document, documents.Request, answers.Answer))
     ]
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     components = document.setdefault("components", {})
@@ -155,6 +156,7 @@ def _tag(path: str) -> str:
         "/v1/sessions": "account",
         "/v1/community": "community",
         "/v1/blocks": "chain",
+        "/v1/consensus": "chain",
         "/v1/transactions": "chain",
         "/v1/status": "chain",
         "/v1/explorer": "chain",

@@ -176,7 +176,9 @@ async def get_block(request: Request) -> Response:
         raise Refused(GatewayCode.NOT_FOUND, "height", f"there are blocks 1 to {model.head.height}")
     stored, results = model.reader.block(height), model.reader.results(height)
     if stored is None or results is None:
-        raise Refused(GatewayCode.NOT_FOUND, "height", "this node has pruned the block")
+        raise Refused(
+            GatewayCode.NOT_FOUND, "height", "this node does not have the block: it is older than what it keeps"
+        )
     return answer(views.block_view(stored, results))
 
 

@@ -142,6 +142,9 @@ class ReadModel:
         if head is None:
             raise FileNotFoundError("the node has not written its genesis yet")
         self.head: Head = head
+        beginning = reader.beginning()
+        self.first_height = 1 if beginning is None else beginning.height + 1
+        """The first block that this node may have: the chain's, or the one after the snapshot it was restored from."""
         self.orders: dict[bytes, Order] = {}
         self.orders_of: dict[bytes, dict[bytes, None]] = {}
         """Keys of the open orders of each account."""
@@ -231,9 +234,9 @@ class ReadModel:
 
     def _stored_trades(self, sequence: int, limit: int) -> tuple[list[OwnTrade], int]:
         page: list[OwnTrade] = []
-        first = sequence >> SEQUENCE_BITS
+        first = max(sequence >> SEQUENCE_BITS, self.first_height)
         last = min(first + STORED_BLOCKS_PER_PAGE, self.head.height)
-        for height in range(max(first, 1), last + 1):
+        for height in range(first, last + 1):
             stored, results = self.reader.block(height), self.reader.results(height)
             if stored is None or results is None:
                 continue
@@ -353,7 +356,8 @@ class ReadModel:
             volume = self._volume(interval)
             volume.traded_wh += own.volume.traded_wh
             volume.traded_micro += own.volume.traded_micro
-            volume.last_price_micro = own.volume.last_price_micro
+            if own.volume.last_price_micro is not None:
+                volume.last_price_micro = own.volume.last_price_micro
         while len(self.trades) > TRADES_MAX:
             oldest = self.trades.popleft().view
             self.trades_since = oldest.sequence + 1
@@ -443,9 +447,12 @@ def _by_interval(trades: list[OwnTrade]) -> Work[dict[int, _TradesOfInterval]]:
             yield
         own = found.setdefault(trade.view.interval, _TradesOfInterval([], Volume()))
         own.trades.append(trade)
-        own.volume.traded_wh += trade.view.quantity_wh
-        own.volume.traded_micro += value_micro(trade.view.price_micro, trade.view.quantity_wh)
-        own.volume.last_price_micro = trade.view.price_micro
+        view, volume = trade.view, own.volume
+        sign = 1 if view.voids is None else -1
+        volume.traded_wh += sign * view.quantity_wh
+        volume.traded_micro += sign * value_micro(view.price_micro, view.quantity_wh)
+        if view.voids is None:
+            volume.last_price_micro = view.price_micro
     return found
 
 

@@ -27,7 +27,7 @@ from gridtokenx.gateway.facts import decode_last_block, decode_receipt, summary_
 from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.ledger.account import ACCOUNTS, Account
-from gridtokenx.ledger.batch import decode_batch, decode_batch_body
+from gridtokenx.ledger.batch import decode_batch, decode_batch_header
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
@@ -128,14 +128,14 @@ def _batches(stored: StoredBlock, results: Results) -> Iterator[BatchView]:
     for wire, outcome in zip(stored.block.batches, results.batches, strict=True):
         receipts = [decode_receipt.trusted(receipt) for receipt in outcome.receipts]
         # Of a batch that was refused as a whole one cannot rely on anything, not even on its author.
-        body = decode_batch_body.trusted(decode_batch.trusted(wire).body) if receipts else None
+        batch = decode_batch.trusted(wire) if receipts else None
         yield BatchView(
             outcome.code,
             code_name(outcome.code),
-            body.author.hex() if body else "",
+            decode_batch_header.trusted(batch.header).author.hex() if batch else "",
             [receipt.transaction.hex() for receipt in receipts],
             [receipt.code for receipt in receipts],
-            [message_kinds(transaction) for transaction in body.transactions] if body else [],
+            [message_kinds(transaction) for transaction in batch.transactions] if batch else [],
         )
 
 
@@ -162,7 +162,7 @@ def transaction_view(transaction_id: bytes, place: Place, stored: StoredBlock, r
         receipt = decode_receipt.trusted(receipts[place.position])
         view.failed = receipt.failed if receipt.code else None
         view.results = [list(numbers) for numbers in receipt.results]
-        batch = decode_batch_body.trusted(decode_batch.trusted(stored.block.batches[place.batch]).body)
+        batch = decode_batch.trusted(stored.block.batches[place.batch])
         view.kinds = message_kinds(batch.transactions[place.position])
     return view
 
@@ -239,6 +239,7 @@ def open_order_view(model: ReadModel, key: bytes, order: Order) -> OrderView:
         value_micro=value_micro if trace is None else trace.value_micro,
         expires_ms=order.expires_ms,
         place=order.place,
+        voided_wh=0 if trace is None else trace.voided_wh,
     )
 
 
@@ -261,6 +262,7 @@ def traced_order_view(client_id: bytes, trace: Trace) -> OrderView:
         trace.value_micro,
         trace.expires_ms,
         trace.place,
+        trace.voided_wh,
     )
 
 

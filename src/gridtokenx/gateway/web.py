@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
+from gridtokenx.engine.comet.answers import Answer
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import Document
 from gridtokenx.gateway.documents import Request as RequestDocument
@@ -37,7 +38,7 @@ _JSON = re.compile(r"application/json *(;.*)?", re.IGNORECASE)
 _encode = msgspec.json.Encoder().encode
 
 
-def answer(document: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def answer(document: Document | Answer, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """The document as JSON."""
     return Response(_encode(document), status, headers, "application/json")
 
@@ -133,7 +134,7 @@ def _too_large(bytes_max: int) -> Refused:
 
 
 def describe(
-    answer_kind: type[Document],
+    answer_kind: type[Document] | type[Answer],
     *,
     query: type[RequestDocument] | None = None,
     body: type[RequestDocument] | None = None,

@@ -142,6 +142,8 @@ export const en = {
     taker: "Taken by",
     takerBuy: "buyer",
     takerSell: "seller",
+    voided: "void",
+    voidedHint: "This trade is void: the chain stood still, and the gate had passed.",
     source: "Source",
   },
   community: {

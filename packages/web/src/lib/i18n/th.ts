@@ -135,6 +135,8 @@ export const th: Dictionary = {
     taker: "ผู้ตกลง",
     takerBuy: "ผู้ซื้อ",
     takerSell: "ผู้ขาย",
+    voided: "เป็นโมฆะ",
+    voidedHint: "การซื้อขายนี้เป็นโมฆะ เพราะเครือข่ายหยุดทำงาน และช่วงนี้ปิดรับคำสั่งแล้ว",
     source: "แหล่งพลังงาน",
   },
   community: {

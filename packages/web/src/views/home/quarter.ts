@@ -80,7 +80,7 @@ function told({ interval, importWh, exportWh }: StatementView, isSameTimeOfDay: 
 export type OrderState = "pending" | "open" | "part" | "filled" | "cancelled" | "cancelledPart" | "ended" | "endedPart" | "rejected";
 
 export function orderState(order: OrderView): OrderState {
-  const isPart = (order.filledWh ?? 0) > 0;
+  const isPart = (order.filledWh ?? 0) > order.voidedWh;
   switch (order.state) {
     case "open":
       return isPart ? "part" : "open";

@@ -323,6 +323,7 @@ export const en = {
     sold: (energy: string, amount: string) => `Sold ${energy} kWh for ${amount} THB, before the trading fee.`,
     soldAfter: (energy: string, amount: string) => `Sold ${energy} kWh for ${amount} THB, after the trading fee.`,
     tradeLine: (energy: string, price: string, source: string) => `${energy} kWh at ${price} THB/kWh, ${source}`,
+    tradeVoid: ": void, because the chain stood still and the gate had passed",
     delivered: "Delivered",
     deliversIn: (time: string) => `Delivery begins in ${time}.`,
     delivering: (time: string) => `In delivery, ${time} left.`,

@@ -316,6 +316,7 @@ export const th: JoinTexts = {
     sold: (energy, amount) => `ขาย ${energy} หน่วย ได้ ${amount} บาท ก่อนค่าธรรมเนียมซื้อขาย`,
     soldAfter: (energy, amount) => `ขาย ${energy} หน่วย ได้ ${amount} บาท หลังหักค่าธรรมเนียมซื้อขาย`,
     tradeLine: (energy, price, source) => `${energy} หน่วย ที่ ${price} บาท/หน่วย ${source}`,
+    tradeVoid: " เป็นโมฆะ เพราะเครือข่ายหยุดทำงานและช่วงนี้ปิดรับคำสั่งแล้ว",
     delivered: "ส่งมอบ",
     deliversIn: (time) => `เริ่มส่งมอบใน ${time}`,
     delivering: (time) => `กำลังส่งมอบ เหลือ ${time}`,
