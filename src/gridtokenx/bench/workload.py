@@ -5,7 +5,7 @@ crosses, and one cancels an order placed before. Everything follows from the see
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -33,6 +33,7 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
+from gridtokenx.simulation.genesis import GenesisNode
 
 CHAIN = "bench-1"
 START_MS = 1_700_000_000_000 // DAY_MS * DAY_MS + 17 * 3_600_000
@@ -80,10 +81,24 @@ def make_signers(count: int) -> list[Signer]:
     return signers
 
 
-def make_genesis(signers: list[Signer], accounts: int, resting: int, start_ms: int = START_MS) -> bytes:
-    """`accounts` funded accounts (the first ones are the signers) with one portfolio each, `resting` orders."""
+def make_genesis(
+    signers: list[Signer],
+    accounts: int,
+    resting: int,
+    start_ms: int = START_MS,
+    validators: Sequence[GenesisNode] = (),
+    block_ms: int = 0,
+) -> bytes:
+    """`accounts` funded accounts (the first ones are the signers) with one portfolio each, `resting` orders. Without
+    `validators` one node makes blocks by itself; they make them `block_ms` apart."""
     builder = GenesisBuilder(CHAIN, start_ms)
-    builder.add_node(NODE_ID, ed_public_from_secret(NODE_SEED))
+    if not validators:
+        builder.add_node(NODE_ID, ed_public_from_secret(NODE_SEED))
+    for node in validators:
+        builder.add_node(node.node_id, node.batch_key)
+        builder.add_validator(node.validator_key, node.power, node.node_id)
+    if block_ms:
+        builder.set_consensus(block_ms)
     office = b"office-1"
     builder.add_participant(office, Participant(Licence.NONE, 0, Kyc.NONE, 0, False, 0, 0, 0))
     offices = {role: builder.add_account(office, [_public_key(b"role %d" % role)]) for role in RoleName}

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gridtokenx.bench.report import finish
+from gridtokenx.operations.network.plan import DELAY_MS_MAX, NODES_MAX
 
 
 class Benchmark(StrEnum):
@@ -17,18 +18,44 @@ class Benchmark(StrEnum):
     TREE = "tree"
     SIMULATE = "simulate"
     RESTART = "restart"
+    SNAPSHOTS = "snapshots"
     VERIFY = "verify"
     GATEWAY = "gateway"
     PAGE = "page"
+    CONSENSUS = "consensus"
     ALL = "all"
 
 
 def bench(
     name: Annotated[Benchmark, typer.Argument(help="What to measure.")],
     quick: Annotated[bool, typer.Option("--quick", help="Under 50 seconds, with smaller numbers.")] = False,
+    validators: Annotated[
+        str,
+        typer.Option("--validators", metavar="N[,N...]", help="consensus: how many; several numbers make a table."),
+    ] = "1",
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=2, max=300, help="consensus: of full load (60; 15 with --quick).")
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="consensus: blocks of half a second.")] = False,
+    delay_ms: Annotated[
+        int, typer.Option("--delay-ms", min=0, max=DELAY_MS_MAX, help="consensus: delay of each link, each way.")
+    ] = 0,
 ) -> None:
     """Measure. Figures of machines that do other things at the same time are worth little: compare ratios."""
+    numbers = parse_validators(validators)
     names = [one for one in Benchmark if one is not Benchmark.ALL] if name is Benchmark.ALL else [name]
     for one in names:
         typer.echo(f"{one.value}{' (quick)' if quick else ''}")
-        finish(import_module(f"gridtokenx.bench.{one.value}").run(quick))
+        module = import_module(f"gridtokenx.bench.{one.value}")
+        if one is Benchmark.CONSENSUS:
+            finish(module.run(quick, numbers, seconds, fast=fast, delay_ms=delay_ms))
+        else:
+            finish(module.run(quick))
+
+
+def parse_validators(text: str) -> list[int]:
+    """`1,4,7` as numbers; `typer.BadParameter` unless each can be a network on one machine."""
+    parts = text.split(",")
+    if not all(part.isdecimal() and 1 <= int(part) <= NODES_MAX for part in parts):
+        raise typer.BadParameter(f"'{text}': give numbers from 1 to {NODES_MAX}, with commas between them")
+    return [int(part) for part in parts]

@@ -126,7 +126,7 @@ def trades(
             watt(one.price_micro),
             watt(one.wheeling_micro),
             one.source,
-            one.taker,
+            one.taker if one.voids is None else "void",
         )
     _print(table, "There are none.")
 

@@ -280,11 +280,12 @@ def trades(snapshot: Snapshot, rows: int) -> Panel:
     table.add_column(justify="right", no_wrap=True)
     for trade in snapshot.trades[:rows]:
         sign, style = SOURCES.get(trade.source, ("·", QUIET))
+        price = Text(f"{trade.price_micro / 1e6:.3f}", BUY if trade.taker == "buy" else SELL)
         table.add_row(
             Text(bangkok(trade.time_ms, CLOCK), QUIET),
             Text(sign, style),
             Text(f"{trade.quantity_wh / 1000:.2f} kWh"),
-            Text(f"{trade.price_micro / 1e6:.3f}", BUY if trade.taker == "buy" else SELL),
+            price if trade.voids is None else Text("void", QUIET),
         )
     content: RenderableType = table if snapshot.trades else Text("none yet", QUIET)
     return _panel(content, "last trades")

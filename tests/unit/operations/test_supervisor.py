@@ -125,3 +125,55 @@ def test_children_end_when_the_supervisor_dies(tmp_path: Path) -> None:
         supervisor.communicate()
         assert supervisor.returncode == -signal.SIGKILL
         assert held.read() == ""  # ends only when the child has
+
+
+def test_those_of_one_stage_start_side_by_side_and_the_next_waits_for_all(tmp_path: Path, clock: Clock) -> None:
+    up: set[str] = set()
+    programs = [Program(name, STAY, lambda name=name: name in up, stage="nodes") for name in ("one", "two")]
+    supervisor = Supervisor([*programs, Program("gateway", STAY)], tmp_path, clock)
+    assert supervisor.tend() == ["one started", "two started"]
+    up.add("two")
+    assert supervisor.tend() == []
+    up.add("one")
+    assert supervisor.tend() == ["gateway started"]
+    supervisor.stop()
+
+
+def test_one_that_is_held_stays_off_until_it_is_released(tmp_path: Path, clock: Clock) -> None:
+    supervisor = Supervisor([Program("node", STAY), Program("gateway", STAY)], tmp_path, clock)
+    supervisor.tend()
+    node = supervisor.child("node")
+    assert node.process is not None
+    supervisor.hold(node)
+    node.process.kill()
+    node.process.wait()
+    assert supervisor.tend() == [f"node was ended by SIGKILL, stays so: see {node.log}"]
+    clock.now_s += RESTART_DELAY_S_MAX
+    assert supervisor.tend() == [] and node.state == "stopped"
+    supervisor.release(node)
+    assert supervisor.tend() == ["node started"]
+    supervisor.stop()
+
+
+def test_a_restart_that_was_asked_for_is_no_failure(tmp_path: Path, clock: Clock) -> None:
+    supervisor = Supervisor([Program("node", STAY)], tmp_path, clock)
+    supervisor.tend()
+    node = supervisor.child("node")
+    assert node.process is not None
+    before = node.process
+    supervisor.restart(node)
+    before.wait()
+    assert supervisor.tend() == ["node was ended by SIGTERM, as it was asked to", "node started"]
+    assert node.restarts == 0
+    supervisor.stop()
+
+
+def test_a_program_gets_its_environment(tmp_path: Path, clock: Clock) -> None:
+    tell = (sys.executable, "-c", "import os; print(os.environ['GOMAXPROCS'], flush=True)")
+    supervisor = Supervisor([Program("node", tell, environment=(("GOMAXPROCS", "1"),))], tmp_path, clock)
+    supervisor.tend()
+    process = supervisor.child("node").process
+    assert process is not None
+    process.wait()
+    assert supervisor.child("node").log.read_text() == "1\n"
+    supervisor.stop()

@@ -1,0 +1,358 @@
+"""`gridtokenx network`: many nodes on this machine, one market, and the faults that networks have."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from gridtokenx.cli.console import err, folder_failures, out, print_json, refuse
+from gridtokenx.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gridtokenx.operations.network.folder import NetworkFolder
+    from gridtokenx.operations.network.plan import NetworkPlan
+
+DEFAULT_NETWORK = Path("network")
+DEFAULT_SCENARIO = "community-week"
+DEFAULT_VALIDATORS = 4
+START_SECONDS_MAX = 60.0
+DOWN_SECONDS_MAX = 60.0
+POLL_SECONDS = 0.25
+
+WIDTH_OF_A_FILE = 120
+"""Where output goes that is no terminal."""
+
+FIXED = {
+    "validators": "--validators",
+    "observers": "--observers",
+    "blocks": "--fast",
+    "market": "--bare",
+}
+"""What cannot change once a network has begun, and the option that says it."""
+
+app = typer.Typer(help="Run many nodes on this machine, and see what faults do to them.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Option("--data", help="Folder of the network; nothing is written outside it.")]
+NodeNumber = Annotated[int, typer.Argument(min=1, help="Number of the node.", metavar="N")]
+
+
+@app.command()
+def up(
+    validators: Annotated[int | None, typer.Option(min=1, help="Nodes that vote (4).")] = None,
+    observers: Annotated[int | None, typer.Option(min=0, help="Nodes that only follow (0).")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help=f"Name or folder of the market's scenario ({DEFAULT_SCENARIO}).")
+    ] = None,
+    data: Folder = DEFAULT_NETWORK,
+    fast: Annotated[bool | None, typer.Option("--fast", help="A block each half second, not each second.")] = None,
+    quic: Annotated[bool | None, typer.Option("--quic/--tcp", help="QUIC links between the nodes, not TCP.")] = None,
+    direct: Annotated[
+        bool | None, typer.Option("--direct/--proxied", help="Nodes talk without the proxy: faster, but no faults.")
+    ] = None,
+    delay_ms: Annotated[int | None, typer.Option("--delay-ms", min=0, help="Added to each link, each way (0).")] = None,
+    gateways: Annotated[int | None, typer.Option(min=0, help="Nodes with a gateway (all; of many, four).")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes a node that check signatures (1).")] = None,
+    processors: Annotated[int | None, typer.Option(min=0, help="Threads of each CometBFT (0: all).")] = None,
+    bare: Annotated[bool | None, typer.Option("--bare", help="Consensus alone, without a market.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
+) -> None:
+    """Start a network, or go on with the one in the folder. Ctrl-C stops it; nothing is lost."""
+    from gridtokenx.operations.network.folder import NetworkFolder
+
+    given: dict[str, Any] = {
+        "validators": validators,
+        "observers": observers,
+        "links": None if quic is None else ("quic" if quic else "tcp"),
+        "blocks": None if fast is None else "fast",
+        "market": None if bare is None else False,
+        "direct": direct,
+        "delay_ms": delay_ms,
+        "gateways": gateways,
+        "workers": workers,
+        "processors": processors,
+    }
+    folder = NetworkFolder(data)
+    _make_ready(folder, {name: value for name, value in given.items() if value is not None}, scenario)
+    if detach:
+        _leave_running(folder)
+        status(data)
+        return
+    _run_here(folder)
+    out.print(f"Stopped. The network is kept in {data}; `gridtokenx network up` goes on with it.", highlight=False)
+
+
+def _make_ready(folder: "NetworkFolder", given: dict[str, Any], scenario: str | None) -> None:
+    """Found the network, or change what may change of the one that is there."""
+    import msgspec
+
+    from gridtokenx.cli.scenarios import find_scenario
+    from gridtokenx.operations.network.founding import found_network
+    from gridtokenx.operations.network.plan import NetworkPlan, read_plan, write_plan
+
+    with folder_failures(), _plan_failures():
+        if not folder.plan.exists():
+            plan = NetworkPlan(**({"validators": DEFAULT_VALIDATORS} | given))
+            if scenario is not None and not plan.market:
+                refuse("consensus alone has no scenario", "Leave out --bare or --scenario.", code=2)
+            place = find_scenario(scenario or DEFAULT_SCENARIO) if plan.market else None
+            with out.status(f"making {plan.nodes} nodes"):
+                found_network(folder.path, plan, place)
+            return
+        plan = read_plan(folder.plan)
+        _refuse_changes(plan, given, folder.path)
+        if scenario is not None:
+            refuse(
+                f"the market in {folder.path} has begun already",
+                "Leave out --scenario, or name another folder with --data.",
+                code=2,
+            )
+        write_plan(folder.plan, msgspec.structs.replace(plan, **given))
+
+
+def _refuse_changes(plan: "NetworkPlan", given: dict[str, Any], path: Path) -> None:
+    for name, option in FIXED.items():
+        if name in given and given[name] != getattr(plan, name):
+            refuse(
+                f"the network in {path} was made with {name} = {getattr(plan, name)}",
+                f"Leave out {option}, or name another folder with --data.",
+                code=2,
+            )
+
+
+def _run_here(folder: "NetworkFolder") -> None:
+    from gridtokenx.cli.network_view import watch
+    from gridtokenx.operations.network.ports import PortsTaken
+    from gridtokenx.operations.network.runner import Network
+
+    async def run() -> None:
+        await watch(Network(folder), out)
+
+    with folder_failures():
+        try:
+            asyncio.run(run())
+        except PortsTaken as error:
+            refuse(str(error), code=2)
+
+
+def _leave_running(folder: "NetworkFolder") -> None:
+    from gridtokenx.operations.network.control import NobodyThere, ask
+
+    folder.logs.mkdir(mode=0o700, exist_ok=True)
+    log = folder.log("network")
+    command = [sys.executable, "-m", "gridtokenx.operations.network.runner", "--data", str(folder.path.resolve())]
+    with log.open("ab") as stream:
+        began = stream.tell()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+        )
+    ends_s = time.monotonic() + START_SECONDS_MAX
+    while time.monotonic() < ends_s:
+        if process.poll() is not None:
+            said = log.read_bytes()[began:].decode(errors="replace").strip()
+            refuse(said or f"the network ended with status {process.returncode}", f"See {log}.", code=2)
+        try:
+            ask(folder.control, {"do": "status"})
+        except NobodyThere:
+            time.sleep(POLL_SECONDS)
+        else:
+            return
+    refuse(f"the network did not answer within {START_SECONDS_MAX:g} s", f"See {log}.", code=2)
+
+
+@app.command()
+def status(data: Folder = DEFAULT_NETWORK, as_json: AsJson = False) -> None:
+    """Show every node: state, block, app hash, peers, round, waiting transactions, gateway."""
+    answer = _ask(data, {"do": "status"})
+    if as_json:
+        print_json(answer)
+    else:
+        from gridtokenx.cli.network_view import status_table
+
+        wide = out if out.is_terminal else Console(width=WIDTH_OF_A_FILE)
+        wide.print(status_table(answer["nodes"], wide.width))
+    for sentence in answer["disagreements"]:
+        err.print(sentence, style="red", highlight=False)
+    if answer["disagreements"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def logs(
+    node: NodeNumber,
+    data: Folder = DEFAULT_NETWORK,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="How many of the last lines.")] = 40,
+    consensus: Annotated[bool, typer.Option("--consensus", help="CometBFT's log, not the node's.")] = False,
+) -> None:
+    """Show what a node has written last."""
+    from gridtokenx.operations.network.bare import LOG
+    from gridtokenx.operations.network.programs import node_name
+
+    folder = _folder(data)
+    file = folder.node(node).path / LOG if consensus else folder.log(node_name(node))
+    if not file.exists():
+        refuse(f"there is no {file}: has node {node} run yet?", "`gridtokenx network status` shows the nodes.")
+    for line in file.read_text(errors="replace").splitlines()[-lines:]:
+        typer.echo(line)
+
+
+@app.command()
+def kill(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+    """End a node as a power cut would. It stays off until `restart`."""
+    _do_to_node("kill", node, data, f"Node {node} is off; `gridtokenx network restart {node}` starts it.")
+
+
+@app.command()
+def pause(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+    """Let a node hang, as an overloaded machine does, until `resume`."""
+    _do_to_node("pause", node, data, f"Node {node} hangs; `gridtokenx network resume {node}` lets it go on.")
+
+
+@app.command()
+def resume(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+    """Let a paused node go on."""
+    _do_to_node("resume", node, data, f"Node {node} goes on.")
+
+
+@app.command()
+def restart(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+    """Start a node again: one that runs is ended cleanly first."""
+    _do_to_node("restart", node, data, f"Node {node} starts.")
+
+
+@app.command()
+def partition(
+    groups: Annotated[str, typer.Argument(help="Nodes that still reach each other: 1,2/3,4 or 1-3/4.")],
+    data: Folder = DEFAULT_NETWORK,
+    silent: Annotated[
+        bool, typer.Option("--silent", help="Links swallow everything instead of breaking: nobody is told.")
+    ] = False,
+    one_way: Annotated[
+        bool, typer.Option("--one-way", help="Only what earlier groups say to later ones is lost, silently.")
+    ] = False,
+) -> None:
+    """Cut the links between groups of nodes. Nodes that are not named are one more group."""
+    from gridtokenx.operations.network.plan import parse_groups
+
+    with _plan_failures():
+        named = parse_groups(groups)
+    # A connection cannot have half of it cut, only silenced.
+    flow = "silent" if silent or one_way else "cut"
+    _ask_proxy(data, {"do": "partition", "groups": named, "flow": flow, "one_way": one_way})
+    out.print("Cut; `gridtokenx network heal` mends it.", highlight=False)
+
+
+@app.command()
+def heal(data: Folder = DEFAULT_NETWORK) -> None:
+    """Mend all links."""
+    _ask_proxy(data, {"do": "heal"})
+    out.print("All links are open.", highlight=False)
+
+
+@app.command()
+def delay(
+    delay_ms: Annotated[int, typer.Argument(min=0, max=10_000, metavar="MS", help="Milliseconds, each way.")],
+    data: Folder = DEFAULT_NETWORK,
+) -> None:
+    """Slow all links down, as distance does; 0 ends it."""
+    _ask_proxy(data, {"do": "delay", "delay_ms": delay_ms})
+    out.print(f"Every link takes {delay_ms} ms longer, each way.", highlight=False)
+
+
+@app.command()
+def links(data: Folder = DEFAULT_NETWORK, as_json: AsJson = False) -> None:
+    """Show what each link has carried."""
+    answer = _ask_proxy(data, {"do": "links"})
+    if as_json:
+        print_json(answer)
+        return
+    from gridtokenx.cli.network_view import links_table
+
+    out.print(links_table(answer["links"]))
+
+
+@app.command()
+def down(data: Folder = DEFAULT_NETWORK) -> None:
+    """Stop a network that runs in the background, cleanly."""
+    from gridtokenx.engine.folder import DataFolder, FolderLock, FolderUnusable
+    from gridtokenx.operations.network.control import NobodyThere, ask
+
+    folder = _folder(data)
+    try:
+        ask(folder.control, {"do": "down"})
+    except NobodyThere:
+        out.print(f"No network is running in {data}.", highlight=False)
+        return
+    ends_s = time.monotonic() + DOWN_SECONDS_MAX
+    while time.monotonic() < ends_s:
+        try:
+            FolderLock(DataFolder(folder.path)).release()
+        except FolderUnusable:
+            time.sleep(POLL_SECONDS)
+        else:
+            out.print(f"Stopped. The network is kept in {data}.", highlight=False)
+            return
+    refuse(f"the network has not stopped within {DOWN_SECONDS_MAX:g} s", f"Look into {folder.logs}.", code=2)
+
+
+def _folder(data: Path) -> "NetworkFolder":
+    from gridtokenx.operations.network.folder import NetworkFolder
+
+    folder = NetworkFolder(data)
+    if not folder.plan.exists():
+        refuse(f"there is no network in {data}", "`gridtokenx network up` makes one; --data names another.", code=2)
+    return folder
+
+
+def _do_to_node(deed: str, node: int, data: Path, done: str) -> None:
+    _ask(data, {"do": deed, "node": node})
+    out.print(done, highlight=False)
+
+
+def _ask(data: Path, question: dict[str, Any]) -> dict[str, Any]:
+    from gridtokenx.operations.network.control import NobodyThere, Refused, ask
+
+    folder = _folder(data)
+    try:
+        return ask(folder.control, question)
+    except NobodyThere:
+        _not_running(data)
+    except Refused as error:
+        refuse(str(error))
+
+
+def _ask_proxy(data: Path, question: dict[str, Any]) -> dict[str, Any]:
+    from gridtokenx.operations.network.control import NobodyThere, Refused, ask
+    from gridtokenx.operations.network.plan import read_plan
+    from gridtokenx.operations.network.proxy import control_socket
+
+    folder = _folder(data)
+    with folder_failures():
+        if read_plan(folder.plan).direct:
+            refuse("these nodes talk directly", "Stop the network and start it with `--proxied` to have its links cut.")
+    try:
+        return ask(control_socket(folder.path), question)
+    except NobodyThere:
+        _not_running(data)
+    except Refused as error:
+        refuse(str(error))
+
+
+def _not_running(data: Path) -> NoReturn:
+    refuse(f"the network in {data} does not run", f"`gridtokenx network up --data {data}` starts it.", code=2)
+
+
+@contextmanager
+def _plan_failures() -> "Iterator[None]":
+    """A plan or groups that cannot be."""
+    try:
+        yield
+    except ValueError as error:
+        refuse(str(error), "`--help` says what can be given.", code=2)

@@ -1,0 +1,195 @@
+"""`gridtokenx node`: one node of a network, on a machine of its own."""
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gridtokenx.cli.console import folder_failures, out, print_facts, print_json, refuse, write_new
+from gridtokenx.cli.options import DEFAULT_DATA, DEFAULT_PORT, AsJson, Data, Port
+from gridtokenx.cli.up import SECONDS_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gridtokenx.operations.network.card import NodeCard
+    from gridtokenx.operations.supervisor import Supervisor
+
+TEND_SECONDS = 0.25
+LINE_SECONDS = 10.0
+DEFAULT_SCENARIO = "community-week"
+
+app = typer.Typer(help="One node of a network of several machines.", no_args_is_help=True)
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Option(help="Its name among the others: lower-case letters, digits, hyphens.")],
+    address: Annotated[str, typer.Option(help="HOST:PORT at which the others reach it, such as 10.0.0.1:26656.")],
+    data: Data = DEFAULT_DATA,
+    observer: Annotated[bool, typer.Option("--observer", help="It follows the chain and does not vote.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a node's keys, and the card that goes to the others. The keys never leave the folder."""
+    from gridtokenx.operations.network.node_folder import CARD, create_node
+
+    with folder_failures(), node_failures():
+        card = create_node(data, name, address, votes=not observer)
+    _show(card, data / CARD, as_json=as_json)
+
+
+@app.command()
+def card(data: Data = DEFAULT_DATA, as_json: AsJson = False) -> None:
+    """Show a node's card."""
+    from gridtokenx.operations.network.card import read_card
+    from gridtokenx.operations.network.node_folder import CARD
+
+    with node_failures():
+        _show(read_card(data / CARD), data / CARD, as_json=as_json)
+
+
+@app.command()
+def genesis(
+    cards: Annotated[list[Path], typer.Argument(help="The cards of all nodes.", metavar="CARD...")],
+    to: Annotated[Path, typer.Option("--to", help="File to be made: it goes to every node.")] = Path("network.zip"),
+    sites: Annotated[
+        Path | None, typer.Option(help="Folder to be made for the simulated sites, which one node plays.")
+    ] = None,
+    scenario: Annotated[str, typer.Option(help="Name or folder of the market's scenario.")] = DEFAULT_SCENARIO,
+    fast: Annotated[bool, typer.Option("--fast", help="A block each half second, not each second.")] = False,
+    quic: Annotated[bool, typer.Option("--quic", help="QUIC links (experimental), not TCP.")] = False,
+) -> None:
+    """Make a network of these nodes, with the market of a scenario that begins now."""
+    from tempfile import TemporaryDirectory
+
+    from gridtokenx.cli.scenarios import find_scenario
+    from gridtokenx.engine.folder import FolderUnusable
+    from gridtokenx.operations.network.bundle import Profile, bundle_bytes, make_bundle
+    from gridtokenx.operations.network.card import read_card
+    from gridtokenx.simulation.market_folder import MarketFolder
+    from gridtokenx.simulation.moved import first_state, move_scenario
+
+    with folder_failures(), node_failures(), TemporaryDirectory() as temporary:
+        if sites is not None and sites.exists():
+            raise FolderUnusable(f"{sites} exists already: choose another name for --sites")
+        found = [read_card(file) for file in cards]
+        market = MarketFolder(sites if sites is not None else Path(temporary))
+        market.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        moved = move_scenario(find_scenario(scenario), market.scenario, time.time_ns() // 1_000_000)
+        profile = Profile("quic" if quic else "tcp", "fast" if fast else "normal")
+        bundle, made = make_bundle(found, moved, profile)
+        market.write_companions(made)
+        market.save_driver_state(first_state(moved, made))
+    content = bundle_bytes(bundle)
+    write_new(to, content, 0o644)
+    print_facts({"chain": made.chain, "nodes": len(found), "file": to, "SHA-256": sha256(content).hexdigest()})
+    out.print("Compare the SHA-256 on every machine, then: gridtokenx node start --network FILE", highlight=False)
+
+
+@app.command()
+def start(
+    data: Data = DEFAULT_DATA,
+    network: Annotated[Path | None, typer.Option(help="The network's file, at the first start.")] = None,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT to listen on for the others; by default every interface, the card's port.")
+    ] = "",
+    peers: Annotated[
+        list[str], typer.Option("--peer", help="NAME=HOST:PORT of a node that is not where its card says.")
+    ] = [],  # noqa: B006 - typer copies it
+    port: Port = DEFAULT_PORT,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that check signatures.")] = 1,
+    sites: Annotated[Path | None, typer.Option(help="Folder of the simulated sites, if they play here.")] = None,
+) -> None:
+    """Run a node and its gateway. Ctrl-C stops them; nothing is lost."""
+    from gridtokenx.operations.network.bundle import read_bundle
+    from gridtokenx.operations.network.machine import Machine, machine_programs, prepare
+    from gridtokenx.operations.network.node_folder import install_bundle
+    from gridtokenx.operations.supervisor import Supervisor
+
+    with folder_failures(), node_failures():
+        machine = Machine(data, listen, port, workers, dict(_named(peer) for peer in peers), sites)
+        if network is not None:
+            install_bundle(data, read_bundle(network))
+        prepare(machine)
+    supervisor = Supervisor(machine_programs(machine), data / "logs")
+    out.print(f"Node in {data}, its gateway at http://127.0.0.1:{port}, Ctrl-C stops it.", highlight=False)
+    try:
+        asyncio.run(_watch(supervisor, data))
+    finally:
+        supervisor.stop()
+    out.print("Stopped; `gridtokenx node start` goes on.", highlight=False)
+
+
+async def _watch(supervisor: "Supervisor", data: Path) -> None:
+    """Keep the processes, and say from time to time where the node stands."""
+    from gridtokenx.engine.comet.rpc import RpcFailed
+    from gridtokenx.operations.network.consensus_view import look
+
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stopping.set)
+    ends_s = time.monotonic() + float(os.environ.get(SECONDS_VARIABLE, "inf"))
+    told_s = time.monotonic()
+    while not stopping.is_set() and time.monotonic() < ends_s:
+        for sentence in supervisor.tend():
+            out.print(sentence, highlight=False, soft_wrap=True)
+        if time.monotonic() - told_s >= LINE_SECONDS:
+            told_s = time.monotonic()
+            try:
+                view = await look(data / "run" / "rpc.sock")
+            except RpcFailed as error:
+                out.print(f"waiting: {error}", highlight=False, soft_wrap=True)
+            else:
+                doing = "  catching up" if view.catching_up else ""
+                out.print(f"block {view.height:,}  {view.peers} peers  round {view.round}{doing}", highlight=False)
+        try:
+            await asyncio.wait_for(stopping.wait(), TEND_SECONDS)
+        except TimeoutError:
+            continue
+
+
+def _named(text: str) -> tuple[str, str]:
+    """NAME=HOST:PORT. Raises ValueError."""
+    from gridtokenx.operations.network.card import check_address
+
+    name, equals, address = text.partition("=")
+    if not equals:
+        raise ValueError(f"'{text}' names no peer: write NAME=HOST:PORT")
+    check_address(address)
+    return name, address
+
+
+def _show(card: "NodeCard", file: Path, *, as_json: bool) -> None:
+    facts = {
+        "name": card.name,
+        "votes": card.votes,
+        "address": card.address,
+        "node id": card.node_id.hex(),
+        "batch key": card.batch_key,
+        "validator key": card.validator_key,
+        "link id": card.link_id,
+        "peer id": card.peer().peer_id,
+    }
+    if as_json:
+        print_json({name.replace(" ", "_"): value for name, value in facts.items()} | {"card": str(file)})
+        return
+    print_facts(facts)
+    out.print(f"Send {file} to whoever makes the network; everything in it is public.", highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def node_failures() -> "Iterator[None]":
+    """Cards, bundles, names and addresses that do not fit."""
+    from gridtokenx.operations.network.bundle import BundleUnusable
+    from gridtokenx.operations.network.card import CardUnusable
+
+    try:
+        yield
+    except (CardUnusable, BundleUnusable, ValueError) as error:
+        refuse(str(error), "`--help` says what can be given.", code=2)

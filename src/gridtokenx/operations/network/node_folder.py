@@ -1,0 +1,66 @@
+"""A node's data folder before its first start: first its keys, then the chain that it belongs to."""
+
+from pathlib import Path
+from secrets import token_bytes
+
+from gridtokenx.engine.comet.home import FOLDER, ConsensusHome, HomeSettings, create_home
+from gridtokenx.engine.comet.keys import NodeKeys, public_key
+from gridtokenx.engine.folder import (
+    SEED_BYTES,
+    DataFolder,
+    FolderUnusable,
+    load_or_create_node_key,
+    sync_folder,
+    write_durably,
+)
+from gridtokenx.operations.network.bundle import Bundle, bundle_bytes
+from gridtokenx.operations.network.card import NodeCard, make_card
+
+CARD = "card.toml"
+BUNDLE = "network.zip"
+
+
+def consensus_home(folder: DataFolder) -> ConsensusHome:
+    """The node's CometBFT home."""
+    return ConsensusHome(folder.path / FOLDER)
+
+
+def create_node(path: Path, name: str, address: str, *, votes: bool = True) -> NodeCard:
+    """Make keys and a card in a new folder. Raises `FolderUnusable` if there is something, `CardUnusable` for a name
+    or an address that is none."""
+    keys, batch_seed = NodeKeys.generate(), token_bytes(SEED_BYTES)
+    card = make_card(
+        name=name,
+        address=address,
+        batch_key=public_key(batch_seed).hex(),
+        validator_key=keys.validator_key.hex(),
+        link_key=public_key(keys.node_seed).hex(),
+        votes=votes,
+    )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise FolderUnusable(f"there is something in {path} already: choose another folder")
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = DataFolder(path)
+    load_or_create_node_key(folder.key, batch_seed)
+    create_home(path / FOLDER, keys, HomeSettings(name))
+    write_durably(path / CARD, card.toml())
+    return card
+
+
+def install_bundle(path: Path, bundle: Bundle) -> None:
+    """Give a node the chain it belongs to. Raises `FolderUnusable` if it has one already."""
+    folder, home = DataFolder(path), ConsensusHome(path / FOLDER)
+    if not home.node_key.is_file():
+        raise FolderUnusable(f"there is no node in {path}: `gridtokenx node init` makes one")
+    if home.genesis.exists():
+        raise FolderUnusable(f"the node in {path} belongs to a network already")
+    for inner in (folder.database, folder.journal, folder.run):
+        inner.mkdir(mode=0o700, exist_ok=True)
+    (path / BUNDLE).unlink(missing_ok=True)
+    write_durably(path / BUNDLE, bundle_bytes(bundle))
+    if bundle.genesis is not None:
+        folder.genesis.unlink(missing_ok=True)
+        write_durably(folder.genesis, bundle.genesis)
+    # Last: whoever finds it finds all.
+    write_durably(home.genesis, bundle.consensus_genesis)
+    sync_folder(path)

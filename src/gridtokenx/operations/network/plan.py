@@ -1,0 +1,125 @@
+"""What a network is: how many nodes, which links, which blocks, which market. A TOML file in the network's folder."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from gridtokenx.engine.comet.home import FAST, NORMAL, Pace
+from gridtokenx.engine.comet.toml import toml_document
+from gridtokenx.engine.folder import FolderUnusable
+
+NODES_MAX = 64
+"""More links than ports for them; and more than one machine should carry."""
+
+GATEWAYS_OF_A_CROWD = 4
+"""How many nodes of a network have a gateway, if nobody says how many and there are more than seven."""
+
+DELAY_MS_MAX = 10_000
+
+
+class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A network on one machine. Nodes are numbered from 1: first the validators, then the observers.
+
+    `market`: a scenario's market runs on it; else consensus alone runs, with CometBFT's own example application.
+    `delay_ms`: of each link, each way. `direct`: no proxy between the nodes, so no faults of links, and nothing that
+    costs. `gateways`: so many nodes have one, from the first on. `processors`: threads of Go code for each CometBFT
+    (0: as many as there are). `first_port`: where the ports of the last run began (0: anywhere).
+    """
+
+    validators: int
+    observers: int = 0
+    links: Literal["tcp", "quic"] = "tcp"
+    blocks: Literal["normal", "fast"] = "normal"
+    market: bool = True
+    direct: bool = False
+    delay_ms: int = 0
+    gateways: int = 0
+    workers: int = 1
+    processors: int = 0
+    first_port: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be."""
+        for name, value, lowest, highest in (
+            ("validators", self.validators, 1, NODES_MAX),
+            ("observers", self.observers, 0, NODES_MAX - self.validators),
+            ("delay_ms", self.delay_ms, 0, 0 if self.direct else DELAY_MS_MAX),
+            ("gateways", self.gateways, 0, self.nodes),
+            ("workers", self.workers, 1, 64),
+            ("processors", self.processors, 0, 1_024),
+        ):
+            if not lowest <= value <= highest:
+                raise ValueError(f"{name} is {value}: give {lowest} to {highest}")
+
+    @property
+    def nodes(self) -> int:
+        """How many there are."""
+        return self.validators + self.observers
+
+    @property
+    def pace(self) -> Pace:
+        """How fast blocks follow each other."""
+        return FAST if self.blocks == "fast" else NORMAL
+
+    @property
+    def quic(self) -> bool:
+        """Which links."""
+        return self.links == "quic"
+
+    @property
+    def numbers(self) -> range:
+        """Of all nodes."""
+        return range(1, self.nodes + 1)
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """A link for each; the lower number dials."""
+        return [(one, other) for one in self.numbers for other in range(one + 1, self.nodes + 1)]
+
+    @property
+    def ports(self) -> int:
+        """How many it needs."""
+        return 2 * self.nodes + (0 if self.direct else len(self.pairs))
+
+    @property
+    def with_gateway(self) -> range:
+        """The nodes that have one."""
+        wanted = self.gateways or (self.nodes if self.nodes <= 7 else GATEWAYS_OF_A_CROWD)
+        return range(1, wanted + 1) if self.market else range(0)
+
+
+def write_plan(file: Path, plan: NetworkPlan) -> None:
+    """Whole or not at all."""
+    draft = file.with_suffix(".draft")
+    values: dict[str, Any] = msgspec.structs.asdict(plan)
+    draft.write_bytes(
+        toml_document({"": values}, "A network of gridtokenx: docs/network.md says what each line means.")
+    )
+    draft.replace(file)
+
+
+def read_plan(file: Path) -> NetworkPlan:
+    """Raises `FolderUnusable` if there is none, or it does not fit."""
+    try:
+        return msgspec.convert(tomllib.loads(file.read_text()), NetworkPlan)
+    except FileNotFoundError:
+        raise FolderUnusable(f"there is no network in {file.parent}") from None
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as error:
+        raise FolderUnusable(f"{file}: {error}") from None
+
+
+def parse_groups(text: str) -> list[list[int]]:
+    """`1,2/3,4` as groups of nodes; `1-3/4` is short for `1,2,3/4`. Raises ValueError."""
+    if not re.fullmatch(r"\d+(-\d+)?([,/]\d+(-\d+)?)*", text):
+        raise ValueError(f"'{text}' names no groups: write them as 1,2/3,4")
+    groups = []
+    for group in text.split("/"):
+        nodes: list[int] = []
+        for part in group.split(","):
+            first, _, last = part.partition("-")
+            nodes.extend(range(int(first), int(last or first) + 1))
+        groups.append(nodes)
+    return groups

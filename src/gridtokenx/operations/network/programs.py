@@ -1,0 +1,81 @@
+"""The processes of a network on one machine."""
+
+import sys
+
+from gridtokenx.gateway.readmodel import FOLLOWED
+from gridtokenx.operations.network.addresses import Addresses
+from gridtokenx.operations.network.folder import NetworkFolder
+from gridtokenx.operations.network.proxy import control_socket
+from gridtokenx.operations.supervisor import Program
+from gridtokenx.simulation.market_folder import MarketFolder
+
+CHAIN = "gridtokenx.chains.consortium:CONSORTIUM"
+PROXY, AGENTS = "proxy", "agents"
+
+_MODULE = (sys.executable, "-m")
+
+
+def node_name(number: int) -> str:
+    """Of a node's process."""
+    return f"node-{number}"
+
+
+def gateway_name(number: int) -> str:
+    """Of its gateway's."""
+    return f"gateway-{number}"
+
+
+def programs(folder: NetworkFolder, addresses: Addresses) -> list[Program]:
+    """The proxy, all nodes at once, all gateways at once, then those who trade."""
+    plan = addresses.plan
+    found = [] if plan.direct else [_proxy(folder)]
+    make_node = _market_node if plan.market else _bare_node
+    found += [make_node(folder, addresses, number) for number in plan.numbers]
+    found += [_gateway(folder, addresses, number) for number in plan.with_gateway]
+    if plan.market:
+        ports = [text for number in plan.with_gateway for text in ("--port", str(addresses.gateway_port(number)))]
+        command = (*_MODULE, "gridtokenx.simulation.live", "--data", str(folder.path.resolve()), *ports)
+        found.append(Program(AGENTS, command))
+    return found
+
+
+def _proxy(folder: NetworkFolder) -> Program:
+    command = (*_MODULE, "gridtokenx.operations.network.proxy", "--data", str(folder.path.resolve()))
+    return Program(PROXY, command, lambda: control_socket(folder.path).exists())
+
+
+def _bare_node(folder: NetworkFolder, addresses: Addresses, number: int) -> Program:
+    processors = addresses.plan.processors
+    return Program(
+        node_name(number),
+        (*_MODULE, "gridtokenx.operations.network.bare", "--data", str(folder.node(number).path.resolve())),
+        stage="nodes",
+        environment=(("GOMAXPROCS", str(processors)),) if processors else (),
+    )
+
+
+def _market_node(folder: NetworkFolder, addresses: Addresses, number: int) -> Program:
+    plan = addresses.plan
+    processors = ("--processors", str(plan.processors)) if plan.processors else ()
+    return Program(
+        node_name(number),
+        (
+            *(*_MODULE, "gridtokenx.engine.node", "--data", str(folder.node(number).path.resolve())),
+            *("--chain", CHAIN, "--consensus", "--workers", str(plan.workers), *processors),
+            *("--feed", ",".join(str(prefix) for prefix in sorted(FOLLOWED)), "--end-with-input"),
+        ),
+        stage="nodes",
+    )
+
+
+def _gateway(folder: NetworkFolder, addresses: Addresses, number: int) -> Program:
+    market = MarketFolder(folder.path.resolve())
+    return Program(
+        gateway_name(number),
+        (
+            *(*_MODULE, "gridtokenx.gateway", "--data", str(folder.node(number).path.resolve())),
+            *("--port", str(addresses.gateway_port(number)), "--end-with-input"),
+            *("--showcase", str(market.showcase), "--faucet", str(market.faucet)),
+        ),
+        stage="gateways",
+    )
