@@ -629,17 +629,15 @@ export interface Holiday {
 export const Holiday: RecordKind<Holiday> = record("Holiday", {});
 
 /**
- * Trades of a block that traded on a stale clock, until they have been looked at: those are voided whose gate lies
- * after `from_ms`, the time of that block, and not after `until_ms`, that of the next. Key: number of the first.
+ * Trades of a block that traded on a stale clock, until they have been looked at: those are voided whose gate does
+ * not lie after `until_ms`, the time of the next block. Key: number of the first.
  */
 export interface StaleTrades {
-  readonly fromMs: bigint;
   readonly untilMs: bigint;
   readonly trades: readonly Uint8Array[];
 }
 
 export const StaleTrades: RecordKind<StaleTrades> = record("StaleTrades", {
-  fromMs: WHOLE,
   untilMs: WHOLE,
   trades: list(bytes()),
 });

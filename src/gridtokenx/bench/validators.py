@@ -126,7 +126,7 @@ class Validators:
 
 def kind_of(command: bytes) -> str:
     """Which kind a process of a node is, by its command line."""
-    if b"gridtokenx.engine.worker" in command:
+    if b"gridtokenx.engine.worker" in command or b"gridtokenx-signatures" in command:
         return WORKERS
     return NODE if b"-m\0gridtokenx." in command else COMETBFT
 

@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -154,17 +154,20 @@ def _leave_running(folder: "NetworkFolder") -> None:
             command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
         )
     ends_s = time.monotonic() + START_SECONDS_MAX
-    while time.monotonic() < ends_s:
-        if process.poll() is not None:
-            said = log.read_bytes()[began:].decode(errors="replace").strip()
-            refuse(said or f"the network ended with status {process.returncode}", f"See {log}.", code=2)
-        try:
-            ask(folder.control, {"do": "status"})
-        except NobodyThere:
+    nodes: list[dict[str, Any]] = []
+    with out.status("starting"):
+        while time.monotonic() < ends_s:
+            if process.poll() is not None:
+                said = log.read_bytes()[began:].decode(errors="replace").strip()
+                refuse(said or f"the network ended with status {process.returncode}", f"See {log}.", code=2)
+            with suppress(NobodyThere):
+                nodes = ask(folder.control, {"do": "status"})["nodes"]
+            if nodes and all(node["height"] for node in nodes):
+                return
             time.sleep(POLL_SECONDS)
-        else:
-            return
-    refuse(f"the network did not answer within {START_SECONDS_MAX:g} s", f"See {log}.", code=2)
+    if not nodes:
+        refuse(f"the network did not answer within {START_SECONDS_MAX:g} s", f"See {log}.", code=2)
+    err.print("Not every node has a block yet; `gridtokenx network logs N` says why.", highlight=False)
 
 
 @app.command()

@@ -170,6 +170,12 @@ class Engine:
         self.on_block(outcome)
         return outcome
 
+    def close(self) -> None:
+        """No block follows, and no commit of one that was finalized: who waits for it is let go."""
+        if self._finalized is not None:
+            self._finalized = None
+            self.application.making.release()
+
     def _note(self, block: Block, outcome: BlockOutcome) -> None:
         refused = [f"batch refused with code {batch.code}" for batch in outcome.batches if batch.code]
         for alarm in (*outcome.alarms, *refused):

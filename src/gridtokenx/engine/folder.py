@@ -6,6 +6,7 @@
     db.new/, db.old/   only while a database is being restored and put in the place of another
     snapshots/    the newest snapshots of the state, for nodes that join
     journal/      batches that are accepted and not yet in a block
+    evidence/     bad batches that other nodes signed (`engine.comet.evidence`)
     run/          pid, socket: only while the node runs
     lock          held by the running node: a second one is refused
 
@@ -93,6 +94,11 @@ class DataFolder:
     def journal(self) -> Path:
         """Segments of the journal."""
         return self.path / "journal"
+
+    @property
+    def evidence(self) -> Path:
+        """What other nodes did wrong."""
+        return self.path / "evidence"
 
     @property
     def run(self) -> Path:

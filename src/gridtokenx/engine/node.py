@@ -105,10 +105,13 @@ class Node:
         self.journal = Journal(self.folder.journal, segment_bytes_max=settings.journal_segment_bytes)
         require_whole(self.application, self.journal)
         self.metrics = Metrics()
+        self._key = load_or_create_node_key(self.folder.key)
         self.engine = self._make_engine()
         self._consensus: Consensus | None = None
         if isinstance(self.engine, CometEngine) and settings.consensus is not None:
-            self._consensus = Consensus(self.folder, self.engine, self.storage, self._adopt, settings.consensus)
+            self._consensus = Consensus(
+                self.folder, self.engine, self.storage, self._adopt, settings.consensus, self._key
+            )
         if self.journal.torn is not None:
             self.metrics.alarm(f"cut an unfinished entry off the journal: {self.journal.torn}")
         self.engine.restore(self.journal.recovered)
@@ -118,7 +121,7 @@ class Node:
         return Storage(self.folder.database, feed_prefixes=self.settings.feed_prefixes)
 
     def _make_engine(self) -> SoloEngine | CometEngine:
-        key = load_or_create_node_key(self.folder.key)
+        key = self._key
         state, chain = self.application.state, self.application.info().chain
         try:
             self.node_id = node_id_of(state, key.public_key)
@@ -162,7 +165,7 @@ class Node:
             loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
         intake = Intake(self.engine, self.verifier)
         server = Server(self.engine, intake, self.verifier, self.node_id)
-        blocks = await self._begin_blocks(server, stop_blocks, stopping)
+        blocks = await self._begin_blocks(server, intake, stop_blocks, stopping)
         await _first_of(blocks, server.listen(self.folder.socket))
         self.folder.pid.write_text(f"{os.getpid()}\n")
         log.info("node %s listens on %s", self.node_id.hex(), self.folder.socket)
@@ -180,7 +183,7 @@ class Node:
         self.close()
 
     async def _begin_blocks(
-        self, server: Server, stop: threading.Event, stopping: asyncio.Event
+        self, server: Server, intake: Intake, stop: threading.Event, stopping: asyncio.Event
     ) -> "asyncio.Future[None]":
         """Returns when there is a block, or when the node is to stop before: then what has no end but a failure."""
         loop, started = asyncio.get_running_loop(), asyncio.Event()
@@ -192,7 +195,7 @@ class Node:
 
         self.engine.on_block = announce
         if self._consensus is not None:
-            await self._consensus.start(block_thread)
+            await self._consensus.start(block_thread, intake.submit)
             if self.engine.head.height:
                 started.set()
             blocks: asyncio.Future[None] = asyncio.ensure_future(self._consensus.failure())

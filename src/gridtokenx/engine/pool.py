@@ -159,13 +159,15 @@ class BatchPool:
         time_ms: int,
         bytes_max: int = BLOCK_BYTES_MAX,
         usable: Callable[[PendingBatch], bool] = lambda batch: True,
+        signatures_enough: int = limits.SIGNATURES_PER_BLOCK_MAX,
     ) -> list[PendingBatch]:
-        """Batches for a block of this time, within the limits of a block: urgent ones first, then each author in
-        turn, by the signatures that it has had, its oldest first. They stay in the pool until `settle`."""
+        """Batches for a block of this time, within the limits of a block, and none more once there are enough
+        signatures: urgent ones first, then each author in turn, by the signatures that it has had, its oldest first.
+        They stay in the pool until `settle`."""
         with self._lock:
             waiting = [list(author.batches.values()) for author in self._authors.values()]
         turns = _Turns([[one for one in batches if _fits_time(one, time_ms)] for batches in waiting], usable)
-        room = _Room(min(bytes_max, BLOCK_BYTES_MAX))
+        room = _Room(min(bytes_max, BLOCK_BYTES_MAX), signatures_enough)
         turns.take(room.part(URGENT_SHARE), lambda batch: batch.is_urgent)
         for batch in turns.chosen:
             room.take(batch)
@@ -249,22 +251,25 @@ class _Room:
     def __init__(
         self,
         bytes_max: int,
+        enough: int,
         batches: int | None = None,
         signatures: int | None = None,
     ) -> None:
         self.bytes = bytes_max
+        self.enough = enough
         self.batches = limits.BATCHES_PER_BLOCK_MAX if batches is None else batches
         self.signatures = limits.SIGNATURES_PER_BLOCK_MAX if signatures is None else signatures
 
     def part(self, share: int) -> "_Room":
         """One part of so many."""
-        return _Room(self.bytes // share, self.batches // share, self.signatures // share)
+        return _Room(self.bytes // share, self.enough, self.batches // share, self.signatures // share)
 
     def take(self, batch: PendingBatch) -> bool:
         """Whether it fits; if so it has its room."""
         size = len(batch.wire) + FRAME_BYTES
-        if not self.batches or batch.signatures > self.signatures or size > self.bytes:
+        if not self.batches or batch.signatures > self.signatures or size > self.bytes or self.enough <= 0:
             return False
+        self.enough -= batch.signatures
         self.batches -= 1
         self.signatures -= batch.signatures
         self.bytes -= size

@@ -10,11 +10,12 @@ from typing import Final
 
 from gridtokenx.engine.comet.calls import Calls
 from gridtokenx.engine.comet.engine import CometEngine
+from gridtokenx.engine.comet.evidence import Evidence, Submit
 from gridtokenx.engine.comet.home import FOLDER
 from gridtokenx.engine.comet.joining import Joining
 from gridtokenx.engine.comet.launcher import Cometbft, LaunchSettings, find_cometbft
 from gridtokenx.engine.comet.server import AbciServer
-from gridtokenx.engine.folder import DataFolder
+from gridtokenx.engine.folder import DataFolder, NodeKey
 from gridtokenx.engine.restoration import Restoration
 from gridtokenx.engine.snapshot_schedule import BLOCKS_BETWEEN_SNAPSHOTS, SnapshotSchedule
 from gridtokenx.engine.snapshots import SnapshotStore
@@ -50,8 +51,10 @@ class Consensus:
         storage: Storage,
         adopt: Callable[[Restoration], Storage],
         settings: ConsensusSettings,
+        key: NodeKey,
     ) -> None:
-        """`adopt` puts a restored database in the place of the present one, and returns it. Raises `CometMissing`."""
+        """`adopt` puts a restored database in the place of the present one, and returns it; `key` signs reports of bad
+        batches. Raises `CometMissing`."""
         head = storage.head()
         assert head is not None, "a node has its genesis before it takes part"
         self._engine = engine
@@ -65,11 +68,15 @@ class Consensus:
         self._process = Cometbft(
             LaunchSettings(data, data / FOLDER, data / LOG, find_cometbft(), processors=settings.processors)
         )
+        self._evidence = Evidence(folder.evidence, engine, key)
+        engine.on_bad_batch = self._evidence.found
+        self._reporting: asyncio.Task[None] | None = None
         self._server: AbciServer | None = None
         self._announce = engine.on_block
 
-    async def start(self, block_thread: Executor) -> None:
-        """Answer calls, then run CometBFT."""
+    async def start(self, block_thread: Executor, submit: Submit) -> None:
+        """Answer calls, then run CometBFT. `submit` takes in transactions of the node itself."""
+        self._reporting = asyncio.create_task(self._evidence.run(submit))
         calls = Calls(self._engine, self._folder, self._store, self._joining, self._settings.blocks_kept)
         self._server = AbciServer(calls.by_kind(), block_thread)
         self._announce, self._engine.on_block = self._engine.on_block, self._committed
@@ -78,18 +85,21 @@ class Consensus:
 
     async def failure(self) -> None:
         """Waits for ever, or raises what must stop the node."""
-        assert self._server is not None
+        assert self._server is not None and self._reporting is not None
         broken, ended = asyncio.ensure_future(self._server.failure()), asyncio.ensure_future(self._process.wait())
-        done, _ = await asyncio.wait({broken, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if broken in done:
-            broken.result()
+        done, _ = await asyncio.wait({broken, ended, self._reporting}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {ended}:
+            task.result()
         raise ConsensusEnded(f"CometBFT ended with status {ended.result()}: see {self._log_path()}")
 
     async def stop(self) -> None:
-        """End CometBFT, then answer no more."""
+        """End CometBFT, then answer no more. When this returns no call is under way."""
         await self._process.stop()
+        if self._reporting is not None:
+            self._reporting.cancel()
         if self._server is not None:
-            self._server.close()
+            await self._server.close()
+        self._engine.close()
 
     def close(self) -> None:
         """After the last block, before the database is closed."""
@@ -97,6 +107,7 @@ class Consensus:
 
     def _committed(self, outcome: BlockOutcome) -> None:
         self._announce(outcome)
+        self._evidence.look()
         self._schedule.after_commit(outcome.header.height)
 
     def _restored(self, restoration: Restoration) -> None:

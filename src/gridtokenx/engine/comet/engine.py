@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gridtokenx.engine.application import collect_young
-from gridtokenx.engine.comet.known import KnownBatches, pending_or_refused
+from gridtokenx.engine.comet.capacity import BlockCapacity
+from gridtokenx.engine.comet.home import NORMAL
+from gridtokenx.engine.comet.known import Known, KnownBatches
 from gridtokenx.engine.comet.proposals import block_time_ms, check_proposal, is_admissible
 from gridtokenx.engine.engine import Engine
 from gridtokenx.engine.pool import PendingBatch
@@ -17,6 +19,7 @@ from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.batch import BATCHES, NODES, Batch, BatchHeader, batch_id, open_batch, signed_batch
 from gridtokenx.ledger.block import Block, BlockOutcome
+from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
 from gridtokenx.ledger.crypto import signature_is_valid
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.validator import VALIDATORS, Misbehaviour, node_of
@@ -27,6 +30,9 @@ CODE_REFUSED: Final = 1
 
 CODE_RETRY: Final = 32_000
 """The engine forgets it soon: it may come again."""
+
+COLLECT: Final = "collect"
+"""The phase of a block that may wait for workers, and not for the ledger."""
 
 _SETTLED: Final = frozenset({int(KernelCode.OK), int(KernelCode.BATCH_REPEATED)})
 """A batch with one of these codes is in this block or an earlier one."""
@@ -50,7 +56,9 @@ class CometEngine(Engine):
         self.known = KnownBatches(verifier)
         self.on_bad_batch: Callable[[BadBatch], None] = lambda bad: None
         """Told of evidence against another node, by whichever thread found it."""
-        self._verifying = verifier
+        self._capacity = BlockCapacity()
+        self._signatures = 0
+        """In the executed block."""
         self._settled: list[bytes] = []
         """Ids of the batches whose fate the executed block decides."""
         self.clock.start(self.head.time_ms)
@@ -96,13 +104,11 @@ class CometEngine(Engine):
             return CODE_OK
         if not pool.reserve(header.author, name, len(batch.transactions), len(wire)):
             return CODE_RETRY
-        work = self._verifying.submit_batch(wire)
-        work.add_done_callback(lambda done: self._checked(wire, batch, header, name, done.result()))
+        work = self.known.check(wire)
+        work.add_done_callback(lambda done: self._checked(batch, header, name, done.result()))
         return CODE_OK
 
-    def _checked(self, wire: bytes, batch: Batch, header: BatchHeader, name: bytes, verdict: Any) -> None:
-        known = pending_or_refused(wire, verdict)
-        self.known.remember(wire, known)
+    def _checked(self, batch: Batch, header: BatchHeader, name: bytes, known: Known) -> None:
         if isinstance(known, PendingBatch):
             self.mempool.pool.insert(known)
             return
@@ -119,7 +125,11 @@ class CometEngine(Engine):
         """The batches of a block of this time, of at most so many bytes with their frames."""
         state = self.application.state
         time_ms = block_time_ms(state, seconds, nanoseconds)
-        chosen = self.mempool.pool.choose(time_ms, bytes_max, lambda batch: is_admissible(state, time_ms, batch))
+        terms = state.get(CONSENSUS, CONSENSUS_KEY)
+        enough = self._capacity.signatures_enough(terms.block_ms if terms else NORMAL.block_ms)
+        chosen = self.mempool.pool.choose(
+            time_ms, bytes_max, lambda batch: is_admissible(state, time_ms, batch), enough
+        )
         return [batch.wire for batch in chosen]
 
     def judge(self, seconds: int, nanoseconds: int, wires: Sequence[bytes]) -> bool:
@@ -149,7 +159,8 @@ class CometEngine(Engine):
         self._report_all(wires)
         time_ms = block_time_ms(state, seconds, nanoseconds)
         block = Block(height, time_ms, node_of(state, proposer), tuple(wires), misbehaviour)
-        self.metrics.observe("collect")
+        self._signatures = sum(one.signatures for one in known if isinstance(one, PendingBatch))
+        self.metrics.observe(COLLECT)
         outcome = self.finalize(block, self.known.count_signatures)
         # One that the block had no right to may still have its place in another.
         self._settled = [
@@ -162,6 +173,8 @@ class CometEngine(Engine):
     def commit_block(self) -> BlockOutcome:
         """Write the executed block."""
         outcome = self.commit(self._settled)
+        phases = self.metrics.last_phases
+        self._capacity.note(self._signatures, sum(phases.values()) - phases[COLLECT])
         self.clock.start(outcome.header.time_ms)
         self.known.keep_only(self.mempool.pool.names())
         collect_young()

@@ -8,7 +8,6 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from hashlib import sha256
 from typing import Final
 
 from gridtokenx.engine.pool import PendingBatch
@@ -29,51 +28,70 @@ class KnownBatches:
         self._verifier = verifier
         self._lock = threading.Lock()
         self._known: dict[bytes, Known] = {}
+        """By a batch's exact bytes: they are in memory anyway, and comparing them costs less than a digest."""
+        self._checking: dict[bytes, Future[Known]] = {}
 
     def remember(self, wire: bytes, known: Known) -> None:
         """For later questions."""
         with self._lock:
-            self._known[sha256(wire).digest()] = known
+            self._known[wire] = known
 
     def recall(self, wire: bytes) -> Known | None:
         """What is known already."""
-        return self._known.get(sha256(wire).digest())
+        return self._known.get(wire)
+
+    def check(self, wire: bytes) -> "Future[Known]":
+        """What it is, now or some time later. A check that is under way is not begun again."""
+        with self._lock:
+            known, answer = self._known.get(wire), self._checking.get(wire)
+            if answer is not None:
+                return answer
+            answer = Future()
+            if known is not None:
+                answer.set_result(known)
+                return answer
+            self._checking[wire] = answer
+        work = self._verifier.submit_batch(wire)
+        work.add_done_callback(lambda done: self._checked(wire, answer, done.result()))
+        return answer
 
     def each(self, wires: Sequence[bytes]) -> Iterator[Known]:
         """What each is, in order. What nobody has checked yet is checked now, a few batches ahead of the answer that
         is asked for: who has seen enough stops the work."""
-        ahead: deque[tuple[bytes, Known | Future[BatchVerdict]]] = deque()
+        ahead: deque[tuple[int, Future[Known]]] = deque()
         size = 0
         for wire in wires:
-            ahead.append((wire, self.recall(wire) or self._verifier.submit_batch(wire)))
+            ahead.append((len(wire), self.check(wire)))
             size += len(wire)
             while size > AHEAD_BYTES_MAX:
-                size -= len(ahead[0][0])
-                yield self._answer(*ahead.popleft())
-        while ahead:
-            yield self._answer(*ahead.popleft())
+                first_size, answer = ahead.popleft()
+                size -= first_size
+                yield answer.result()
+        for _, answer in ahead:
+            yield answer.result()
 
     def count_signatures(self, wire: bytes) -> int:
         """As `ledger.batch.check_batch`: the same answer, the same rejection."""
-        (known,) = self.each([wire])
+        known = self.check(wire).result()
         if isinstance(known, BatchRefused):
             raise Rejected(known.code, known.field)
         return known.signatures
-
-    def _answer(self, wire: bytes, known: "Known | Future[BatchVerdict]") -> Known:
-        if isinstance(known, Future):
-            known = pending_or_refused(wire, known.result())
-            self.remember(wire, known)
-        return known
 
     def keep_only(self, waiting: frozenset[bytes]) -> None:
         """A block is decided: forget all but the batches with these ids."""
         with self._lock:
             self._known = {
-                name: known
-                for name, known in self._known.items()
+                wire: known
+                for wire, known in self._known.items()
                 if isinstance(known, PendingBatch) and known.id in waiting
             }
+
+    def _checked(self, wire: bytes, answer: "Future[Known]", verdict: BatchVerdict) -> None:
+        known = pending_or_refused(wire, verdict)
+        with self._lock:
+            self._known[wire] = known
+            del self._checking[wire]
+        answer.set_result(known)
 
 
 def pending_or_refused(wire: bytes, verdict: BatchVerdict) -> Known:

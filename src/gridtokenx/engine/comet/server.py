@@ -50,9 +50,11 @@ class AbciServer:
         if missing := kinds - calls.keys():
             raise ValueError(f"no call for {', '.join(sorted(missing))}")
         self._calls = calls
+        self._block_thread = block_thread
+        self._own_threads = ThreadPoolExecutor(1, "snapshots"), ThreadPoolExecutor(1, "queries")
+        snapshots, queries = self._own_threads
         self._executors: dict[str, Executor] = dict.fromkeys(ON_BLOCK_THREAD, block_thread)
-        self._executors |= dict.fromkeys(ON_SNAPSHOT_THREAD, ThreadPoolExecutor(1, "snapshots"))
-        self._executors |= dict.fromkeys(ON_QUERY_THREAD, ThreadPoolExecutor(1, "queries"))
+        self._executors |= dict.fromkeys(ON_SNAPSHOT_THREAD, snapshots) | dict.fromkeys(ON_QUERY_THREAD, queries)
         self._loop = asyncio.get_running_loop()
         self._broken: asyncio.Future[None] = self._loop.create_future()
         self._listening: asyncio.Server | None = None
@@ -68,12 +70,15 @@ class AbciServer:
         """Waits for ever, or raises what must stop the node: whatever a call raised."""
         await self._broken
 
-    def close(self) -> None:
-        """Take no more connections and end those there are."""
+    async def close(self) -> None:
+        """Take no more connections, end those there are, and wait for calls of blocks and snapshots that are under way:
+        afterwards the database may be closed."""
         if self._listening is not None:
             self._listening.close()
         for writer in self._writers:
             writer.close()
+        await self._loop.run_in_executor(self._block_thread, int)
+        await self._loop.run_in_executor(self._own_threads[0], int)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from gridtokenx.operations.network.links import CONNECTIONS_MAX, HELD_BYTES_MAX, Direction, Flow, Link
 
@@ -87,7 +88,8 @@ class End(asyncio.Protocol):
         """All that this node said has been carried: tell the other, and close what both have ended."""
         assert self.other is not None and self.transport is not None
         if not self._finished and not target.is_closing():
-            target.write_eof()
+            with suppress(OSError):  # it was broken off, and nobody has told us yet
+                target.write_eof()
         self._finished = True
         if self.lost.is_set() or self.other.has_finished:
             target.close()

@@ -20,7 +20,7 @@ STAY = 'echo "up in $PWD with GOGC=$GOGC"; exec sleep 600'
 DEAF = 'trap "" TERM; echo deaf; while :; do sleep 0.05; done'
 
 
-def settings(folder: Path, script: str, **more: int) -> LaunchSettings:
+def settings(folder: Path, script: str, collect_percent: int | None = None) -> LaunchSettings:
     """A node's folder with a home, and a program that does what the script says."""
     data = folder / "data"
     data.mkdir()
@@ -28,7 +28,7 @@ def settings(folder: Path, script: str, **more: int) -> LaunchSettings:
     program = folder / "cometbft"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    return LaunchSettings(data, home.path, data / "cometbft.log", program, **more)
+    return LaunchSettings(data, home.path, data / "cometbft.log", program, collect_percent=collect_percent)
 
 
 async def said(comet: Cometbft, text: str) -> None:

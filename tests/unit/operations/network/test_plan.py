@@ -127,6 +127,7 @@ def test_a_port_that_somebody_listens_on_is_left_alone(tmp_path: Path, monkeypat
     free = PortBlock(3)
     free.release()
     with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", free.first + 1))
         listener.listen()
         assert PortBlock(3, preferred=free.first).first != free.first

@@ -1,0 +1,191 @@
+"""A small community on a network of nodes: its genesis, and orders that go in through all nodes in turn.
+
+The load knows every order that a node accepted, so that afterwards each can be asked for.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+from tests.world import WATT, Founding, buy, sell, signed
+
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.chains.genesis import DEFAULT_TERMS
+from gridtokenx.engine.application import Application
+from gridtokenx.engine.comet.home import genesis_document
+from gridtokenx.engine.folder import DataFolder
+from gridtokenx.engine.link import NodeLink
+from gridtokenx.engine.mempool import Answer, Standing
+from gridtokenx.ledger.codec import encode
+from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.quantities import INTERVAL_MS, interval_of
+from gridtokenx.ledger.transaction import Body
+from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.market.messages import PlaceOrder
+from gridtokenx.operations.network.bundle import POWER, Bundle, Profile
+from gridtokenx.operations.network.folder import NetworkFolder
+from gridtokenx.operations.network.node_folder import create_node, install_bundle
+from gridtokenx.operations.network.plan import NetworkPlan, write_plan
+from gridtokenx.operations.network.programs import node_name
+
+CHAIN = "fault-suite"
+HOMES = tuple(f"home-{number}" for number in range(16))
+POWER_W = 400_000
+LIFETIME_MS = 9 * 60_000
+SELL_MICRO, BUY_MICRO, LOW_MICRO = 3_000_000, 4_500_000, 1_000_000
+"""The first two cross, wheeling included; nobody sells at the third."""
+
+SUBMIT_SECONDS_MAX = 10.0
+"""After so long a caller gives up: whether the order was accepted, it does not know."""
+
+
+@dataclass
+class Community:
+    """The homes' keys and their next nonces. `gate_ms` is when the first interval that trades at all stops trading."""
+
+    founding: Founding
+    gate_ms: int
+    nonces: dict[str, int] = field(default_factory=dict)
+    orders: int = 0
+
+    @property
+    def first_interval(self) -> int:
+        """The one whose gate that is."""
+        return self.gate_ms // INTERVAL_MS + 1
+
+    def pair(self, now_ms: int, interval: int | None = None) -> dict[bytes, bytes]:
+        """A sell order and a buy order by their ids, mostly such that they trade; for an interval hours from now,
+        unless one is named."""
+        number = self.orders
+        self.orders += 1
+        seller, buyer = HOMES[number % len(HOMES)], HOMES[(number + 5) % len(HOMES)]
+        if interval is None:
+            interval = interval_of(now_ms) + 12 + number % 64
+        price_micro = LOW_MICRO if number % 4 == 3 else BUY_MICRO
+        sold = sell(seller, 100, interval, SELL_MICRO, f"sell {number}", source=int(Source.STORAGE))
+        bought = buy(buyer, 100, interval, price_micro, f"buy {number}")
+        return dict([self._sign(seller, sold, now_ms), self._sign(buyer, bought, now_ms)])
+
+    def _sign(self, name: str, order: PlaceOrder, now_ms: int) -> tuple[bytes, bytes]:
+        nonce = self.nonces[name] = self.nonces.get(name, 0) + 1
+        body = Body(CHAIN, self.founding.accounts[name], nonce, now_ms + LIFETIME_MS, (order,))
+        return hash_bytes(encode(body)), signed(self.founding.signers[name], body)
+
+
+def found_community(path: Path, plan: NetworkPlan, gate_seconds: int) -> tuple[NetworkFolder, Community]:
+    """A network that begins now; the gate of some interval falls so many seconds from now, to the second."""
+    begins_ms = time.time_ns() // 1_000_000
+    gate_at_ms = (begins_ms // 1_000 + gate_seconds) * 1_000
+    terms = msgspec.structs.replace(DEFAULT_TERMS, gate_ms=-gate_at_ms % INTERVAL_MS)
+    founding = Founding(terms, begins_ms, CHAIN)
+    powers = {Source.STORAGE: POWER_W}
+    for name in HOMES:
+        founding.add_home(name, 11, powers, POWER_W, 100_000 * WATT)
+    folder = NetworkFolder(path)
+    cards = [
+        create_node(folder.node(one).path, node_name(one), f"127.0.0.1:{one}", votes=one <= plan.validators)
+        for one in plan.numbers
+    ]
+    builder = founding.builder
+    builder.set_consensus(plan.pace.block_ms)
+    for card in cards:
+        if card.votes:
+            builder.add_node(card.node_id, bytes.fromhex(card.batch_key))
+            builder.add_validator(bytes.fromhex(card.validator_key), POWER, card.node_id)
+    genesis = builder.finish()
+    app_hash = Application(CONSORTIUM).init_chain(genesis)
+    document = genesis_document(CHAIN, begins_ms, app_hash, sha256(genesis).digest())
+    for number in plan.numbers:
+        bundle = Bundle(genesis, document, tuple(cards), Profile(plan.links, plan.blocks))
+        install_bundle(folder.node(number).path, bundle)
+    write_plan(folder.plan, plan)
+    return folder, Community(founding, gate_at_ms)
+
+
+class Lane:
+    """Orders through one node, one call after another."""
+
+    def __init__(self, number: int, folder: DataFolder, load: "Load") -> None:
+        self.number = number
+        self.is_busy = False
+        self._folder = folder
+        self._load = load
+        self._link: NodeLink | None = None
+
+    async def run(self, seconds: float) -> None:
+        """A pair every so often, whenever the load flows and the node is there; for ever."""
+        while True:
+            await asyncio.sleep(seconds)
+            await self._load.flowing.wait()
+            self.is_busy = True
+            try:
+                await asyncio.wait_for(self.send(), SUBMIT_SECONDS_MAX)
+            except (OSError, TimeoutError):
+                await self.hang_up()
+            finally:
+                self.is_busy = False
+
+    async def send(self, interval: int | None = None) -> list[Answer]:
+        """One pair of orders. Raises OSError if the node is not there, or goes before it answers."""
+        if self._link is None:
+            self._link = await NodeLink.connect(self._folder.socket)
+        load = self._load
+        now_ms = (await self._link.info()).now_ms
+        orders = load.community.pair(now_ms, interval)
+        load.sent.update(dict.fromkeys(orders, self.number))
+        answers = await self._link.submit(list(orders.values()))
+        for name, answer in zip(orders, answers, strict=True):
+            if answer.standing is Standing.REFUSED:
+                load.refused.append(f"node {self.number} refused an order: code {answer.code} at {answer.field}")
+            elif answer.standing is not Standing.BUSY:
+                load.accepted[name] = self.number
+        return answers
+
+    async def hang_up(self) -> None:
+        """Forget the connection."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
+
+
+class Load:
+    """Orders through nodes, and what became known of them."""
+
+    def __init__(self, folder: NetworkFolder, community: Community, numbers: range, orders_per_second: float) -> None:
+        """Through the nodes with these numbers."""
+        self.community = community
+        self.flowing = asyncio.Event()
+        self.sent: dict[bytes, int] = {}
+        """Id → node, of all: also those whose answer never came."""
+        self.accepted: dict[bytes, int] = {}
+        """Id → the node that accepted it."""
+        self.refused: list[str] = []
+        self.lanes = {number: Lane(number, folder.node(number), self) for number in numbers}
+        self._seconds = 2 * len(self.lanes) / orders_per_second
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, as soon as it flows."""
+        self._tasks = [asyncio.create_task(lane.run(self._seconds)) for lane in self.lanes.values()]
+
+    async def rest(self) -> None:
+        """Send nothing more, and wait for the answers on their way."""
+        self.flowing.clear()
+        while any(lane.is_busy for lane in self.lanes.values()):
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """The end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self.lanes.values():
+            await lane.hang_up()
+
+    def known_to(self, number: int) -> Iterator[bytes]:
+        """Ids of what this node accepted."""
+        return (name for name, node in self.accepted.items() if node == number)

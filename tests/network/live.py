@@ -1,0 +1,363 @@
+"""A network of real nodes, and what can be done to it.
+
+Waiting is asking until it is so, with an end; the end is far away, because the machine may be busy. Whatever is
+waited for in vain, and every process that ends unasked, is `Trouble`: with what each node says of itself, and where
+the logs are.
+"""
+
+import asyncio
+import resource
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from tests.network.community import Load, found_community
+
+from gridtokenx.engine.comet.home import StateSync, write_config
+from gridtokenx.engine.comet.headers import header_hash
+from gridtokenx.engine.comet.rpc import CometRpc, RpcFailed
+from gridtokenx.engine.link import NodeLink, RequestFailed
+from gridtokenx.engine.wire import NodeInfo
+from gridtokenx.operations.network.addresses import Addresses
+from gridtokenx.operations.network.control import Document, ask
+from gridtokenx.operations.network.folder import NetworkFolder
+from gridtokenx.operations.network.founding import settle
+from gridtokenx.operations.network.plan import NetworkPlan
+from gridtokenx.operations.network.ports import PortBlock
+from gridtokenx.operations.network.programs import PROXY, gateway_name, node_name, programs
+from gridtokenx.operations.network.proxy import control_socket
+from gridtokenx.operations.network.runner import DEEDS
+from gridtokenx.operations.supervisor import Child, Supervisor
+
+TEND_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 0.2
+ANSWER_SECONDS_MAX: Final = 3.0
+WAIT_SECONDS_MAX: Final = 150.0
+LOG_LINES: Final = 12
+
+
+class Trouble(AssertionError):
+    """The network did not do what it should."""
+
+
+class LiveNetwork:
+    """One network, from its founding to its end; of one event loop."""
+
+    def __init__(
+        self, path: Path, plan: NetworkPlan, orders_per_second: float, gate_seconds: int, snapshot_blocks: int
+    ) -> None:
+        """Nothing runs yet."""
+        self.plan = plan
+        self.began = time.monotonic()
+        self.folder, self.community = found_community(path, plan, gate_seconds)
+        self._ports = PortBlock(plan.ports)
+        self.addresses = Addresses(plan, self._ports.first)
+        self.folder.make_run()
+        settle(self.folder, self.addresses)
+        chosen = []
+        for program in programs(self.folder, self.addresses):
+            if program.name in map(node_name, plan.numbers):
+                chosen.append(replace(program, command=(*program.command, "--snapshot-blocks", str(snapshot_blocks))))
+            elif program.name in {PROXY, *map(gateway_name, plan.numbers)}:
+                chosen.append(program)
+        self._supervisor = Supervisor(chosen, self.folder.logs)
+        for child in self._supervisor.children:
+            self._supervisor.hold(child)
+        self._programs = {program.name: program for program in chosen}
+        self._expected: set[str] = set()
+        """Names of the processes that run, and should."""
+        self._ended: dict[str, int | None] = {}
+        """Exit status of the processes that ended by themselves."""
+        self._may_end: set[int] = set()
+        self._log_began: dict[int, int] = {}
+        self._tending: asyncio.Task[None] | None = None
+        self.load = Load(self.folder, self.community, range(1, plan.validators + 1), orders_per_second)
+        self.heard: dict[int, dict[str, None]] = {number: {} for number in plan.numbers}
+        """Alarms of each node, also of runs that are over."""
+
+    # Beginning and end.
+
+    async def start(self) -> None:
+        """Proxy and validators, until there are blocks; then orders flow."""
+        self._tending = asyncio.create_task(self._tend())
+        if not self.plan.direct:
+            self.run(PROXY)
+            await self.until(lambda: control_socket(self.folder.path).exists(), "the proxy to listen")
+        validators = range(1, self.plan.validators + 1)
+        for number in validators:
+            self.start_node(number)
+        await self.blocks(2, validators)
+        self.load.start()
+        self.load.flowing.set()
+
+    async def stop(self) -> dict[str, int | None]:
+        """End everything; the exit status of each process that was still running."""
+        await self.load.stop()
+        if self._tending is not None:
+            self._tending.cancel()
+        running = {name: self._supervisor.child(name).process for name in self._expected}
+        await asyncio.to_thread(self._supervisor.stop)
+        self._ports.release()
+        return {name: process.returncode for name, process in running.items() if process is not None}
+
+    def note(self, what: str) -> None:
+        """Into the network's own log, with the seconds since its founding."""
+        with (self.folder.logs / "play.log").open("a") as log:
+            log.write(f"{time.monotonic() - self.began:8.2f} {what}\n")
+
+    # Processes.
+
+    def run(self, name: str, *, command: tuple[str, ...] = (), environment: tuple[tuple[str, str], ...] = ()) -> None:
+        """Start a process of the network, with this command instead of its own if one is given."""
+        child = self._supervisor.child(name)
+        if child.process is not None:
+            raise Trouble(f"{name} runs already")
+        child.program = replace(self._programs[name], environment=environment)
+        if command:
+            child.program = replace(child.program, command=command)
+        self._supervisor.release(child)
+        self._supervisor.tend()
+        self._supervisor.hold(child)
+        self._expected.add(name)
+
+    def start_node(self, number: int, module: str = "", environment: tuple[tuple[str, str], ...] = ()) -> None:
+        """Start a node; with `module` a node of this program of the tests, which takes the same arguments."""
+        name, log = node_name(number), self.folder.log(node_name(number))
+        self._log_began[number] = len(log.read_text(errors="replace")) if log.exists() else 0
+        command = self._programs[name].command
+        self.run(name, command=_with_module(command, module) if module else (), environment=environment)
+
+    async def kill(self, numbers: Iterable[int]) -> None:
+        """As power cuts would, all at once."""
+        children = [self._running(number) for number in numbers]
+        await asyncio.gather(*(self.hear(number) for number in numbers))
+        for child in children:
+            self._expected.discard(child.program.name)
+            DEEDS["kill"](self._supervisor, child)
+        await self.until(lambda: all(child.process is None for child in children), "the killed to be gone")
+
+    async def stop_node(self, number: int) -> None:
+        """As an operator does."""
+        child = self._running(number)
+        await self.hear(number)
+        self._expected.discard(child.program.name)
+        assert child.process is not None
+        child.process.terminate()
+        await self.until(lambda: child.process is None, f"node {number} to end")
+        if child.last_exit != 0:
+            raise Trouble(f"node {number} ended with status {child.last_exit} when it was asked to end")
+
+    def pause(self, number: int) -> None:
+        """As a machine that hangs."""
+        DEEDS["pause"](self._supervisor, self._running(number))
+
+    def resume(self, number: int) -> None:
+        """And goes on."""
+        DEEDS["resume"](self._supervisor, self._running(number))
+
+    async def ends(self, number: int, saying: str) -> None:
+        """Wait until a node has ended by itself; its log must have these words, said by this run."""
+        self.let_end(number)
+        name = node_name(number)
+        await self.until(lambda: name not in self._expected, f"node {number} to end by itself")
+        self._may_end.discard(number)
+        self._ended.pop(name, None)
+        said = self._said(number)
+        if saying not in said:
+            raise Trouble(f"node {number} ended, but did not say {saying!r}. It said:\n{_last(said)}")
+
+    def let_end(self, number: int) -> None:
+        """From now on the node may end by itself: `ends` waits for it."""
+        self._may_end.add(number)
+
+    def limit_files(self, number: int, bytes_more: int) -> None:
+        """From now on the node's process can write no file beyond the size of its write-ahead log and so many bytes
+        more: as on a disk that gets full."""
+        process = self._running(number).process
+        assert process is not None
+        size = max(file.stat().st_size for file in self.folder.node(number).database.glob("*.log")) + bytes_more
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, size))
+
+    def is_running(self, number: int) -> bool:
+        """Whether the node's process was started and goes on, not paused."""
+        name = node_name(number)
+        return name in self._expected and not self._supervisor.child(name).is_paused
+
+    @property
+    def running(self) -> list[int]:
+        """The nodes that run."""
+        return [number for number in self.plan.numbers if self.is_running(number)]
+
+    def _running(self, number: int) -> Child:
+        child = self._supervisor.child(node_name(number))
+        if child.process is None:
+            raise Trouble(f"node {number} does not run")
+        return child
+
+    def _said(self, number: int) -> str:
+        """What the node has printed in its last run."""
+        return self.folder.log(node_name(number)).read_text(errors="replace")[self._log_began.get(number, 0) :]
+
+    async def _tend(self) -> None:
+        while True:
+            for sentence in self._supervisor.tend():
+                self.note(sentence)
+            for name in sorted(self._expected):
+                if self._supervisor.child(name).process is None:
+                    self._expected.discard(name)
+                    self._ended[name] = self._supervisor.child(name).last_exit
+            await asyncio.sleep(TEND_SECONDS)
+
+    # Links.
+
+    async def links(self, question: Document) -> Document:
+        """Ask the proxy."""
+        return await asyncio.to_thread(ask, control_socket(self.folder.path), question)
+
+    # Waiting.
+
+    async def until(self, true: Callable[[], bool], what: str) -> None:
+        """Look again and again. Raises `Trouble` when it does not come, or a process ends that should not."""
+
+        async def asked() -> bool:
+            return true()
+
+        await self.until_answer(asked, what)
+
+    async def until_answer(self, true: Callable[[], Awaitable[bool]], what: str) -> None:
+        """The same, where looking means asking nodes."""
+        end = time.monotonic() + WAIT_SECONDS_MAX
+        while not await true():
+            allowed = set(map(node_name, self._may_end))
+            if strangers := {name: status for name, status in self._ended.items() if name not in allowed}:
+                raise Trouble(f"ended by itself while waiting for {what}: {strangers}")
+            if time.monotonic() > end:
+                raise Trouble(f"waited {WAIT_SECONDS_MAX:.0f} s in vain for {what}")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def blocks(self, count: int, numbers: Iterable[int]) -> None:
+        """Wait until each of these nodes has made so many blocks more than any of them has now."""
+        wanted = list(numbers)
+        target = max((await self.heights(wanted)).values(), default=0) + count
+        await self.reach(target, wanted)
+
+    async def reach(self, height: int, numbers: Iterable[int]) -> None:
+        """Wait until each of these nodes has this block."""
+        wanted = list(numbers)
+
+        async def reached() -> bool:
+            heights = await self.heights(wanted)
+            return all(heights.get(number, -1) >= height for number in wanted)
+
+        await self.until_answer(reached, f"block {height} on {_and(wanted)}")
+
+    async def halted(self, seconds: float, numbers: Iterable[int]) -> None:
+        """See that these nodes make no block for so long. What was decided already may still come."""
+        wanted = list(numbers)
+        before, since = await self.heights(wanted), time.monotonic()
+        began = since
+        while time.monotonic() - since < seconds:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = await self.heights(wanted)
+            if now != before:
+                before, since = now, time.monotonic()
+            if time.monotonic() - began > seconds + WAIT_SECONDS_MAX / 4:
+                raise Trouble(f"{_and(wanted)} should have stopped, but went on to {now}")
+
+    async def heights(self, numbers: Iterable[int]) -> dict[int, int]:
+        """Of those that answer."""
+        return {number: info.height for number, info in (await self.infos(numbers)).items()}
+
+    async def infos(self, numbers: Iterable[int]) -> dict[int, NodeInfo]:
+        """What those that answer say."""
+        wanted = list(numbers)
+        found = await asyncio.gather(*map(self.info, wanted))
+        return {number: info for number, info in zip(wanted, found, strict=True) if info is not None}
+
+    async def info(self, number: int) -> NodeInfo | None:
+        """What a node says of itself; None if it does not answer."""
+        if not self.is_running(number):
+            return None
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                link = await NodeLink.connect(self.folder.node(number).socket)
+                try:
+                    return await link.info()
+                finally:
+                    await link.close()
+        except (OSError, TimeoutError, RequestFailed):
+            return None
+
+    async def hear(self, number: int) -> None:
+        """Remember the node's alarms, while it can say them."""
+        info = await self.info(number)
+        if info is not None:
+            self.heard[number].update(dict.fromkeys(info.alarms))
+
+    # Joining.
+
+    async def prepare_join(self, number: int) -> None:
+        """Let a node that has not run yet join by state sync, with trust in an early block."""
+        async with CometRpc(self.folder.rpc(1)) as comet:
+            block = await comet.light_block(2)
+        servers = tuple(f"unix://{self.folder.rpc(one).resolve()}" for one in (1, 2))
+        keys = {one: self.folder.home(one).keys() for one in self.plan.numbers}
+        settings = replace(
+            self.addresses.settings(number, keys),
+            state_sync=StateSync(servers, 2, header_hash(block.header).hex()),
+        )
+        write_config(self.folder.home(number), settings)
+
+    def forget_chain(self, number: int) -> None:
+        """Delete all that a node has learnt of the chain; keys stay, and what it has signed last."""
+        folder, home = self.folder.node(number), self.folder.home(number)
+        for gone in (folder.database, folder.journal, folder.snapshots):
+            shutil.rmtree(gone, ignore_errors=True)
+        for gone in (folder.database, folder.journal):
+            gone.mkdir(mode=0o700)
+        for file in home.validator_state.parent.iterdir():
+            if file != home.validator_state:
+                shutil.rmtree(file) if file.is_dir() else file.unlink()
+
+    # For people.
+
+    async def describe(self) -> str:
+        """How all nodes are, and the ends of the logs of those that should run and do not answer, or have ended."""
+        infos = await self.infos(self.plan.numbers)
+        lines = []
+        for number in self.plan.numbers:
+            child, info = self._supervisor.child(node_name(number)), infos.get(number)
+            state = f"node {number}: {child.state}"
+            if info is not None:
+                state += f", block {info.height} {info.app_hash.hex()[:12]}, {info.pending} pending"
+                state += await self._consensus(number)
+            elif child.last_exit is not None:
+                state += f", last ended with status {child.last_exit}"
+            lines.append(state)
+            if info is None and self.folder.log(node_name(number)).exists():
+                lines.append(_last(self._said(number)))
+        return "\n".join([*lines, f"logs: {self.folder.logs}, and cometbft.log in each node's folder"])
+
+    async def _consensus(self, number: int) -> str:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX), CometRpc(self.folder.rpc(number)) as comet:
+                return f", round {await comet.round()}, {(await comet.net_info()).n_peers} peers"
+        except (RpcFailed, TimeoutError, OSError) as error:
+            return f", CometBFT: {error}"
+
+
+def _with_module(command: tuple[str, ...], module: str) -> tuple[str, ...]:
+    """The same command line with another program after `-m`."""
+    place = command.index("-m") + 1
+    return (*command[:place], module, *command[place + 1 :])
+
+
+def _and(numbers: Iterable[int]) -> str:
+    return "nodes " + ", ".join(map(str, numbers))
+
+
+def _last(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines()[-LOG_LINES:])
