@@ -75,7 +75,18 @@ def skips_of(config: pytest.Config) -> list[Skip]:
     return sorted(found)
 
 
-SLOW_FOLDERS = ("fuzz", "properties", "determinism", "faults", "processes", "fresh", "browser", "sdk", "unit/gateway")
+SLOW_FOLDERS = (
+    "fuzz",
+    "properties",
+    "determinism",
+    "faults",
+    "processes",
+    "fresh",
+    "browser",
+    "sdk",
+    "network",
+    "unit/gateway",
+)
 """`make check` leaves these out, so that it stays under a minute."""
 
 

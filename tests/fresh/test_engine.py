@@ -1,4 +1,5 @@
-"""The consensus engine that `make engine` builds: the pinned module, all of it checked, nothing of this machine."""
+"""What `make engine` builds, the consensus engine and our program beside it: of pinned modules, all of them checked,
+nothing of this machine."""
 
 import importlib.metadata
 import re
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from gridtokenx.engine.comet.binary import VERSION, find_cometbft, version_of
+from gridtokenx.engine.signatures import find_program
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "packages" / "cometbft"
 MODULE = "github.com/cometbft/cometbft"
+SIGNATURES_MODULE = "github.com/oasisprotocol/curve25519-voi"
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +23,11 @@ def engine():
     return find_cometbft()
 
 
-@pytest.fixture(scope="module")
-def engine_bytes(engine):
-    return engine.read_bytes()
+@pytest.fixture(scope="module", params=[(find_cometbft, MODULE, 50), (find_program, SIGNATURES_MODULE, 1)])
+def built(request):
+    """A program, the module that makes it what it is, and how many there are at least."""
+    find, module, count = request.param
+    return find().read_bytes(), module, count
 
 
 def test_one_version_everywhere(engine):
@@ -31,24 +36,26 @@ def test_one_version_everywhere(engine):
     assert version_of(engine).endswith(f"+v{VERSION}")
 
 
-def test_it_is_made_of_the_modules_of_the_lock_and_no_others(engine_bytes):
+def test_it_is_made_of_the_modules_of_the_lock_and_no_others(built):
+    program, module, count = built
     # Go writes name, version and hash of each module into the program.
-    modules = re.findall(rb"\n(?:mod|dep)\t(\S+)\t(\S+)\t(h1:\S+)", engine_bytes)
-    assert (MODULE, f"v{VERSION}") in {(name.decode(), version.decode()) for name, version, _ in modules}
-    assert len(modules) > 50
+    modules = re.findall(rb"\n(?:mod|dep)\t(\S+)\t(\S+)\t(h1:\S+)", program)
+    assert module in {name.decode() for name, _, _ in modules}
+    assert len(modules) > count
     locked = set((PACKAGE / "go.sum").read_text().splitlines())
-    assert [line for line in (b" ".join(module).decode() for module in modules) if line not in locked] == []
+    assert [line for line in (b" ".join(one).decode() for one in modules) if line not in locked] == []
 
 
-def test_it_holds_no_paths_of_the_machine_that_built_it(engine_bytes):
+def test_it_holds_no_paths_of_the_machine_that_built_it(built):
     for path in (ROOT, Path.home() / "go", Path.home() / ".cache", Path(tempfile.gettempdir()) / "go-build"):
-        assert str(path).encode() not in engine_bytes
-    assert b"site-packages" not in engine_bytes
+        assert str(path).encode() not in built[0]
+    assert b"site-packages" not in built[0]
 
 
 def test_it_starts_where_there_is_no_home(engine):
     answer = subprocess.run([engine, "version"], env={}, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == version_of(engine)
+    subprocess.run([find_program()], env={}, stdin=subprocess.DEVNULL, check=True)
 
 
 @pytest.mark.parametrize(("goal", "asks"), [("up", False), ("check", False), ("test", True), ("soak", True)])

@@ -6,8 +6,8 @@ It reads `byzantine.json` in its data folder whenever it is asked for something:
 
 Each time it is the proposer it makes the next of these proposals (`PROPOSALS` below), and is honest after the last;
 another `order` begins them anew. What it proposed it writes into `byzantine.log`, a line of JSON each. `flood`: so many
-transactions of nobody's accounts it offers its peers each time that they ask, in batches that it signs, and some bytes
-that are no batch.
+batches, full of transactions of an account that there is not, it offers its peers twenty times a second, each signed by
+it, and some bytes that are no batch.
 """
 
 import hashlib
@@ -77,6 +77,7 @@ class ByzantineEngine(CometEngine):
         """Proposals of its own, by hash: it votes for them whatever is in them."""
         self._old = b""
         """A batch that was in a block."""
+        self._nonsense: list[bytes] = []
 
     def propose(self, seconds: int, nanoseconds: int, bytes_max: int) -> list[bytes]:
         honest = super().propose(seconds, nanoseconds, bytes_max)
@@ -114,8 +115,10 @@ class ByzantineEngine(CometEngine):
         flood = read_order(data_folder()).flood
         if not flood:
             return honest
-        batches = -(-flood // FLOOD_BATCH)
-        made = [self.batch([nonsense(self) for _ in range(FLOOD_BATCH)], self.head.time_ms) for _ in range(batches)]
+        if not self._nonsense:
+            # The same again and again: no nonce of theirs is ever used up, and each batch is another.
+            self._nonsense = [nonsense(self) for _ in range(FLOOD_BATCH)]
+        made = [self.batch(self._nonsense, self.head.time_ms) for _ in range(flood)]
         return [*honest, *made, secrets.token_bytes(1_000), made[0][:-1]]
 
     def batch(self, transactions: Sequence[bytes], time_ms: int, **other: Any) -> bytes:

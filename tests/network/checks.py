@@ -12,6 +12,7 @@ from tests.invariants import check_indexes, check_modules
 from tests.network.live import LiveNetwork, Trouble
 
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.engine.storage import Reader
@@ -155,6 +156,20 @@ class Checks:
         strange = [f"node {number}: {alarm}" for number, alarm in new if not any(part in alarm for part in allowed)]
         if strange:
             raise Trouble(_some("alarms without a reason", strange))
+
+
+def voided_wh(folder: DataFolder) -> int:
+    """How much energy of trades the node's chain has taken back so far."""
+    own_files = folder.run / "checks"
+    reader = Reader(folder.database, own_files)
+    try:
+        head = reader.head()
+        assert head is not None
+        found = [reader.results(height) for height in range(1, head.height + 1)]
+        return sum(results.summary.voided_wh for results in found if results is not None)
+    finally:
+        reader.close()
+        shutil.rmtree(own_files, ignore_errors=True)
 
 
 def check_state(number: int, reader: Reader) -> None:

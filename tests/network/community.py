@@ -5,13 +5,12 @@ The load knows every order that a node accepted, so that afterwards each can be 
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
-from tests.world import WATT, Founding, buy, sell, signed
+from tests.world import WATT, Founding, Signer, buy, sell, signed
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.chains.genesis import DEFAULT_TERMS
@@ -19,13 +18,12 @@ from gridtokenx.engine.application import Application
 from gridtokenx.engine.comet.home import genesis_document
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink
-from gridtokenx.engine.mempool import Answer, Standing
-from gridtokenx.ledger.codec import encode
+from gridtokenx.engine.mempool import Standing
+from gridtokenx.ledger.codec import Message, encode
 from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.quantities import INTERVAL_MS, interval_of
 from gridtokenx.ledger.transaction import Body
-from gridtokenx.modules.identity.messages import Source
-from gridtokenx.modules.market.messages import PlaceOrder
+from gridtokenx.modules.identity.messages import Licence, Source
 from gridtokenx.operations.network.bundle import POWER, Bundle, Profile
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.node_folder import create_node, install_bundle
@@ -34,6 +32,8 @@ from gridtokenx.operations.network.programs import node_name
 
 CHAIN = "fault-suite"
 HOMES = tuple(f"home-{number}" for number in range(16))
+STRANGERS = tuple(f"stranger-{number}" for number in range(4))
+"""Homes that the load leaves alone: whoever plays another part signs for them."""
 POWER_W = 400_000
 LIFETIME_MS = 9 * 60_000
 SELL_MICRO, BUY_MICRO, LOW_MICRO = 3_000_000, 4_500_000, 1_000_000
@@ -68,11 +68,12 @@ class Community:
         price_micro = LOW_MICRO if number % 4 == 3 else BUY_MICRO
         sold = sell(seller, 100, interval, SELL_MICRO, f"sell {number}", source=int(Source.STORAGE))
         bought = buy(buyer, 100, interval, price_micro, f"buy {number}")
-        return dict([self._sign(seller, sold, now_ms), self._sign(buyer, bought, now_ms)])
+        return dict([self.sign(seller, sold, now_ms), self.sign(buyer, bought, now_ms)])
 
-    def _sign(self, name: str, order: PlaceOrder, now_ms: int) -> tuple[bytes, bytes]:
+    def sign(self, name: str, message: Message, now_ms: int) -> tuple[bytes, bytes]:
+        """Id and bytes of somebody's next transaction."""
         nonce = self.nonces[name] = self.nonces.get(name, 0) + 1
-        body = Body(CHAIN, self.founding.accounts[name], nonce, now_ms + LIFETIME_MS, (order,))
+        body = Body(CHAIN, self.founding.accounts[name], nonce, now_ms + LIFETIME_MS, (message,))
         return hash_bytes(encode(body)), signed(self.founding.signers[name], body)
 
 
@@ -83,7 +84,7 @@ def found_community(path: Path, plan: NetworkPlan, gate_seconds: int) -> tuple[N
     terms = msgspec.structs.replace(DEFAULT_TERMS, gate_ms=-gate_at_ms % INTERVAL_MS)
     founding = Founding(terms, begins_ms, CHAIN)
     powers = {Source.STORAGE: POWER_W}
-    for name in HOMES:
+    for name in (*HOMES, *STRANGERS):
         founding.add_home(name, 11, powers, POWER_W, 100_000 * WATT)
     folder = NetworkFolder(path)
     cards = [
@@ -93,6 +94,8 @@ def found_community(path: Path, plan: NetworkPlan, gate_seconds: int) -> tuple[N
     builder = founding.builder
     builder.set_consensus(plan.pace.block_ms)
     for card in cards:
+        # With an account of its own a node reports what others did.
+        founding.add_account(card.name, Signer((), (bytes.fromhex(card.batch_key),), 1), 0, Licence.NONE)
         if card.votes:
             builder.add_node(card.node_id, bytes.fromhex(card.batch_key))
             builder.add_validator(bytes.fromhex(card.validator_key), POWER, card.node_id)
@@ -111,31 +114,35 @@ class Lane:
 
     def __init__(self, number: int, folder: DataFolder, load: "Load") -> None:
         self.number = number
-        self.is_busy = False
+        self.idle = asyncio.Event()
+        self.idle.set()
         self._folder = folder
         self._load = load
         self._link: NodeLink | None = None
+        self._is_mute = False
 
-    async def run(self, seconds: float) -> None:
+    async def run(self) -> None:
         """A pair every so often, whenever the load flows and the node is there; for ever."""
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(2 * len(self._load.lanes) / self._load.orders_per_second)
             await self._load.flowing.wait()
-            self.is_busy = True
+            if self._is_mute:
+                continue
+            self.idle.clear()
             try:
-                await asyncio.wait_for(self.send(), SUBMIT_SECONDS_MAX)
+                await asyncio.wait_for(self._send(), SUBMIT_SECONDS_MAX)
             except (OSError, TimeoutError):
                 await self.hang_up()
             finally:
-                self.is_busy = False
+                self.idle.set()
 
-    async def send(self, interval: int | None = None) -> list[Answer]:
+    async def _send(self) -> None:
         """One pair of orders. Raises OSError if the node is not there, or goes before it answers."""
         if self._link is None:
             self._link = await NodeLink.connect(self._folder.socket)
         load = self._load
         now_ms = (await self._link.info()).now_ms
-        orders = load.community.pair(now_ms, interval)
+        orders = load.community.pair(now_ms, load.interval)
         load.sent.update(dict.fromkeys(orders, self.number))
         answers = await self._link.submit(list(orders.values()))
         for name, answer in zip(orders, answers, strict=True):
@@ -143,7 +150,15 @@ class Lane:
                 load.refused.append(f"node {self.number} refused an order: code {answer.code} at {answer.field}")
             elif answer.standing is not Standing.BUSY:
                 load.accepted[name] = self.number
-        return answers
+
+    async def mute(self) -> None:
+        """Send nothing more through this node, and wait for the answer on its way."""
+        self._is_mute = True
+        await self.idle.wait()
+
+    def unmute(self) -> None:
+        """Go on."""
+        self._is_mute = False
 
     async def hang_up(self) -> None:
         """Forget the connection."""
@@ -165,18 +180,21 @@ class Load:
         """Id → the node that accepted it."""
         self.refused: list[str] = []
         self.lanes = {number: Lane(number, folder.node(number), self) for number in numbers}
-        self._seconds = 2 * len(self.lanes) / orders_per_second
+        self.orders_per_second = orders_per_second
+        """Of all lanes together, at most."""
+        self.interval: int | None = None
+        """All orders are for this one; None: for many, hours from now."""
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin, as soon as it flows."""
-        self._tasks = [asyncio.create_task(lane.run(self._seconds)) for lane in self.lanes.values()]
+        self._tasks = [asyncio.create_task(lane.run()) for lane in self.lanes.values()]
 
     async def rest(self) -> None:
         """Send nothing more, and wait for the answers on their way."""
         self.flowing.clear()
-        while any(lane.is_busy for lane in self.lanes.values()):
-            await asyncio.sleep(0.05)
+        for lane in self.lanes.values():
+            await lane.idle.wait()
 
     async def stop(self) -> None:
         """The end."""
@@ -185,7 +203,3 @@ class Load:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for lane in self.lanes.values():
             await lane.hang_up()
-
-    def known_to(self, number: int) -> Iterator[bytes]:
-        """Ids of what this node accepted."""
-        return (name for name, node in self.accepted.items() if node == number)

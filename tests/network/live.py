@@ -7,24 +7,24 @@ the logs are.
 
 import asyncio
 import resource
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from tests.network.community import Load, found_community
+from tests.network.community import CHAIN, Load, found_community
+from tests.network.signer import SOCKET, SkewedSigner, use_own_key, use_signer
 
-from gridtokenx.engine.comet.home import StateSync, write_config
 from gridtokenx.engine.comet.headers import header_hash
+from gridtokenx.engine.comet.home import StateSync, write_config
 from gridtokenx.engine.comet.rpc import CometRpc, RpcFailed
 from gridtokenx.engine.link import NodeLink, RequestFailed
 from gridtokenx.engine.wire import NodeInfo
 from gridtokenx.operations.network.addresses import Addresses
 from gridtokenx.operations.network.control import Document, ask
-from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.founding import settle
+from gridtokenx.operations.network.node_folder import forget_state
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.ports import PortBlock
 from gridtokenx.operations.network.programs import PROXY, gateway_name, node_name, programs
@@ -37,6 +37,11 @@ LOOK_SECONDS: Final = 0.2
 ANSWER_SECONDS_MAX: Final = 3.0
 WAIT_SECONDS_MAX: Final = 150.0
 LOG_LINES: Final = 12
+SIGNED_MIN: Final = 10
+"""So many votes and proposals are a few blocks' worth."""
+GATE_PAST_MS: Final = 2_000
+TIME_WRONG_MS: Final = 60_000
+"""What a busy machine may take to make and show a block; a wrong clock is wrong by much more."""
 
 
 class Trouble(AssertionError):
@@ -46,9 +51,7 @@ class Trouble(AssertionError):
 class LiveNetwork:
     """One network, from its founding to its end; of one event loop."""
 
-    def __init__(
-        self, path: Path, plan: NetworkPlan, orders_per_second: float, gate_seconds: int, snapshot_blocks: int
-    ) -> None:
+    def __init__(self, path: Path, plan: NetworkPlan, orders_per_second: float, gate_seconds: int) -> None:
         """Nothing runs yet."""
         self.plan = plan
         self.began = time.monotonic()
@@ -59,10 +62,11 @@ class LiveNetwork:
         settle(self.folder, self.addresses)
         chosen = []
         for program in programs(self.folder, self.addresses):
-            if program.name in map(node_name, plan.numbers):
-                chosen.append(replace(program, command=(*program.command, "--snapshot-blocks", str(snapshot_blocks))))
-            elif program.name in {PROXY, *map(gateway_name, plan.numbers)}:
+            if program.name in {PROXY, *map(node_name, plan.numbers)}:
                 chosen.append(program)
+            elif program.name in map(gateway_name, plan.numbers):
+                # There is no scenario here, so there is nothing to show besides the market.
+                chosen.append(replace(program, command=program.command[: program.command.index("--showcase")]))
         self._supervisor = Supervisor(chosen, self.folder.logs)
         for child in self._supervisor.children:
             self._supervisor.hold(child)
@@ -72,8 +76,11 @@ class LiveNetwork:
         self._ended: dict[str, int | None] = {}
         """Exit status of the processes that ended by themselves."""
         self._may_end: set[int] = set()
+        self._signing: dict[int, asyncio.Task[None]] = {}
+        """Signers with wrong clocks."""
         self._log_began: dict[int, int] = {}
         self._tending: asyncio.Task[None] | None = None
+        self.orders_per_second = orders_per_second
         self.load = Load(self.folder, self.community, range(1, plan.validators + 1), orders_per_second)
         self.heard: dict[int, dict[str, None]] = {number: {} for number in plan.numbers}
         """Alarms of each node, also of runs that are over."""
@@ -96,8 +103,8 @@ class LiveNetwork:
     async def stop(self) -> dict[str, int | None]:
         """End everything; the exit status of each process that was still running."""
         await self.load.stop()
-        if self._tending is not None:
-            self._tending.cancel()
+        for task in (*self._signing.values(), *filter(None, [self._tending])):
+            task.cancel()
         running = {name: self._supervisor.child(name).process for name in self._expected}
         await asyncio.to_thread(self._supervisor.stop)
         self._ports.release()
@@ -267,6 +274,25 @@ class LiveNetwork:
             if time.monotonic() - began > seconds + WAIT_SECONDS_MAX / 4:
                 raise Trouble(f"{_and(wanted)} should have stopped, but went on to {now}")
 
+    async def gate_passed(self, seconds: float) -> None:
+        """Wait until the community's first gate is in the past, and the last block as well by so many seconds. Raises
+        `Trouble` if that block came after the gate."""
+        last_ms = max(info.time_ms for info in (await self.infos(self.running)).values())
+        if last_ms >= self.community.gate_ms:
+            raise Trouble("the gate passed before the halt: this machine is too slow for so early a gate")
+        until_ms = max(self.community.gate_ms + GATE_PAST_MS, last_ms + int(seconds * 1_000))
+        # Time itself is what is tried here.
+        await asyncio.sleep(max(0.0, until_ms / 1_000 - time.time()))
+
+    async def is_on_time(self) -> None:
+        """See that the chain's time is this machine's, which is right. Raises `Trouble`."""
+        wanted = self.running
+        await self.blocks(2, wanted)
+        now_ms = time.time_ns() // 1_000_000
+        times = {number: info.time_ms for number, info in (await self.infos(wanted)).items()}
+        if not all(abs(now_ms - time_ms) < TIME_WRONG_MS for time_ms in times.values()):
+            raise Trouble(f"the chain's time is {times}, the machine's {now_ms}")
+
     async def heights(self, numbers: Iterable[int]) -> dict[int, int]:
         """Of those that answer."""
         return {number: info.height for number, info in (await self.infos(numbers)).items()}
@@ -297,6 +323,25 @@ class LiveNetwork:
         if info is not None:
             self.heard[number].update(dict.fromkeys(info.alarms))
 
+    # Clocks.
+
+    async def skew(self, number: int, seconds: int) -> None:
+        """Restart a node as a validator whose clock is wrong by so much; 0: with its own key and clock again."""
+        await self.stop_node(number)
+        signing = self._signing.pop(number, None)
+        if signing is not None:
+            signing.cancel()
+        home, socket = self.folder.home(number), self.folder.node(number).run / SOCKET
+        socket.unlink(missing_ok=True)
+        use_own_key(home)
+        if seconds:
+            use_signer(home)
+            signer = SkewedSigner(home.keys(), CHAIN, seconds)
+            self._signing[number] = asyncio.create_task(signer.run(socket))
+        self.start_node(number)
+        if seconds:
+            await self.until(lambda: signer.signed > SIGNED_MIN, f"votes of node {number} with a wrong time")
+
     # Joining.
 
     async def prepare_join(self, number: int) -> None:
@@ -312,15 +357,8 @@ class LiveNetwork:
         write_config(self.folder.home(number), settings)
 
     def forget_chain(self, number: int) -> None:
-        """Delete all that a node has learnt of the chain; keys stay, and what it has signed last."""
-        folder, home = self.folder.node(number), self.folder.home(number)
-        for gone in (folder.database, folder.journal, folder.snapshots):
-            shutil.rmtree(gone, ignore_errors=True)
-        for gone in (folder.database, folder.journal):
-            gone.mkdir(mode=0o700)
-        for file in home.validator_state.parent.iterdir():
-            if file != home.validator_state:
-                shutil.rmtree(file) if file.is_dir() else file.unlink()
+        """As `gridtokenx node rejoin`."""
+        forget_state(self.folder.node(number).path)
 
     # For people.
 

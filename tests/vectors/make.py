@@ -16,6 +16,7 @@ from tests.vectors import samples
 from tests.vectors.make_client import CLIENT_DOCUMENTS
 from tests.vectors.story import HOMES, community, fresh, told
 from tests.world import (
+    NODE,
     NODE_ID,
     NOON,
     WATT,
@@ -123,6 +124,8 @@ def batches() -> list[dict[str, Any]]:
                 "header": batch.header.hex(),
                 "signed": signed_batch(batch.header).hex(),
                 "signature": batch.signature.hex(),
+                "public_key": NODE.keys[0].hex(),
+                "path_of_last": [[right, sibling.hex()] for right, sibling in merkle_path(wires, count - 1)],
                 "bytes": wire.hex(),
                 "id": batch_id(batch.header).hex(),
             }

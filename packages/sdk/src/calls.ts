@@ -74,9 +74,10 @@ export function codes(): Call<documents.Codes> {
   return { method: "GET", path: "/v1/codes", reader: documents.Codes };
 }
 
-export function submit(wires: readonly Uint8Array[]): Call<documents.SubmissionAnswer> {
+export function submit(wires: readonly Uint8Array[], acceptance = false): Call<documents.SubmissionAnswer> {
   const body: documents.Submission = { transactions: wires.map(toHex) };
-  return { method: "POST", path: "/v1/transactions", reader: documents.SubmissionAnswer, body };
+  const query = { acceptance: acceptance ? "true" : undefined };
+  return { method: "POST", path: "/v1/transactions", reader: documents.SubmissionAnswer, query, body };
 }
 
 export function transaction(id: Uint8Array, waitMs?: number): Call<documents.TransactionView> {

@@ -248,9 +248,15 @@ export class Client {
     return this.ask(calls.join(challenge, wallet.signChallenge(challenge), profile), signal);
   }
 
-  /** Send signed transactions; an answer for each, in order. */
-  async submit(wires: readonly Uint8Array[], { signal }: Asking = {}): Promise<readonly documents.Submitted[]> {
-    return sending.submit(this, wires, signal);
+  /**
+   * Send signed transactions; an answer for each, in order. With `acceptance` those that the node took carry its signed
+   * promise (`checkAcceptance`).
+   */
+  async submit(
+    wires: readonly Uint8Array[],
+    { signal, acceptance }: Asking & { readonly acceptance?: boolean } = {},
+  ): Promise<readonly documents.Submitted[]> {
+    return sending.submit(this, wires, signal, acceptance);
   }
 
   /** Sign and send one transaction; it is on the node's disk when this returns. Throws TransactionRejected. */

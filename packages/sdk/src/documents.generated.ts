@@ -34,9 +34,37 @@ export interface Submission {
   readonly transactions: readonly string[];
 }
 
+/** A sibling on the way from a leaf to a root of a list. */
+export interface PathStep {
+  readonly right: boolean;
+  readonly hash: string;
+}
+
+export const PathStep: Reader<PathStep> = document<PathStep>({
+  right: flag,
+  hash: text,
+});
+
+/**
+ * The node's promise that it took a transaction in, to be shown to anybody: the header of the batch, the node's
+ * signature under it, and the way from the transaction's bytes to the root in the header.
+ */
+export interface AcceptanceView {
+  readonly header: string;
+  readonly signature: string;
+  readonly path: readonly PathStep[];
+}
+
+export const AcceptanceView: Reader<AcceptanceView> = document<AcceptanceView>({
+  header: text,
+  signature: text,
+  path: listOf(PathStep),
+});
+
 /**
  * What became of one submitted transaction: `pending` (it is on the node's disk), `refused` with a code, `busy` (not
- * taken, try again), `committed` if it was known already. `id` is empty for what is not even a transaction.
+ * taken, try again), `committed` if it was known already. `id` is empty for what is not even a transaction;
+ * `acceptance` is there for a pending one, if it was asked for.
  */
 export interface Submitted {
   readonly id: string;
@@ -44,6 +72,7 @@ export interface Submitted {
   readonly code: number;
   readonly name: string;
   readonly field: string;
+  readonly acceptance: AcceptanceView | null;
 }
 
 export const Submitted: Reader<Submitted> = document<Submitted>({
@@ -52,6 +81,7 @@ export const Submitted: Reader<Submitted> = document<Submitted>({
   code: integer,
   name: text,
   field: text,
+  acceptance: optional(orNull(AcceptanceView), null),
 });
 
 /** One answer for each transaction, in order. */
@@ -94,17 +124,6 @@ export const TransactionView: Reader<TransactionView> = document<TransactionView
   batch: optional(orNull(integer), null),
   position: optional(orNull(integer), null),
   kinds: optional(listOf(text), []),
-});
-
-/** A sibling on the way from a leaf to a root of a list. */
-export interface PathStep {
-  readonly right: boolean;
-  readonly hash: string;
-}
-
-export const PathStep: Reader<PathStep> = document<PathStep>({
-  right: flag,
-  hash: text,
 });
 
 /** The bucket and the way from it to the app hash (`ledger/commitment.py`). */

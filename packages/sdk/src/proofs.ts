@@ -5,14 +5,14 @@
  * neither the gateway nor its node.
  */
 
-import { bytesEqual, fromHex, toHex } from "./bytes.js";
+import { bytesEqual, concatenate, fromHex, toHex } from "./bytes.js";
 import { readProof, verify } from "./commitment.js";
-import { HASH_BYTES, merkleVerify } from "./crypto.js";
+import { BATCH_DOMAIN, HASH_BYTES, hashBytes, merkleVerify, signatureIsValid } from "./crypto.js";
 import type { MerkleStep } from "./crypto.js";
 import { decode } from "./decoder.js";
-import type { PathStep, ReceiptProof, RecordProof, StateClaim } from "./documents.generated.js";
+import type { AcceptanceView, PathStep, ReceiptProof, RecordProof, StateClaim } from "./documents.generated.js";
 import { Malformed, ProofInvalid } from "./errors.js";
-import { LAST_BLOCK, LastBlock, Receipt } from "./records.generated.js";
+import { BatchHeader, LAST_BLOCK, LastBlock, Receipt } from "./records.generated.js";
 import { stateKey } from "./tables.js";
 
 const PATH_STEPS_MAX = 64;
@@ -40,6 +40,31 @@ export function checkReceipt(appHash: Uint8Array, transactionId: Uint8Array, pro
     throw new ProofInvalid("it is about another transaction or another block");
   }
   return receipt;
+}
+
+/**
+ * The header of the batch in which the node with this key promises to have taken in exactly these bytes: it names chain,
+ * author and until when the batch can be in a block. Throws ProofInvalid.
+ */
+export function checkAcceptance(
+  publicKey: Uint8Array,
+  transaction: Uint8Array,
+  acceptance: AcceptanceView,
+): BatchHeader {
+  const encoded = hexBytes(acceptance.header);
+  let header: BatchHeader;
+  try {
+    header = decode(BatchHeader, encoded);
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    throw new ProofInvalid(`it has no header: ${error.detail}`, { cause: error });
+  }
+  const signed = concatenate(BATCH_DOMAIN, hashBytes(encoded));
+  const inBatch = merkleVerify(header.root, transaction, pathOf(acceptance.path));
+  if (!inBatch || !signatureIsValid(hexBytes(acceptance.signature), signed, publicKey)) {
+    throw new ProofInvalid("the node with this key did not sign a batch with this transaction");
+  }
+  return header;
 }
 
 /**

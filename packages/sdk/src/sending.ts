@@ -38,18 +38,22 @@ export interface Sent {
   readonly answer: Submitted;
 }
 
-/** An answer for each, in order; what the node is too busy for is sent again, as the same bytes. */
+/**
+ * An answer for each, in order; what the node is too busy for is sent again, as the same bytes. With `acceptance` those
+ * that the node took carry its promise (`checkAcceptance`).
+ */
 export async function submit(
   client: Client,
   wires: readonly Uint8Array[],
   signal?: AbortSignal,
+  acceptance = false,
 ): Promise<readonly Submitted[]> {
-  const answers = [...(await client.ask(calls.submit(wires), signal)).transactions];
+  const answers = [...(await client.ask(calls.submit(wires, acceptance), signal)).transactions];
   for (const milliseconds of PAUSES_MS) {
     const busy = [...answers.keys()].filter((place) => answers[place]!.state === "busy");
     if (busy.length === 0) break;
     await client.transport.pause(milliseconds, signal);
-    const again = await client.ask(calls.submit(busy.map((place) => wires[place]!)), signal);
+    const again = await client.ask(calls.submit(busy.map((place) => wires[place]!), acceptance), signal);
     busy.forEach((place, position) => {
       answers[place] = again.transactions[position] ?? answers[place]!;
     });

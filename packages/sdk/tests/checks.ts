@@ -74,6 +74,31 @@ function checkBatch(each: Plain): void {
   same(batch.signature, each["signature"], "signature");
   same(id, each["id"], "id");
   same(sdk.merkleRoot([...batch.transactions]), each["root"], "root over the transactions");
+  checkAcceptances(each, batch.transactions.at(-1)!);
+}
+
+/** The node's promise for the last transaction of the batch, and what is none. */
+function checkAcceptances(each: Plain, transaction: Uint8Array): void {
+  const path = each["path_of_last"].map(([right, hash]: [boolean, string]) => ({ right, hash }));
+  const good = { header: each["header"], signature: each["signature"], path };
+  const key = unhex(each["public_key"]);
+  same(sdk.checkAcceptance(key, transaction, good).sequence, BigInt(each["sequence"]), "acceptance");
+  const wrong: [string, Uint8Array, Uint8Array, sdk.AcceptanceView][] = [
+    ["another key", new Uint8Array(32), transaction, good],
+    ["another transaction", key, unhex(each["header"]), good],
+    ["another header", key, transaction, { ...good, header: "00" }],
+    ["no signature", key, transaction, { ...good, signature: "" }],
+    ["a longer path", key, transaction, { ...good, path: [...path, { right: true, hash: "00".repeat(32) }] }],
+  ];
+  for (const [name, publicKey, bytes, acceptance] of wrong) {
+    let said = "it is right";
+    try {
+      sdk.checkAcceptance(publicKey, bytes, acceptance);
+    } catch (error) {
+      said = (error as Error).name;
+    }
+    same(said, "ProofInvalid", `acceptance: ${name}`);
+  }
 }
 
 function checkBlock(each: Plain): void {

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gridtokenx.bench.consensus_load import WAITING_MAX, Lane, share_out
+from gridtokenx.bench.consensus_load import Lane, share_out
 from gridtokenx.bench.gateway_load import summary
 from gridtokenx.bench.report import file_system, signature_us
 from gridtokenx.bench.validators import COMETBFT, KINDS, NODE, PROXIES, WORKERS, Validators, found_validators
@@ -33,11 +33,15 @@ SIGNERS: Final = 10_000
 RESTING: Final = 10_000
 IDLE_SECONDS: Final = 5.0
 TRIAL_ORDERS: Final = 100_000
+"""For one node. More nodes on one machine share what it can."""
+TRIAL_WAITING: Final = 30_000
 TRIAL_SECONDS: Final = 6.0
 WARM_UP_SECONDS: Final = 3.0
 """Of saturation and of latency, before anything counts."""
-MARGIN: Final = 1.3
+MARGIN: Final = 1.6
 """So many times what a trial says is signed."""
+WAITING_SECONDS: Final = 3.0
+"""What waits of an overload: orders for so long, two blocks and more."""
 LATENCY_SHARE: Final = 0.5
 CORES: Final = 2
 LINK_BYTES_PER_SECOND: Final = 125_000_000
@@ -85,6 +89,11 @@ class Span:
         """In blocks."""
         return self.orders / self.seconds
 
+    @property
+    def block_seconds_mean(self) -> float:
+        """From block to block."""
+        return self.seconds / self.blocks
+
     def cpu_us_per_second(self, kind: str) -> float:
         """Of one node."""
         return self.cpu_us[kind] / self.seconds / self.nodes
@@ -112,8 +121,8 @@ class Measured:
     nodes: int
     idle: Span
     busy: Span
+    paced: Span
     latency: dict[str, float]
-    latency_rate: float
     failed: int
     memory_bytes: int
     signature_us: float
@@ -169,19 +178,20 @@ async def _measure(validators: Validators, signers: list[Signer], seconds: float
         print("nothing is sent", flush=True)
         idle = await course.quiet(IDLE_SECONDS)
         print("a trial", flush=True)
-        course.sign_up_to(TRIAL_ORDERS)
-        trial = await course.saturated(TRIAL_SECONDS / 2, TRIAL_SECONDS / 2)
-        course.sign_up_to(trial.orders_per_second * (WARM_UP_SECONDS + seconds) * MARGIN + WAITING_MAX)
+        course.sign_up_to(TRIAL_ORDERS / len(lanes))
+        trial = await course.saturated(TRIAL_SECONDS / 2, TRIAL_SECONDS / 2, TRIAL_WAITING // len(lanes))
+        waiting = round(trial.orders_per_second * WAITING_SECONDS)
+        course.sign_up_to(trial.orders_per_second * (WARM_UP_SECONDS + seconds) * MARGIN + waiting)
         print(f"as much as they take, for {seconds:.0f} s", flush=True)
         unit = signature_us()
-        busy = await course.saturated(WARM_UP_SECONDS, seconds)
+        busy = await course.saturated(WARM_UP_SECONDS, seconds, waiting)
         unit = min(unit, signature_us())
         rate = busy.orders_per_second * LATENCY_SHARE
         course.sign_up_to(rate * (WARM_UP_SECONDS + seconds / 2 + 1))
         print(f"{rate:,.0f} orders a second at fixed times", flush=True)
-        latency, failed = await course.paced(rate, seconds / 2)
+        paced, latency, failed = await course.paced(rate, seconds / 2)
         course.require_agreement()
-        return Measured(len(lanes), idle, busy, latency, rate, failed, validators.memory_bytes(), unit)
+        return Measured(len(lanes), idle, busy, paced, latency, failed, validators.memory_bytes(), unit)
 
 
 @asynccontextmanager
@@ -222,10 +232,10 @@ class _Course:
         await asyncio.sleep(seconds)
         return await self._span(begin, await self._moment())
 
-    async def saturated(self, warm_up_seconds: float, seconds: float) -> Span:
+    async def saturated(self, warm_up_seconds: float, seconds: float, waiting_max: int) -> Span:
         """As much as the nodes take, until the time or the transactions are used up; what waits is drained after."""
         stop = asyncio.Event()
-        each = WAITING_MAX // len(self._lanes)
+        each = max(2, waiting_max // len(self._lanes))
         feeding = asyncio.gather(*(lane.saturate(each, stop) for lane in self._lanes))
         await asyncio.sleep(warm_up_seconds)
         begin = await self._moment()
@@ -237,17 +247,20 @@ class _Course:
         await asyncio.gather(*(lane.drain() for lane in self._lanes))
         return await self._span(begin, end)
 
-    async def paced(self, per_second: float, seconds: float) -> tuple[dict[str, float], int]:
-        """Seconds from due to final at this rate; and how many never were."""
-        started, each = time.monotonic() + 0.2, per_second / len(self._lanes)
-        whole = WARM_UP_SECONDS + seconds
-        lanes = self._lanes
-        sent = await asyncio.gather(*(lane.keep_pace(each, started, whole) for lane in lanes))
+    async def paced(self, per_second: float, seconds: float) -> tuple[Span, dict[str, float], int]:
+        """What happens at this rate, seconds from due to final, and how many never were."""
+        started, lanes = time.monotonic() + 0.2, self._lanes
+        whole, each = WARM_UP_SECONDS + seconds, per_second / len(lanes)
+        sending = asyncio.gather(*(lane.keep_pace(each, started, whole) for lane in lanes))
+        await asyncio.sleep(WARM_UP_SECONDS)
+        begin = await self._moment()
+        sent = await sending
+        end = await self._moment()
         await asyncio.gather(*(lane.drain() for lane in lanes))
         counted = [[one for one in some if one.due >= started + WARM_UP_SECONDS] for some in sent]
         waited = [await lane.latencies(some) for lane, some in zip(lanes, counted, strict=True)]
         flat = [one * 1_000 for some in waited for one in some]
-        return summary(flat), sum(map(len, counted)) - len(flat)
+        return await self._span(begin, end), summary(flat), sum(map(len, counted)) - len(flat)
 
     def require_agreement(self) -> None:
         """RuntimeError if two nodes had different states after a block."""
@@ -304,7 +317,7 @@ def figures_of(measured: Measured) -> dict[str, object]:
         "cpu_us_per_order_and_node": round(each_us, 1),
         **{f"cpu_us_{kind}": round(busy.cpu_us_per_order(kind), 1) for kind in (NODE, WORKERS, COMETBFT)},
         "signature_us": measured.signature_us,
-        "block_seconds_mean": round(busy.seconds / busy.blocks, 2),
+        "block_seconds_mean": round(busy.block_seconds_mean, 2),
         "block_seconds_max": round(busy.block_seconds_max, 2),
         "blocks": busy.blocks,
         "seconds": round(busy.seconds, 1),
@@ -313,10 +326,13 @@ def figures_of(measured: Measured) -> dict[str, object]:
         "trades_per_order": round(busy.trades / busy.orders, 2),
         "p50_s": round(measured.latency["p50_ms"] / 1_000, 2),
         "p99_s": round(measured.latency["p99_ms"] / 1_000, 2),
-        "latency_rate": round(measured.latency_rate),
+        "paced_per_second": round(measured.paced.orders_per_second),
+        "paced_block_seconds_mean": round(measured.paced.block_seconds_mean, 2),
+        "paced_cpu_us_per_order_and_node": round(sum(measured.paced.cpu_us_per_order(kind) for kind in KINDS), 1),
         "failed": measured.failed,
         "bytes_per_order_and_link": round(busy.bytes_sent / busy.orders / links) if links else 0,
-        "idle_cpu_share": round(sum(idle.cpu_us_per_second(kind) for kind in KINDS) / 1e6, 4),
+        "idle_block_seconds_mean": round(idle.block_seconds_mean, 2),
+        "idle_cores": round(sum(idle.cpu_us_per_second(kind) for kind in KINDS) / 1e6, 4),
         "idle_bytes_per_second_and_link": round(idle.bytes_sent / idle.seconds / links) if links else 0,
         "memory_bytes_per_node": measured.memory_bytes,
         "load_share": round(busy.load_share, 3),
@@ -347,12 +363,13 @@ COLUMNS: Final = {
     "validators": "validators",
     "orders_per_second": "orders/s here",
     "block_seconds_mean": "block, s",
+    "paced_block_seconds_mean": "at half load",
     "p50_s": "p50, s",
     "p99_s": "p99, s",
     "cpu_us_per_order_and_node": "CPU µs an order and node",
     "cost_ratio": "/ signature",
     "bytes_per_order_and_link": "bytes an order and link",
-    "idle_cpu_share": "cores of an idle node",
+    "idle_cores": "cores of an idle node",
     "memory_bytes_per_node": "memory a node, MB",
     "capacity_orders_per_second": "as many machines carry, orders/s",
 }

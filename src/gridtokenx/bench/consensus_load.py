@@ -16,10 +16,9 @@ from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Standing
 
 CHUNK: Final = 500
+"""Transactions submitted or asked for at once, at most."""
 UNDER_WAY_MAX: Final = 8
 """Chunks of one node that are submitted and not yet answered."""
-WAITING_MAX: Final = 30_000
-"""Transactions of all nodes together that are submitted and in no block: more than a block takes."""
 TICK_SECONDS: Final = 0.01
 AGAIN_SECONDS: Final = 0.05
 """When the node was busy."""
@@ -75,11 +74,12 @@ class Lane:
     async def saturate(self, waiting_max: int, stop: asyncio.Event) -> None:
         """Keep so many transactions waiting, while there are any, until told to stop."""
         submitting: set[asyncio.Task[None]] = set()
+        size = max(1, min(CHUNK, waiting_max // 2))
         while self.queue and not stop.is_set():
-            if self._under_way >= UNDER_WAY_MAX or self._waiting + CHUNK > max(waiting_max, CHUNK):
+            if self._under_way >= UNDER_WAY_MAX or self._waiting + size > waiting_max:
                 await self._change()
                 continue
-            chunk = [self.queue.popleft() for _ in range(min(CHUNK, len(self.queue)))]
+            chunk = [self.queue.popleft() for _ in range(min(size, len(self.queue)))]
             self._waiting += len(chunk)
             task = asyncio.create_task(self._submit_counted(chunk))
             submitting.add(task)

@@ -21,6 +21,7 @@ from gridtokenx.engine.folder import DataFolder, create_data_folder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Standing
 from gridtokenx.engine.storage import Reader
+from gridtokenx.operations.network.tree import descendants
 
 CHAIN_PATH = "gridtokenx.chains.consortium:CONSORTIUM"
 SIGNERS = 10_000
@@ -104,7 +105,7 @@ def with_node(data: Path, signers: list[Signer], count: int) -> Run:
 async def _load(folder: DataFolder, node: "subprocess.Popen[bytes]", transactions: list[bytes]) -> Run:
     """Submit all, wait until the last is committed; CPU from the first to the last."""
     link = await connect(folder, node)
-    pids = [node.pid, *_children(node.pid)]
+    pids = [node.pid, *descendants(node.pid)]
     before, unit = sum(map(cpu_seconds, pids)), signature_us()
     chunks = [transactions[start : start + CHUNK] for start in range(0, len(transactions), CHUNK)]
     gate = asyncio.Semaphore(UNDER_WAY_MAX)
@@ -172,8 +173,3 @@ async def connect(folder: DataFolder, node: "subprocess.Popen[bytes]") -> NodeLi
         except OSError:
             await asyncio.sleep(0.1)
     raise RuntimeError("the node did not start: its last lines say why")
-
-
-def _children(pid: int) -> list[int]:
-    text = " ".join(path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children"))
-    return [int(child) for child in text.split()]

@@ -115,6 +115,7 @@ def examine(data: Path, ports: Sequence[int]) -> Iterator[Finding]:
         check_python,
         lambda: check_libraries(lock_file()),
         check_signature_judge,
+        check_signature_program,
         check_page,
         check_engine,
         lambda: check_disk(data),
@@ -220,6 +221,26 @@ def check_signature_judge() -> Iterator[Finding]:
         yield Finding(subject, Outcome.OK, f"RFC 8032 test vector right, {elapsed_us:.0f} µs")
     else:
         yield Finding(subject, Outcome.FAIL, "RFC 8032 test vector wrong", "make clean setup; do not run a node")
+
+
+def check_signature_program() -> Iterator[Finding]:
+    """Whether the workers have the program that judges many signatures at once, and whether it judges rightly."""
+    from gridtokenx.engine.signatures import PROGRAM_VARIABLE, SignatureProgram, find_program
+
+    subject = "signatures in batches"
+    path = find_program()
+    if path is None:
+        named = os.environ.get(PROGRAM_VARIABLE)
+        found = f"{PROGRAM_VARIABLE} names {named}, which is no program" if named else "not built"
+        yield Finding(subject, Outcome.WARNING, f"{found}: a check costs three times as much", "make engine")
+        return
+    program = SignatureProgram(path)
+    program.close()
+    if program.deaths:
+        found = f"{path} does not judge as the library does, which judges alone"
+        yield Finding(subject, Outcome.WARNING, found, "make engine")
+    else:
+        yield Finding(subject, Outcome.OK, f"{path.name} judges as the library does")
 
 
 def check_page() -> Iterator[Finding]:

@@ -61,6 +61,9 @@ def up(
     gateways: Annotated[int | None, typer.Option(min=0, help="Nodes with a gateway (all; of many, four).")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes a node that check signatures (1).")] = None,
     processors: Annotated[int | None, typer.Option(min=0, help="Threads of each CometBFT (0: all).")] = None,
+    snapshot_blocks: Annotated[
+        int | None, typer.Option(min=0, help="Blocks between snapshots, from which nodes join (1000; 0: none).")
+    ] = None,
     bare: Annotated[bool | None, typer.Option("--bare", help="Consensus alone, without a market.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running in the background.")] = False,
 ) -> None:
@@ -78,6 +81,7 @@ def up(
         "gateways": gateways,
         "workers": workers,
         "processors": processors,
+        "snapshot_blocks": snapshot_blocks,
     }
     folder = NetworkFolder(data)
     _make_ready(folder, {name: value for name, value in given.items() if value is not None}, scenario)
@@ -86,7 +90,11 @@ def up(
         status(data)
         return
     _run_here(folder)
-    out.print(f"Stopped. The network is kept in {data}; `gridtokenx network up` goes on with it.", highlight=False)
+    out.print(
+        f"Stopped. The network is kept in {data}; `gridtokenx network up` goes on with it.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _make_ready(folder: "NetworkFolder", given: dict[str, Any], scenario: str | None) -> None:
@@ -167,7 +175,7 @@ def _leave_running(folder: "NetworkFolder") -> None:
             time.sleep(POLL_SECONDS)
     if not nodes:
         refuse(f"the network did not answer within {START_SECONDS_MAX:g} s", f"See {log}.", code=2)
-    err.print("Not every node has a block yet; `gridtokenx network logs N` says why.", highlight=False)
+    err.print("Not every node has a block yet; `gridtokenx network logs N` says why.", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -182,7 +190,7 @@ def status(data: Folder = DEFAULT_NETWORK, as_json: AsJson = False) -> None:
         wide = out if out.is_terminal else Console(width=WIDTH_OF_A_FILE)
         wide.print(status_table(answer["nodes"], wide.width))
     for sentence in answer["disagreements"]:
-        err.print(sentence, style="red", highlight=False)
+        err.print(sentence, style="red", highlight=False, soft_wrap=True)
     if answer["disagreements"]:
         raise typer.Exit(1)
 
@@ -231,6 +239,19 @@ def restart(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
 
 
 @app.command()
+def join(data: Folder = DEFAULT_NETWORK) -> None:
+    """Add a node that follows: it takes the state from a snapshot of another, or block after block without one."""
+    answer = _ask(data, {"do": "join"})
+    height = answer["trusted_height"]
+    how = f"from the snapshot of block {height:,}" if height else "block after block, as there is no snapshot yet"
+    out.print(
+        f"Node {answer['node']} joins, {how}; `gridtokenx network status` shows how far it is.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
 def partition(
     groups: Annotated[str, typer.Argument(help="Nodes that still reach each other: 1,2/3,4 or 1-3/4.")],
     data: Folder = DEFAULT_NETWORK,
@@ -249,14 +270,14 @@ def partition(
     # A connection cannot have half of it cut, only silenced.
     flow = "silent" if silent or one_way else "cut"
     _ask_proxy(data, {"do": "partition", "groups": named, "flow": flow, "one_way": one_way})
-    out.print("Cut; `gridtokenx network heal` mends it.", highlight=False)
+    out.print("Cut; `gridtokenx network heal` mends it.", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def heal(data: Folder = DEFAULT_NETWORK) -> None:
     """Mend all links."""
     _ask_proxy(data, {"do": "heal"})
-    out.print("All links are open.", highlight=False)
+    out.print("All links are open.", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -266,7 +287,7 @@ def delay(
 ) -> None:
     """Slow all links down, as distance does; 0 ends it."""
     _ask_proxy(data, {"do": "delay", "delay_ms": delay_ms})
-    out.print(f"Every link takes {delay_ms} ms longer, each way.", highlight=False)
+    out.print(f"Every link takes {delay_ms} ms longer, each way.", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -291,7 +312,7 @@ def down(data: Folder = DEFAULT_NETWORK) -> None:
     try:
         ask(folder.control, {"do": "down"})
     except NobodyThere:
-        out.print(f"No network is running in {data}.", highlight=False)
+        out.print(f"No network is running in {data}.", highlight=False, soft_wrap=True)
         return
     ends_s = time.monotonic() + DOWN_SECONDS_MAX
     while time.monotonic() < ends_s:
@@ -300,7 +321,7 @@ def down(data: Folder = DEFAULT_NETWORK) -> None:
         except FolderUnusable:
             time.sleep(POLL_SECONDS)
         else:
-            out.print(f"Stopped. The network is kept in {data}.", highlight=False)
+            out.print(f"Stopped. The network is kept in {data}.", highlight=False, soft_wrap=True)
             return
     refuse(f"the network has not stopped within {DOWN_SECONDS_MAX:g} s", f"Look into {folder.logs}.", code=2)
 
@@ -316,7 +337,7 @@ def _folder(data: Path) -> "NetworkFolder":
 
 def _do_to_node(deed: str, node: int, data: Path, done: str) -> None:
     _ask(data, {"do": deed, "node": node})
-    out.print(done, highlight=False)
+    out.print(done, highlight=False, soft_wrap=True)
 
 
 def _ask(data: Path, question: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,8 @@ TEND_SECONDS = 0.25
 LINE_SECONDS = 10.0
 DEFAULT_SCENARIO = "community-week"
 
+HASH_DIGITS = 64
+
 app = typer.Typer(help="One node of a network of several machines.", no_args_is_help=True)
 
 
@@ -71,14 +73,16 @@ def genesis(
     from gridtokenx.cli.scenarios import find_scenario
     from gridtokenx.engine.folder import FolderUnusable
     from gridtokenx.operations.network.bundle import Profile, bundle_bytes, make_bundle
-    from gridtokenx.operations.network.card import read_card
+    from gridtokenx.operations.network.card import check_cards, read_card
     from gridtokenx.simulation.market_folder import MarketFolder
     from gridtokenx.simulation.moved import first_state, move_scenario
 
     with folder_failures(), node_failures(), TemporaryDirectory() as temporary:
-        if sites is not None and sites.exists():
-            raise FolderUnusable(f"{sites} exists already: choose another name for --sites")
+        for option, path in (("--sites", sites), ("--to", to)):
+            if path is not None and path.exists():
+                raise FolderUnusable(f"{path} exists already: choose another name for {option}")
         found = [read_card(file) for file in cards]
+        check_cards(found)
         market = MarketFolder(sites if sites is not None else Path(temporary))
         market.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         moved = move_scenario(find_scenario(scenario), market.scenario, time.time_ns() // 1_000_000)
@@ -89,7 +93,63 @@ def genesis(
     content = bundle_bytes(bundle)
     write_new(to, content, 0o644)
     print_facts({"chain": made.chain, "nodes": len(found), "file": to, "SHA-256": sha256(content).hexdigest()})
-    out.print("Compare the SHA-256 on every machine, then: gridtokenx node start --network FILE", highlight=False)
+    out.print(
+        "Compare the SHA-256 on every machine, then: gridtokenx node start --network FILE",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+@app.command()
+def join(
+    name: Annotated[str, typer.Option(help="Its name: lower-case letters, digits, hyphens.")],
+    address: Annotated[str, typer.Option(help="HOST:PORT at which others may reach it.")],
+    network: Annotated[Path, typer.Option(help="The network's file.")],
+    gateways: Annotated[
+        list[str], typer.Option("--gateway", help="URL of a gateway; two at least, of different owners.")
+    ],
+    data: Data = DEFAULT_DATA,
+    trust: Annotated[
+        str | None, typer.Option(help="HEIGHT:HASH of a block you believe in; else the gateways are believed.")
+    ] = None,
+) -> None:
+    """Make a node that follows a chain which others have run for long. It takes its state from a snapshot."""
+    from gridtokenx.operations.network.bundle import read_bundle
+    from gridtokenx.operations.network.join_file import JoinFile, write_join_file
+    from gridtokenx.operations.network.joining import CannotJoin, find_trust
+    from gridtokenx.operations.network.node_folder import create_node, install_bundle
+
+    if len(gateways) < 2:
+        refuse("one gateway alone could show anything", "Give --gateway twice, of different owners.", code=2)
+    with folder_failures(), node_failures():
+        bundle = read_bundle(network)
+        try:
+            wanted = find_trust(gateways) if trust is None else JoinFile(tuple(gateways), *_trusted(trust))
+        except CannotJoin as error:
+            refuse(str(error), "Look at the addresses, or ask somebody you believe for --trust.")
+        create_node(data, name, address, votes=False)
+        install_bundle(data, bundle)
+        write_join_file(data, wanted)
+    print_facts({"trusted block": wanted.height, "its hash": wanted.block_hash})
+    if trust is None:
+        out.print(
+            "Compare the hash with somebody you believe: on it rests all that this node will have.", soft_wrap=True
+        )
+    out.print(f"Then: gridtokenx node start --data {data}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def rejoin(data: Data = DEFAULT_DATA) -> None:
+    """Forget the state of a node that is off: it takes it anew from the others at its next start.
+
+    For a node that stopped because its state is not that of the others. Keys, what its validator signed last, and the
+    batches that it promised to bring into a block stay.
+    """
+    from gridtokenx.operations.network.node_folder import forget_state
+
+    with folder_failures(), node_failures():
+        forget_state(data)
+    out.print(f"Then: gridtokenx node start --data {data}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -118,12 +178,14 @@ def start(
             install_bundle(data, read_bundle(network))
         prepare(machine)
     supervisor = Supervisor(machine_programs(machine), data / "logs")
-    out.print(f"Node in {data}, its gateway at http://127.0.0.1:{port}, Ctrl-C stops it.", highlight=False)
+    out.print(
+        f"Node in {data}, its gateway at http://127.0.0.1:{port}, Ctrl-C stops it.", highlight=False, soft_wrap=True
+    )
     try:
         asyncio.run(_watch(supervisor, data))
     finally:
         supervisor.stop()
-    out.print("Stopped; `gridtokenx node start` goes on.", highlight=False)
+    out.print("Stopped; `gridtokenx node start` goes on.", highlight=False, soft_wrap=True)
 
 
 async def _watch(supervisor: "Supervisor", data: Path) -> None:
@@ -147,11 +209,23 @@ async def _watch(supervisor: "Supervisor", data: Path) -> None:
                 out.print(f"waiting: {error}", highlight=False, soft_wrap=True)
             else:
                 doing = "  catching up" if view.catching_up else ""
-                out.print(f"block {view.height:,}  {view.peers} peers  round {view.round}{doing}", highlight=False)
+                out.print(
+                    f"block {view.height:,}  {view.peers} peers  round {view.round}{doing}",
+                    highlight=False,
+                    soft_wrap=True,
+                )
         try:
             await asyncio.wait_for(stopping.wait(), TEND_SECONDS)
         except TimeoutError:
             continue
+
+
+def _trusted(text: str) -> tuple[int, str]:
+    """HEIGHT:HASH. Raises ValueError."""
+    height, _, block_hash = text.partition(":")
+    if not height.isdecimal() or int(height) < 1 or len(block_hash) != HASH_DIGITS:
+        raise ValueError(f"'{text}' is no block: write HEIGHT:HASH, the hash in {HASH_DIGITS} hexadecimal digits")
+    return int(height), bytes.fromhex(block_hash).hex()
 
 
 def _named(text: str) -> tuple[str, str]:

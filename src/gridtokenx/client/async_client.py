@@ -209,9 +209,10 @@ class AsyncClient:
             self._personal(wallet, calls.record_proof(wallet.account, record, client_id, interval, portfolio))
         )
 
-    async def submit(self, wires: Sequence[bytes]) -> list[documents.Submitted]:
-        """Send signed transactions; an answer for each, in order."""
-        return await self._run(flows.submit(wires))
+    async def submit(self, wires: Sequence[bytes], *, acceptance: bool = False) -> list[documents.Submitted]:
+        """Send signed transactions; an answer for each, in order. With `acceptance` those that the node took carry its
+        signed promise (`proofs.check_acceptance`)."""
+        return await self._run(flows.submit(wires, acceptance))
 
     async def send(self, wallet: Wallet, *messages: Message, lifetime_ms: int = LIFETIME_MS) -> SignedTransaction:
         """Sign and send one transaction; it is on the node's disk when this returns. Raises TransactionRejected."""

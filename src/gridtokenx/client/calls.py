@@ -98,10 +98,11 @@ def codes() -> Call[documents.Codes]:
     return Call("GET", "/v1/codes", documents.Codes)
 
 
-def submit(transactions: Sequence[bytes]) -> Call[documents.SubmissionAnswer]:
-    """Signed transactions, some hundred at most."""
+def submit(transactions: Sequence[bytes], acceptance: bool = False) -> Call[documents.SubmissionAnswer]:
+    """Signed transactions, some hundred at most; with `acceptance` the node's promise for each that it takes."""
     body = documents.Submission([wire.hex() for wire in transactions])
-    return Call("POST", "/v1/transactions", documents.SubmissionAnswer, body=body)
+    query: dict[str, Parameter] = {"acceptance": "true" if acceptance else None}
+    return Call("POST", "/v1/transactions", documents.SubmissionAnswer, query, body)
 
 
 def consensus_commit(height: int) -> Call[CommitAnswer]:

@@ -154,15 +154,16 @@ def _challenge(memory: Memory, wallet: Wallet) -> Flow[bytes]:
     return wire
 
 
-def submit(wires: Sequence[bytes]) -> Flow[list[Submitted]]:
-    """An answer for each, in order; what the node is too busy for is sent again, as the same bytes."""
-    answers = (yield from ask(calls.submit(wires))).transactions
+def submit(wires: Sequence[bytes], acceptance: bool = False) -> Flow[list[Submitted]]:
+    """An answer for each, in order; what the node is too busy for is sent again, as the same bytes. With `acceptance`
+    those that the node took carry its promise (`proofs.check_acceptance`)."""
+    answers = (yield from ask(calls.submit(wires, acceptance))).transactions
     for seconds in PAUSES_SECONDS:
         busy = [place for place, answer in enumerate(answers) if answer.state == "busy"]
         if not busy:
             break
         yield Pause(seconds)
-        again = (yield from ask(calls.submit([wires[place] for place in busy]))).transactions
+        again = (yield from ask(calls.submit([wires[place] for place in busy], acceptance))).transactions
         for place, answer in zip(busy, again, strict=True):
             answers[place] = answer
     return answers

@@ -5,7 +5,9 @@ neither the gateway nor its node.
 """
 
 from gridtokenx.client.errors import ProofInvalid
-from gridtokenx.gateway.documents import PathStep, ReceiptProof, RecordProof, StateClaim
+from gridtokenx.engine.acceptance import Acceptance
+from gridtokenx.gateway.documents import AcceptanceView, PathStep, ReceiptProof, RecordProof, StateClaim
+from gridtokenx.ledger.batch import BatchHeader
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.commitment import Proof, verify
 from gridtokenx.ledger.crypto import HASH_BYTES, merkle_verify
@@ -35,6 +37,16 @@ def check_receipt(app_hash: bytes, transaction_id: bytes, proof: ReceiptProof) -
     if receipt.transaction != transaction_id or last_block.height != proof.height:
         raise ProofInvalid("it is about another transaction or another block")
     return receipt
+
+
+def check_acceptance(public_key: bytes, transaction: bytes, acceptance: AcceptanceView) -> BatchHeader:
+    """The header of the batch in which the node with this key promises to have taken in exactly these bytes: it names
+    chain, author and until when the batch can be in a block. Raises ProofInvalid."""
+    path = tuple(_path(acceptance.path))
+    promise = Acceptance(_from_hex(acceptance.header), _from_hex(acceptance.signature), path)
+    if not promise.verify(public_key, transaction):
+        raise ProofInvalid("the node with this key did not sign a batch with this transaction")
+    return promise.batch
 
 
 def check_record(app_hash: bytes, key: bytes, proof: RecordProof) -> bytes | None:

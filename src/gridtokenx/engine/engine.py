@@ -36,12 +36,13 @@ def node_id_of(state: State, public_key: bytes) -> bytes:
     raise NotLicensed(f"no licensed node of this chain has the public key {public_key.hex()}")
 
 
-def require_whole(application: Application, journal: Journal) -> None:
-    """Compare the database with the journal's last marker. Raises `LostBlocks`."""
+def require_whole(application: Application, journal: Journal, *, blocks_return: bool = False) -> None:
+    """Compare the database with the journal's last marker. Raises `LostBlocks`. With `blocks_return` the database may
+    hold less: under consensus others have the blocks."""
     marker, info = journal.marker, application.info()
     if marker is None:
         return
-    if info.height < marker.height:
+    if info.height < marker.height and not blocks_return:
         raise LostBlocks(
             f"the database ends at block {info.height}, but block {marker.height} was committed: "
             "its last blocks are lost; restore a backup"

@@ -65,9 +65,9 @@ class NodeLink:
         reader, writer = await asyncio.open_unix_connection(socket_address(socket), limit=FRAME_BYTES_MAX)
         return cls(reader, writer)
 
-    async def submit(self, transactions: Sequence[bytes]) -> list[Answer]:
-        """One answer for each; all that are `PENDING` are in the node's journal."""
-        reply = await self._call(lambda number: Submit(number, list(transactions)), Answers)
+    async def submit(self, transactions: Sequence[bytes], *, acceptance: bool = False) -> list[Answer]:
+        """One answer for each; all that are `PENDING` are in the node's journal, and with `acceptance` its promise."""
+        reply = await self._call(lambda number: Submit(number, list(transactions), acceptance), Answers)
         return reply.answers
 
     async def status(self, transaction_ids: Sequence[bytes]) -> list[Answer]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Final
 
+from gridtokenx.engine.acceptance import Acceptance
 from gridtokenx.engine.folder import NodeKey
 from gridtokenx.engine.pool import BatchPool, PendingBatch
 from gridtokenx.engine.storage import NONCE_UNUSED, Place
@@ -53,7 +54,8 @@ class Standing(IntEnum):
 
 class Answer(Record, frozen=True):
     """What the node says of one transaction. `code` and `field` of a refusal, `code` and `height` of a committed
-    one; `retry_ms` of a busy one. The id is empty if the bytes were no transaction."""
+    one; `retry_ms` of a busy one. The id is empty if the bytes were no transaction. `acceptance` of a pending one, if
+    it was asked for."""
 
     standing: Standing
     transaction_id: bytes
@@ -61,6 +63,7 @@ class Answer(Record, frozen=True):
     field: str = ""
     height: int = 0
     retry_ms: int = 0
+    acceptance: Acceptance | None = None
 
 
 _Waiting = tuple[bytes, Checked]
@@ -72,6 +75,7 @@ class BatchAuthor:
     def __init__(self, chain: str, node_id: bytes, key: NodeKey, first_sequence: int) -> None:
         """`first_sequence` is above every one that this node has used before."""
         self.node_id = node_id
+        self.public_key = key.public_key
         self._chain = chain
         self._key = key
         self._sequence = first_sequence
@@ -99,8 +103,8 @@ class Mempool:
         """`accounts` are the live rows of the ledger's state; `find_place` looks a transaction up in the database."""
         self.pool = BatchPool(author.node_id)
         """Where batches wait, own ones and those of other nodes."""
+        self.author = author
         self._chain = chain
-        self._author = author
         self._accounts = accounts
         self._find_place = find_place
         self._lock = threading.Lock()
@@ -114,6 +118,11 @@ class Mempool:
     def __len__(self) -> int:
         """Transactions that were taken or are being checked, and are in no committed block."""
         return self._count
+
+    @property
+    def unpacked(self) -> int:
+        """Transactions that were admitted and are in no batch yet."""
+        return len(self._waiting)
 
     @property
     def bytes_held(self) -> int:
@@ -189,6 +198,11 @@ class Mempool:
                     else:
                         del pending_of[sender]
 
+    def become(self, node_id: bytes) -> None:
+        """From now on batches are signed under this id."""
+        self.author.node_id = node_id
+        self.pool.become(node_id)
+
     def follow(self, accounts: Mapping[bytes, Account]) -> None:
         """From now on these are the live rows: the state came anew, from a snapshot."""
         self._accounts = accounts
@@ -251,7 +265,7 @@ class Mempool:
         before_minute = latest // EXPIRY_STEP_MS * EXPIRY_STEP_MS - 1
         expires_ms = before_minute if before_minute > now_ms + EXPIRY_STEP_MS else latest
         transactions = tuple([wire for wire, _ in part])
-        return self._author.sign(transactions, [checked for _, checked in part], expires_ms)
+        return self.author.sign(transactions, [checked for _, checked in part], expires_ms)
 
 
 def _parts(waiting: list[_Waiting]) -> Iterator[list[_Waiting]]:

@@ -33,7 +33,7 @@ from gridtokenx.engine.folder import (
     load_or_create_node_key,
     settle_databases,
 )
-from gridtokenx.engine.intake import Intake
+from gridtokenx.engine.intake import PAUSE_SECONDS_CONSENSUS, Intake
 from gridtokenx.engine.journal import SEGMENT_BYTES_MAX, Journal, JournalDamaged
 from gridtokenx.engine.mempool import BatchAuthor, Mempool
 from gridtokenx.engine.metrics import Metrics
@@ -103,7 +103,7 @@ class Node:
             with self.folder.genesis.open("rb") as genesis:
                 self.application.init_chain(genesis)
         self.journal = Journal(self.folder.journal, segment_bytes_max=settings.journal_segment_bytes)
-        require_whole(self.application, self.journal)
+        require_whole(self.application, self.journal, blocks_return=settings.consensus is not None)
         self.metrics = Metrics()
         self._key = load_or_create_node_key(self.folder.key)
         self.engine = self._make_engine()
@@ -163,7 +163,8 @@ class Node:
             loop.add_signal_handler(number, stopping.set)
         if self.settings.end_with_input:
             loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
-        intake = Intake(self.engine, self.verifier)
+        pause_seconds = 0.0 if self._consensus is None else PAUSE_SECONDS_CONSENSUS
+        intake = Intake(self.engine, self.verifier, pause_seconds)
         server = Server(self.engine, intake, self.verifier, self.node_id)
         blocks = await self._begin_blocks(server, intake, stop_blocks, stopping)
         await _first_of(blocks, server.listen(self.folder.socket))

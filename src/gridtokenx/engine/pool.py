@@ -25,10 +25,10 @@ OTHERS_SIGNATURES_MAX: Final = limits.SIGNATURES_PER_BLOCK_MAX
 OTHERS_BYTES_MAX: Final = BLOCK_BYTES_MAX
 
 OFFER_AGAIN_BLOCKS: Final = 5
-"""An own batch that was in none of so many blocks is offered to the peers again: they may have been away."""
+"""An own batch that so many blocks passed over is offered to the peers again: they may have been away."""
 
 PASS_ON_BLOCKS: Final = 2
-"""Another's batch that was in none of so many blocks is passed on, once: its author may not reach everybody."""
+"""Another's batch that so many blocks passed over is passed on, once: its author may not reach everybody."""
 
 _PASSED_ON: Final = -PASS_ON_BLOCKS - 1
 """In place of the count at which another's batch came, once it was passed on."""
@@ -58,6 +58,8 @@ class PendingBatch:
     """The journal's; 0 without a journal and for others'."""
     offered_at: int = 0
     """The pool's count of blocks when it came from its author or last went to the peers."""
+    is_overtaken: bool = False
+    """Whether a later one of its author was in a block."""
 
     @classmethod
     def of(
@@ -85,7 +87,24 @@ class _Author:
     checking: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     """What room is reserved for: id → (transactions, bytes)."""
     signatures: int = 0
-    bytes: int = 0
+    bytes_held: int = 0
+    settled_at: int = 0
+    """The pool's count of blocks when one of them was in a block."""
+
+    def settle(self, name: bytes, blocks: int) -> PendingBatch | None:
+        """The batch of this id is in a block; None if it is not here."""
+        batch = self.batches.get(name)
+        if batch is None:
+            return None
+        for earlier in self.batches.values():
+            if earlier is batch:
+                break
+            earlier.is_overtaken = True
+        del self.batches[name]
+        self.signatures -= batch.signatures
+        self.bytes_held -= len(batch.wire)
+        self.settled_at = blocks
+        return batch
 
 
 class BatchPool:
@@ -101,6 +120,10 @@ class BatchPool:
         self._of_others: dict[bytes, bytes] = {}
         """Transaction id → batch id, of other authors' batches."""
         self._blocks = 0
+
+    def become(self, own: bytes) -> None:
+        """From now on this is the node's id as an author."""
+        self._own = own
 
     def __contains__(self, name: bytes) -> bool:
         return any(name in author.batches for author in list(self._authors.values()))
@@ -124,11 +147,13 @@ class BatchPool:
             waiting = self._authors.setdefault(author, _Author())
             if name in waiting.batches or name in waiting.checking:
                 return False
-            if waiting.signatures + transactions > OTHERS_SIGNATURES_MAX or waiting.bytes + size > OTHERS_BYTES_MAX:
+            if waiting.signatures + transactions > OTHERS_SIGNATURES_MAX:
+                return False
+            if waiting.bytes_held + size > OTHERS_BYTES_MAX:
                 return False
             waiting.checking[name] = transactions, size
             waiting.signatures += transactions
-            waiting.bytes += size
+            waiting.bytes_held += size
             return True
 
     def let_go(self, author: bytes, name: bytes) -> None:
@@ -149,6 +174,12 @@ class BatchPool:
             batch.offered_at = self._blocks
             self._add(batch)
             self._of_others |= dict.fromkeys(batch.ids, batch.id)
+
+    def own_batches(self) -> list[PendingBatch]:
+        """This node's own, oldest first."""
+        with self._lock:
+            own = self._authors.get(self._own)
+            return [] if own is None else list(own.batches.values())
 
     def holds(self, transaction_id: bytes) -> bool:
         """Whether another author's batch with this transaction waits here."""
@@ -186,18 +217,16 @@ class BatchPool:
             ]
 
     def settle(self, batch_ids: Iterable[bytes]) -> list[PendingBatch]:
-        """A block is committed, and with it the fate of these; returns those that were here. What still waits is
-        offered to the peers again when it has waited long."""
+        """A block is committed, and with it the fate of these; returns those that were here. What blocks pass over is
+        offered to the peers again."""
         settled: list[PendingBatch] = []
         with self._lock:
             for name in batch_ids:
                 for author_id, author in self._authors.items():
                     # One that is being checked is settled too: it must not come in afterwards.
                     self._release(author_id, name)
-                    batch = author.batches.pop(name, None)
+                    batch = author.settle(name, self._blocks + 1)
                     if batch is not None:
-                        author.signatures -= batch.signatures
-                        author.bytes -= len(batch.wire)
                         settled.append(batch)
                         break
             for batch in settled:
@@ -228,20 +257,25 @@ class BatchPool:
         waiting = self._authors[author]
         transactions, size = waiting.checking.pop(name, (0, 0))
         waiting.signatures -= transactions
-        waiting.bytes -= size
+        waiting.bytes_held -= size
 
     def _add(self, batch: PendingBatch) -> None:
         author = self._authors.setdefault(batch.header.author, _Author())
         if batch.id not in author.batches:
             author.batches[batch.id] = batch
             author.signatures += batch.signatures
-            author.bytes += len(batch.wire)
+            author.bytes_held += len(batch.wire)
 
     def _offer_again(self) -> None:
+        """What blocks pass over: they hold later ones of its author, or none. What only waits for its turn, because
+        there is more than blocks take, would be sent in vain."""
         for name, author in self._authors.items():
             wait = OFFER_AGAIN_BLOCKS if name == self._own else PASS_ON_BLOCKS
+            is_absent = self._blocks - author.settled_at >= wait
             for batch in author.batches.values():
-                if self._blocks - batch.offered_at == wait:
+                is_passed_over = is_absent or batch.is_overtaken
+                has_waited = batch.offered_at != _PASSED_ON and self._blocks - batch.offered_at >= wait
+                if is_passed_over and has_waited:
                     self._to_offer[batch.id] = batch
 
 

@@ -10,6 +10,7 @@ import msgspec
 from gridtokenx.engine.engine import Engine
 from gridtokenx.engine.folder import listening_socket
 from gridtokenx.engine.intake import Intake
+from gridtokenx.engine.mempool import Answer
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.wire import (
     FRAME_BYTES_MAX,
@@ -63,7 +64,9 @@ class Server:
 
     async def listen(self, path: Path) -> None:
         """Take connections from now on. The caller holds the data folder's lock: a socket there is an old one."""
-        self._listening = await asyncio.start_unix_server(self._connection, sock=listening_socket(path), limit=FRAME_BYTES_MAX)
+        self._listening = await asyncio.start_unix_server(
+            self._connection, sock=listening_socket(path), limit=FRAME_BYTES_MAX
+        )
 
     async def failure(self) -> None:
         """Waits for ever, or raises what must stop the node (no memory, say)."""
@@ -126,7 +129,7 @@ class Server:
         if isinstance(request, Submit):
             if len(request.transactions) > TRANSACTIONS_PER_REQUEST_MAX:
                 return Failed(number, int(KernelCode.TOO_LARGE), "transactions")
-            return Answers(number, await self._intake.submit(request.transactions))
+            return Answers(number, await self._submit(request))
         if isinstance(request, Status):
             if len(request.transaction_ids) > TRANSACTIONS_PER_REQUEST_MAX:
                 return Failed(number, int(KernelCode.TOO_LARGE), "transaction_ids")
@@ -139,6 +142,9 @@ class Server:
             return MetricsText(number, self._engine.metrics.text())
         self._subscribers.add(writer)
         return self._info(number)
+
+    async def _submit(self, request: Submit) -> list[Answer]:
+        return await self._intake.submit(request.transactions, acceptance=request.acceptance)
 
     async def _prove(self, request: Prove) -> Reply:
         prove = self._engine.application.prove

@@ -2,12 +2,13 @@
 
 The program is `gridtokenx-signatures` of `packages/cometbft`: CometBFT's own Ed25519 library with the rules of ZIP-215,
 those of `ledger.crypto.signature_is_valid`, at a third of the cost. Both say the same to every input
-(`docs/decisions/0017-a-second-judge-in-the-workers.md`). The program is optional, and one that ends or does not make
+(`docs/decisions/0017-signatures-in-batches.md`). The program is optional, and one that ends or does not make
 sense means "judge here", never "invalid".
 """
 
 import contextlib
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -24,10 +25,13 @@ PROGRAM_VARIABLE: Final = "GRIDTOKENX_SIGNATURES"
 """Names another program than the one beside this interpreter. If there is none of that name, the library judges."""
 
 FRAME_PARTS_MAX: Final = 512
-"""As many as the program puts into one equation."""
+"""As many as the program takes, and puts into one equation."""
 
 FRAME_BYTES_MAX: Final = 1_048_576
 """Keeps small what the program holds; a single longer part is a frame all the same."""
+
+SILENCE_MS_MAX: Final = 10_000
+"""A frame takes some 20 ms. One that takes or gives nothing for so long has failed."""
 
 Judge = Callable[[Sequence[SignedPart]], list[bool]]
 """Says of each, in order, whether its signature is valid."""
@@ -39,6 +43,7 @@ _IDENTITY_NOT_CANONICAL: Final = b"\xee" + 30 * b"\xff" + b"\x7f"
 TRIAL: Final[tuple[SignedPart, ...]] = (
     (_IDENTITY, b"", _IDENTITY + bytes(32)),
     (_IDENTITY_NOT_CANONICAL, b"trial", _IDENTITY + bytes(32)),
+    (_IDENTITY, b"trial", _IDENTITY_NOT_CANONICAL + bytes(32)),
     (_IDENTITY, b"", _IDENTITY + _GROUP_ORDER.to_bytes(32, "little")),
     (_IDENTITY, b"", bytes(64)),
     (b"\x02" + bytes(31), b"", _IDENTITY + bytes(32)),
@@ -47,7 +52,7 @@ TRIAL: Final[tuple[SignedPart, ...]] = (
 
 
 class _Nonsense(Exception):
-    """The program ended, or said what no judge says."""
+    """The program ended, fell silent, or said what no judge says."""
 
 
 def find_program() -> Path | None:
@@ -112,7 +117,9 @@ class SignatureProgram:
         if self._path is None:
             return
         try:
-            self._process = subprocess.Popen([self._path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = subprocess.Popen([self._path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+            # A full pipe takes what it can, so that waiting for it has an end.
+            os.set_blocking(_stream(self._process.stdin).fileno(), False)
             if _ask(self._process, TRIAL) != judge_by_library(TRIAL):
                 raise _Nonsense
         except (_Nonsense, OSError):
@@ -149,14 +156,38 @@ def _ask(process: "subprocess.Popen[bytes]", parts: Sequence[SignedPart]) -> lis
     lengths = [*map(len, messages)]
     count = len(parts)
     size = 4 + count * (4 + PUBLIC_KEY_BYTES + SIGNATURE_BYTES) + sum(lengths)
-    sink = _stream(process.stdin)
-    sink.write(b"".join([pack(f">{count + 2}I", size, count, *lengths), *keys, *signatures, *messages]))
-    sink.flush()
-    answer = _stream(process.stdout).read(4 + count)
+    frame = b"".join([pack(f">{count + 2}I", size, count, *lengths), *keys, *signatures, *messages])
+    _write(_stream(process.stdin).fileno(), frame)
+    answer = _read(_stream(process.stdout).fileno(), 4 + count)
     verdicts = answer[4:]
-    if len(answer) != 4 + count or answer[:4] != pack(">I", count) or verdicts.translate(None, b"\x00\x01"):
+    if answer[:4] != pack(">I", count) or verdicts.translate(None, b"\x00\x01"):
         raise _Nonsense
     return [*map(bool, verdicts)]
+
+
+def _write(pipe: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        _wait(pipe, select.POLLOUT)
+        left = left[os.write(pipe, left) :]
+
+
+def _read(pipe: int, size: int) -> bytes:
+    content = b""
+    while len(content) < size:
+        _wait(pipe, select.POLLIN)
+        more = os.read(pipe, size - len(content))
+        if not more:
+            raise _Nonsense
+        content += more
+    return content
+
+
+def _wait(pipe: int, event: int) -> None:
+    waiting = select.poll()
+    waiting.register(pipe, event)
+    if not waiting.poll(SILENCE_MS_MAX):
+        raise _Nonsense
 
 
 def _stream(pipe: "IO[bytes] | None") -> IO[bytes]:

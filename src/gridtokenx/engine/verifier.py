@@ -2,13 +2,15 @@
 
 A worker that dies means "verify here", never "invalid": the chunk it had is checked in this process, and another
 worker takes its place.
+
+What a block waits for goes first. The rest takes turns: the senders who came to this node, and each author of batches
+by himself; so whoever floods this node with batches delays nobody's but his own.
 """
 
 import contextlib
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from gridtokenx.engine.fair_queue import FairQueue
 from gridtokenx.engine.signatures import find_program, judge_by_library
 from gridtokenx.engine.worker import (
     Answer,
@@ -75,10 +78,11 @@ BatchVerdict = BatchChecked | BatchRefused
 class _Job:
     """One call of `submit`: its transactions go to workers in pieces, and some wait for others'."""
 
-    __slots__ = ("future", "missing", "transactions", "verdicts")
+    __slots__ = ("future", "missing", "transactions", "verdicts", "wire")
 
-    def __init__(self, transactions: Sequence[bytes]) -> None:
+    def __init__(self, transactions: Sequence[bytes], wire: bytes) -> None:
         self.transactions = transactions
+        self.wire = wire
         self.verdicts: list[Verdict] = [_UNCHECKED] * len(transactions)
         self.missing = len(transactions)
         self.future: Future[list[Verdict]] = _uncancelled()
@@ -92,6 +96,9 @@ class _Worker:
     program_deaths: int = 0
     """Of this process."""
 
+
+OWN: Final = b""
+"""The party of the senders who came to this node; others are authors of batches."""
 
 _UNCHECKED: Final = Refused(int(KernelCode.INTERNAL), "not checked")
 
@@ -111,7 +118,7 @@ class Verifier:
         self._program = None if by_library else find_program()
         self._import_path = chain_import_path
         self._chain = load_chain(chain_import_path)
-        self._pieces: deque[_Piece] = deque()
+        self._pieces: FairQueue[_Piece] = FairQueue()
         self._changed = threading.Condition()
         self._closing = False
         processes = [self._spawn() for _ in range(workers)]
@@ -127,27 +134,25 @@ class Verifier:
 
     def submit(self, transactions: Sequence[bytes]) -> "Future[list[Verdict]]":
         """Verdicts in the order of the transactions, some time later."""
-        job = _Job(transactions)
-        if not transactions:
-            job.future.set_result([])
-            return job.future
-        with self._changed:
-            for start in range(0, len(transactions), CHUNK_TRANSACTIONS_MAX):
-                self._pieces.append((job, start, min(start + CHUNK_TRANSACTIONS_MAX, len(transactions))))
-            self._changed.notify_all()
-        return job.future
+        return self._submit(_Job(transactions, b""), OWN)
 
-    def submit_batch(self, wire: bytes) -> "Future[BatchVerdict]":
-        """The verdict on another's batch, some time later: workers check signatures and hash the transactions."""
+    def submit_batch(self, wire: bytes, *, first: bool = False) -> "Future[BatchVerdict]":
+        """The verdict on another's batch, some time later: workers check signatures and hash the transactions. With
+        `first` it takes no turns."""
         answer: Future[BatchVerdict] = _uncancelled()
         try:
             batch, header = open_batch(wire)
         except Rejected as rejection:
             answer.set_result(BatchRefused(KernelCode(rejection.code), rejection.field))
             return answer
-        work = self.submit(batch.transactions)
+        work = self._submit(_Job(batch.transactions, wire), None if first else header.author)
         work.add_done_callback(lambda done: answer.set_result(_judge(batch, header, done.result())))
         return answer
+
+    def hasten(self, wire: bytes) -> None:
+        """A batch that was submitted before is wanted now."""
+        with self._changed:
+            self._pieces.hasten(lambda piece: piece[0].wire == wire)
 
     def check_batch(self, wire: bytes) -> int:
         """As `ledger.batch.check_batch`, by all workers at once: the same answer, the same rejection."""
@@ -163,6 +168,21 @@ class Verifier:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+
+    def _submit(self, job: _Job, party: bytes | None) -> "Future[list[Verdict]]":
+        transactions = job.transactions
+        if not transactions:
+            job.future.set_result([])
+            return job.future
+        with self._changed:
+            for start in range(0, len(transactions), CHUNK_TRANSACTIONS_MAX):
+                piece = job, start, min(start + CHUNK_TRANSACTIONS_MAX, len(transactions))
+                if party is None:
+                    self._pieces.put_first(piece, piece[2] - start)
+                else:
+                    self._pieces.put(party, piece, piece[2] - start)
+            self._changed.notify_all()
+        return job.future
 
     def _serve(self, worker: "_Worker") -> None:
         """Hand pieces to one worker until the pool closes."""
@@ -187,12 +207,12 @@ class Verifier:
             taken: list[_Piece] = []
             count = size = 0
             while self._pieces:
-                job, start, end = self._pieces[0]
+                job, start, end = self._pieces.next()
                 count += end - start
                 size += sum(map(len, job.transactions[start:end]))
                 if taken and (count > CHUNK_TRANSACTIONS_MAX or size > CHUNK_BYTES_MAX):
                     break
-                taken.append(self._pieces.popleft())
+                taken.append(self._pieces.take())
             return taken
 
     def _deliver(self, pieces: list[_Piece], verdicts: list[Verdict]) -> None:

@@ -25,10 +25,12 @@ class Part(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknow
 
 
 class Submit(Part, frozen=True, tag=1):
-    """Transactions, as their exact bytes. Reply: `Answers`, when all that was accepted is in the journal."""
+    """Transactions, as their exact bytes. Reply: `Answers`, when all that was accepted is in the journal; with
+    `acceptance` each pending one's answer carries the node's promise."""
 
     request: int
     transactions: list[bytes]
+    acceptance: bool = False
 
 
 class Status(Part, frozen=True, tag=2):

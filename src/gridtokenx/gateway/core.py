@@ -121,11 +121,11 @@ class Gateway:
         head = self.model.head
         return self.block_line(head.height) or genesis_line(head)
 
-    async def submit(self, transactions: Sequence[bytes]) -> list[Answer]:
-        """To the node. Refuses with `NODE_UNREACHABLE`: whether it was taken is then open, and sending the same again
-        is harmless."""
+    async def submit(self, transactions: Sequence[bytes], *, acceptance: bool = False) -> list[Answer]:
+        """To the node; with `acceptance` it is asked for its promises. Refuses with `NODE_UNREACHABLE`: whether it was
+        taken is then open, and sending the same again is harmless."""
         async with self._asking() as link:
-            return await link.submit(transactions)
+            return await link.submit(transactions, acceptance=acceptance)
 
     async def standing(self, transaction_id: bytes) -> Answer:
         """What the node says of a transaction. Refuses with `NODE_UNREACHABLE`."""

@@ -68,15 +68,33 @@ class Submission(Request):
     transactions: Annotated[list[str], msgspec.Meta(min_length=1, max_length=SUBMITTED_MAX)]
 
 
+class PathStep(Document):
+    """A sibling on the way from a leaf to a root of a list."""
+
+    right: bool
+    hash: str
+
+
+class AcceptanceView(Document):
+    """The node's promise that it took a transaction in, to be shown to anybody: the header of the batch, the node's
+    signature under it, and the way from the transaction's bytes to the root in the header."""
+
+    header: str
+    signature: str
+    path: list[PathStep]
+
+
 class Submitted(Document):
     """What became of one submitted transaction: `pending` (it is on the node's disk), `refused` with a code, `busy`
-    (not taken, try again), `committed` if it was known already. `id` is empty for what is not even a transaction."""
+    (not taken, try again), `committed` if it was known already. `id` is empty for what is not even a transaction;
+    `acceptance` is there for a pending one, if it was asked for."""
 
     id: str
     state: str
     code: int
     name: str
     field: str
+    acceptance: AcceptanceView | None = None
 
 
 class SubmissionAnswer(Document):
@@ -101,13 +119,6 @@ class TransactionView(Document):
     batch: int | None = None
     position: int | None = None
     kinds: list[str] = []
-
-
-class PathStep(Document):
-    """A sibling on the way from a leaf to a root of a list."""
-
-    right: bool
-    hash: str
 
 
 class StateProof(Document):

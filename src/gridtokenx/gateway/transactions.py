@@ -31,6 +31,12 @@ BLOCK_SECONDS = 2.0
 router = APIRouter()
 
 
+class SubmissionQuery(documents.Request):
+    """Whether the node's promise is wanted for each transaction that it takes."""
+
+    acceptance: bool = False
+
+
 class TransactionQuery(documents.Request):
     """How long to wait for the block."""
 
@@ -40,11 +46,12 @@ class TransactionQuery(documents.Request):
 @router.post(
     "/v1/transactions",
     summary="Submit signed transactions, one or hundreds",
-    **describe(documents.SubmissionAnswer, body=documents.Submission, status=202),
+    **describe(documents.SubmissionAnswer, query=SubmissionQuery, body=documents.Submission, status=202),
 )
 async def submit(request: Request) -> Response:
-    """An answer for each, in order. What is `pending` is on the node's disk; sending the same again is harmless."""
-    read_query(request, NoQuery)
+    """An answer for each, in order. What is `pending` is on the node's disk; sending the same again is harmless. With
+    `acceptance` it carries the node's signed promise."""
+    query = read_query(request, SubmissionQuery)
     gateway = gateway_of(request)
     submission = await read_body(request, documents.Submission, SUBMISSION_BYTES_MAX)
     texts = submission.transactions
@@ -57,7 +64,7 @@ async def submit(request: Request) -> Response:
         except Refused as refused:
             answers[place] = _submitted("", Standing.REFUSED, refused.problem(), place)
     if wires:
-        said = await gateway.submit(list(wires.values()))
+        said = await gateway.submit(list(wires.values()), acceptance=query.acceptance)
         for (place, wire), one in zip(wires.items(), said, strict=True):
             answers[place] = _answer_view(one, place)
             if one.standing is Standing.PENDING:
@@ -102,7 +109,8 @@ def _answer_view(one: Answer, place: int) -> documents.Submitted:
     else:
         code, name = one.code, views.code_name(one.code)
     if code == KernelCode.OK:
-        return documents.Submitted(one.transaction_id.hex(), state, code, name, "")
+        acceptance = None if one.acceptance is None else views.acceptance_view(one.acceptance)
+        return documents.Submitted(one.transaction_id.hex(), state, code, name, "", acceptance)
     problem = documents.Problem(code, name, one.field, "")
     return _submitted(one.transaction_id.hex(), one.standing, problem, place)
 

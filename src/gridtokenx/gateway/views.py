@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from gridtokenx import __version__
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.engine.acceptance import Acceptance
 from gridtokenx.engine.receipts import ReceiptProof as StoredProof
 from gridtokenx.engine.receipts import prove_receipt
 from gridtokenx.engine.storage import Head, Place, Results, StoredBlock
 from gridtokenx.gateway.documents import (
+    AcceptanceView,
     AccountView,
     BatchView,
     BlockView,
@@ -165,6 +167,12 @@ def transaction_view(transaction_id: bytes, place: Place, stored: StoredBlock, r
         batch = decode_batch.trusted(stored.block.batches[place.batch])
         view.kinds = message_kinds(batch.transactions[place.position])
     return view
+
+
+def acceptance_view(acceptance: Acceptance) -> AcceptanceView:
+    """A node's promise."""
+    path = [PathStep(right, sibling.hex()) for right, sibling in acceptance.path]
+    return AcceptanceView(acceptance.header.hex(), acceptance.signature.hex(), path)
 
 
 def receipt_proof(transaction_id: bytes, place: Place, results: Results) -> ReceiptProof:

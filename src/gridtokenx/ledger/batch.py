@@ -7,6 +7,7 @@ signed, that is evidence against the node (`modules/authority`).
 A batch is used once: its id is kept in state until it expires.
 """
 
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -81,6 +82,15 @@ def signed_batch(header: bytes) -> bytes:
     return BATCH_DOMAIN + batch_id(header)
 
 
+def is_signed(batch: Batch, public_key: bytes) -> bool:
+    """Whether the holder of this key signed the batch. The same is asked when it comes, when it is proposed, when it is
+    judged and when it is executed: the last answers are at hand."""
+    return _is_signed(batch.signature, signed_batch(batch.header), public_key)
+
+
+_is_signed = lru_cache(4 * limits.BATCHES_PER_BLOCK_MAX)(signature_is_valid)
+
+
 def open_batch(wire: bytes) -> tuple[Batch, BatchHeader]:
     """The parts, if the bytes are canonical; `TOO_LARGE`, `MALFORMED`. Root, transactions and signature are not looked
     at yet."""
@@ -118,7 +128,7 @@ def check_admissible(state: State, chain: str, time_ms: int, batch: Batch, heade
     node = state.get(NODES, header.author)
     if node is None or not node.licensed:
         raise Rejected(KernelCode.BATCH_AUTHOR_UNKNOWN, "batch.author")
-    if not signature_is_valid(batch.signature, signed_batch(batch.header), node.public_key):
+    if not is_signed(batch, node.public_key):
         raise Rejected(KernelCode.BATCH_SIGNATURE_INVALID, "batch.signature")
     if header.expires_ms < time_ms:
         raise Rejected(KernelCode.EXPIRED, "batch.expires_ms")

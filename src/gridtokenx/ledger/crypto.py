@@ -58,17 +58,23 @@ def merkle_root_of(leaf_hashes: list[bytes]) -> bytes:
 
 def merkle_path(leaves: list[bytes], index: int) -> list[tuple[bool, bytes]]:
     """Siblings from leaf `index` up to the root: (sibling stands on the right, hash)."""
-    path: list[tuple[bool, bytes]] = []
-    level = [sha256(b"\x00" + leaf).digest() for leaf in leaves]
+    return merkle_paths(leaves, [index])[0]
+
+
+def merkle_paths(leaves: list[bytes], indexes: Sequence[int]) -> list[list[tuple[bool, bytes]]]:
+    """The path of each of these leaves, for little more than the price of one."""
+    paths: list[list[tuple[bool, bytes]]] = [[] for _ in indexes]
+    level, places = [sha256(b"\x00" + leaf).digest() for leaf in leaves], list(indexes)
     while len(level) > 1:
-        sibling = index ^ 1
-        if sibling < len(level):
-            path.append((sibling > index, level[sibling]))
+        for path, index in zip(paths, places, strict=True):
+            sibling = index ^ 1
+            if sibling < len(level):
+                path.append((sibling > index, level[sibling]))
         paired = [sha256(b"\x01" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
         if len(level) % 2:
             paired.append(level[-1])
-        level, index = paired, index // 2
-    return path
+        level, places = paired, [index // 2 for index in places]
+    return paths
 
 
 def merkle_verify(root: bytes, leaf: bytes, path: Sequence[tuple[bool, bytes]]) -> bool:

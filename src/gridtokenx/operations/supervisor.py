@@ -74,8 +74,15 @@ class Supervisor:
     def __init__(self, programs: Sequence[Program], logs: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds."""
         self._clock = clock
+        self._logs = logs
         logs.mkdir(parents=True, exist_ok=True)
-        self.children = [Child(program, logs / f"{program.name}.log") for program in programs]
+        self.children: list[Child] = []
+        for program in programs:
+            self.add(program)
+
+    def add(self, program: Program) -> None:
+        """One more, after all others."""
+        self.children.append(Child(program, self._logs / f"{program.name}.log"))
 
     def tend(self) -> list[str]:
         """Notice who died, start who should run and may. Returns a sentence for each thing that happened.

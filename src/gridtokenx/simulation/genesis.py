@@ -147,6 +147,14 @@ def market_terms(scenario: Scenario) -> MarketTerms:
     )
 
 
+def _add_reporter(builder: GenesisBuilder, node: GenesisNode) -> None:
+    """The account by which a node reports evidence against others: its batch key signs for it."""
+    builder.add_participant(
+        node.node_id, Participant(Licence.NONE, 0, Kyc.NONE, 0, suspended=False, group=0, short_wh=0, long_wh=0)
+    )
+    builder.add_account(node.node_id, [node.batch_key])
+
+
 def make_genesis(scenario: Scenario, nodes: Sequence[GenesisNode] = (), block_ms: int = 0) -> ScenarioGenesis:
     """Build the chain's first state: for one node that makes its blocks alone, or for a network of `nodes` with blocks
     so far apart. Raises `ScenarioError` for a zone or hours that do not exist."""
@@ -160,6 +168,8 @@ def make_genesis(scenario: Scenario, nodes: Sequence[GenesisNode] = (), block_ms
         builder.add_node(node.node_id, node.batch_key)
         if node.power:
             builder.add_validator(node.validator_key, node.power, node.node_id)
+        if nodes:
+            _add_reporter(builder, node)
     if nodes:
         builder.set_consensus(block_ms)
     organisations = _add_organisations(builder, seed)

@@ -3,7 +3,7 @@
     python -m gridtokenx.simulation.live --data DIR --port N
 
 It reaches the market through the gateway alone; with several (`--port N --port M`) it takes the next when one cannot
-answer. What meters have counted is on the disk before it leaves; while
+answer, or does not come on. What meters have counted is on the disk before it leaves; while
 the gateway or the node is away the process waits and then catches up with every interval that ended meanwhile. It
 ends on SIGTERM, and when its standard input closes.
 
@@ -38,6 +38,9 @@ POLL_S = 0.2
 TROUBLE_S = 1.0
 """How long to wait after the gateway could not answer."""
 
+STANDSTILL_S = 10.0
+"""Of chain time: then another gateway is asked, if there is one. One whose node is away still tells what it knows."""
+
 log = logging.getLogger("gridtokenx.live")
 
 
@@ -63,10 +66,15 @@ def run(folder: MarketFolder, ports: Sequence[int], seed: int) -> None:
         )
         faucet = Faucet(scenario, genesis, market, driver.visitors, driver.keep)
         desk = stack.enter_context(contextlib.closing(FaucetDesk(folder.faucet, faucet)))
-        stepped_ms = 0
+        stepped_ms, told_ms, told_s = 0, 0, time.monotonic()
         while True:
             try:
                 time_ms = market.time_ms()
+                if time_ms != told_ms:
+                    told_ms, told_s = time_ms, time.monotonic()
+                elif time.monotonic() - told_s > STANDSTILL_S:
+                    market.use(next(gateways))
+                    told_s = time.monotonic()
                 faucet.tend()
                 if time_ms // STEP_MS > stepped_ms // STEP_MS:
                     driver.step()

@@ -82,6 +82,20 @@ def test_a_missing_engine_is_a_warning_that_names_the_command(tmp_path, monkeypa
     assert "make engine" in finding.fix
 
 
+@pytest.mark.parametrize("program", ["none", "/bin/cat"])
+def test_a_program_that_judges_no_signatures_is_a_warning(monkeypatch, program):
+    monkeypatch.setenv("GRIDTOKENX_SIGNATURES", program)
+    (finding,) = doctor.check_signature_program()
+    assert finding.outcome is Outcome.WARNING
+    assert program in finding.found
+    assert finding.fix == "make engine"
+
+
+@pytest.mark.slow
+def test_the_built_program_judges_signatures():
+    assert outcomes(doctor.check_signature_program()) == {"signatures in batches": Outcome.OK}
+
+
 def test_a_busy_port_fails_and_a_free_one_does_not(tmp_path, busy_port):
     assert outcomes(doctor.check_ports(tmp_path, [busy_port])) == {f"port {busy_port}": Outcome.FAIL}
     assert outcomes(doctor.check_ports(tmp_path, [0])) == {"port 0": Outcome.OK}

@@ -5,6 +5,7 @@ import inspect
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from tests.unit.gateway.market import Market, story, wallet_of
 from tests.world import buy, interval_at, pseudonym, sell
@@ -17,6 +18,7 @@ from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.gateway.documents import PathStep, ReceiptProof
 from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.batch import NODES
 from gridtokenx.modules.market.messages import CancelOrder
 
 NOON = interval_at(12)
@@ -206,3 +208,23 @@ def test_the_sync_client_repeats_what_was_cut_off() -> None:
     with Client(http=http, pause=lambda seconds: None) as client:
         assert client.codes().codes[0].name == "OK"
     assert len(asked) == 3
+
+
+@story
+async def test_a_client_gets_the_nodes_promise_and_checks_it(market: Market) -> None:
+    client = client_of(market)
+    transactions = [market.sign("ann", sell("ann", 100, NOON, 3_000_000, f"p{n}")) for n in range(3)]
+    wires = [transaction.wire for transaction in transactions]
+    assert [answer.acceptance for answer in await client.submit(wires[:1])] == [None]
+    node = await client.block(market.height)
+    key = market.node.application.state.get(NODES, market.node.node_id).public_key
+    for wire, answer in zip(wires, await client.submit(wires, acceptance=True), strict=True):
+        header = proofs.check_acceptance(key, wire, answer.acceptance)
+        assert header.author == market.node.node_id and header.expires_ms > node.time_ms
+        for forged in (
+            msgspec.structs.replace(answer.acceptance, header="00"),
+            msgspec.structs.replace(answer.acceptance, signature="zz"),
+            msgspec.structs.replace(answer.acceptance, path=[PathStep(True, "00" * 32)] * 70),
+        ):
+            with pytest.raises(ProofInvalid):
+                proofs.check_acceptance(key, wire, forged)

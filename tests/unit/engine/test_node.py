@@ -163,7 +163,7 @@ def test_requests_that_are_too_large_are_refused_by_name(folder, node) -> None:
     [
         (4).to_bytes(4, "big") + b"\xff\xff\xff\xff",
         (FRAME_BYTES_MAX + 1).to_bytes(4, "big"),
-        frame(Submit(1, []))[:4] + b"\x93\x63\x01\x90",
+        (4).to_bytes(4, "big") + b"\x93\x63\x01\x90",
     ],
 )
 def test_who_sends_nonsense_is_told_and_cut_off_and_others_are_not(folder, node, sent) -> None:

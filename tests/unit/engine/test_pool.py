@@ -145,6 +145,14 @@ def test_what_cannot_be_used_is_passed_over_and_waits(pool) -> None:
     assert pool.choose(NOW) == batches
 
 
+def test_a_block_gets_what_is_enough_and_one_that_goes_beyond(pool) -> None:
+    batches = [made(ALICE, signatures=3) for _ in range(4)]
+    came(pool, *batches)
+    assert pool.choose(NOW, signatures_enough=6) == batches[:2]
+    assert pool.choose(NOW, signatures_enough=7) == batches[:3]
+    assert pool.choose(NOW, signatures_enough=1) == batches[:1]
+
+
 def test_a_block_gets_what_fits_its_time(pool) -> None:
     lifetime_ms = limits.TRANSACTION_LIFETIME_MS_MAX
     times = [NOW - 1, NOW, NOW + lifetime_ms, NOW + lifetime_ms + 1]
@@ -247,6 +255,31 @@ def test_others_batches_are_passed_on_once(pool) -> None:
         block(pool)
     assert taken[PASS_ON_BLOCKS] == [batch]
     assert sum(taken, []) == [batch]
+
+
+def test_what_only_waits_for_its_turn_is_sent_to_nobody_again(pool) -> None:
+    """With more than blocks take, every node would send everything to everybody."""
+    own, others = [made(OWN) for _ in range(30)], [made(ALICE) for _ in range(30)]
+    pool.offer(own)
+    came(pool, *others)
+    assert pool.take_offers(10**6) == own
+    for one, other in zip(own, others, strict=True):
+        block(pool, one, other)
+        assert pool.take_offers(10**6) == []
+
+
+def test_what_later_ones_overtake_is_offered_again_and_passed_on(pool) -> None:
+    own, others = [made(OWN) for _ in range(9)], [made(ALICE) for _ in range(9)]
+    pool.offer(own)
+    came(pool, *others)
+    assert pool.take_offers(10**6) == own
+    offered = []
+    for one, other in zip(own[1:], others[1:], strict=True):
+        block(pool, one, other)
+        offered.append(pool.take_offers(10**6))
+    assert offered[PASS_ON_BLOCKS - 1] == others[:1]
+    assert offered[OFFER_AGAIN_BLOCKS - 1] == own[:1]
+    assert [batch for some in offered for batch in some] == others[:1] + own[:1]
 
 
 def test_what_is_in_a_block_before_its_turn_is_not_offered(pool) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 from coin_chain import (
@@ -16,7 +17,7 @@ from coin_chain import (
 )
 
 from gridtokenx.engine.verifier import CHUNK_TRANSACTIONS_MAX, BatchChecked, BatchRefused, Verifier
-from gridtokenx.engine.worker import Checked, Refused, check, load_chain
+from gridtokenx.engine.worker import Checked, Refused, check, check_all, load_chain
 from gridtokenx.ledger.batch import batch_id, check_batch, open_batch
 from gridtokenx.ledger.crypto import merkle_leaf, merkle_root
 from gridtokenx.ledger.errors import KernelCode, Rejected
@@ -150,3 +151,34 @@ def test_a_path_to_no_chain_is_refused(path, error) -> None:
         load_chain(path)
     with pytest.raises(error):
         Verifier(path, 1)
+
+
+def test_a_flood_of_batches_delays_neither_senders_nor_other_authors_nor_a_block(monkeypatch) -> None:
+    """The one thread has begun with the flood when the others come."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def checking(*given):
+        begun.set()
+        go_on.wait()
+        return check_all(*given)
+
+    monkeypatch.setattr("gridtokenx.engine.verifier.check_all", checking)
+    pool = Verifier(IMPORT_PATH, 0)
+    try:
+        transactions = [Sender(0, nonce=nonce).send(1) for nonce in range(CHUNK_TRANSACTIONS_MAX)]
+        flood = [batch_of(*transactions, sequence=number) for number in range(6)]
+        futures = {f"flood {number}": pool.submit_batch(wire) for number, wire in enumerate(flood)}
+        begun.wait()
+        futures["author"] = pool.submit_batch(batch_of(transactions[0], author=b"another."))
+        futures["senders"] = pool.submit(transactions)
+        futures["block"] = pool.submit_batch(batch_of(transactions[1]), first=True)
+        pool.hasten(flood[4])
+        done: list[str] = []
+        for name, future in futures.items():
+            future.add_done_callback(lambda _, name=name: done.append(name))
+    finally:
+        go_on.set()
+        pool.close()
+    assert done[:3] == ["flood 0", "block", "flood 4"]
+    assert set(done[3:6]) == {"author", "senders", "flood 1"}
+    assert done[6:] == ["flood 2", "flood 3", "flood 5"]

@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.gateway.market import Market, running_market, story
 from tests.world import interval_at, sell
 
+from gridtokenx.client.errors import ProofInvalid
+from gridtokenx.client.proofs import check_acceptance
 from gridtokenx.client.transactions import SignedTransaction, finish
-from gridtokenx.gateway.documents import SUBMITTED_MAX
+from gridtokenx.gateway.documents import SUBMITTED_MAX, AcceptanceView
 from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX
+from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.limits import TRANSACTION_BYTES_MAX
 from gridtokenx.ledger.transaction import Auth, decode_envelope
@@ -226,3 +230,34 @@ def test_nothing_at_the_door_ever_breaks_the_gateway(tmp_path: Path) -> None:
     finally:
         runner.run(life.__aexit__(None, None, None))
         runner.close()
+
+
+@story
+async def test_the_nodes_promise_is_given_to_who_asks(market: Market) -> None:
+    transaction = market.sign("ann", sell("ann", 100, NOON, 3_000_000))
+    body = {"transactions": [transaction.wire.hex(), "00"]}
+    for query, wanted in (("", False), ("?acceptance=false", False), ("?acceptance=true", True), ("?acceptance=1", True)):
+        response = await market.web.post(f"/v1/transactions{query}", json=body)
+        taken, refused = response.json()["transactions"]
+        assert (taken["state"], refused["state"]) == ("pending", "refused")
+        assert (taken["acceptance"] is not None) is wanted
+        assert refused["acceptance"] is None
+    key = market.node.application.state.get(NODES, market.node.node_id).public_key
+    acceptance = msgspec.convert(taken["acceptance"], AcceptanceView)
+    header = check_acceptance(key, transaction.wire, acceptance)
+    assert (header.author, header.chain) == (market.node.node_id, market.node.application.info().chain)
+    with pytest.raises(ProofInvalid):
+        check_acceptance(key, transaction.wire + b"\x00", acceptance)
+    with pytest.raises(ProofInvalid):
+        check_acceptance(bytes(32), transaction.wire, acceptance)
+    await market.block()
+    response = await market.web.post("/v1/transactions?acceptance=true", json=body)
+    committed = response.json()["transactions"][0]
+    assert (committed["state"], committed["acceptance"]) == ("committed", None)
+
+
+@story
+async def test_a_wish_that_is_none_is_refused(market: Market) -> None:
+    for query in ("acceptance=perhaps", "acceptance=true&acceptance=true", "promise=true"):
+        response = await market.web.post(f"/v1/transactions?{query}", json={"transactions": ["00"]})
+        assert (response.status_code, response.json()["name"]) == (400, "REQUEST_MALFORMED")

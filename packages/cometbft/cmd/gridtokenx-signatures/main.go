@@ -1,9 +1,9 @@
 // Command gridtokenx-signatures judges Ed25519 signatures by the rules of ZIP-215, many at a time.
 //
 // It reads frames and answers each with a frame, until its input ends. A frame is its length and its content; all
-// numbers have four bytes, the highest first. Content of what it reads: how many signatures there are, the length of
-// each one's message, then all public keys (32 bytes each), all signatures (64 bytes each), all messages. Content of
-// what it answers: a byte for each signature, in order: 1 if it is valid, else 0.
+// numbers have four bytes, the highest first. Content of what it reads: how many signatures there are (512 at most),
+// the length of each one's message, then all public keys (32 bytes each), all signatures (64 bytes each) and all
+// messages. Content of what it answers: a byte for each signature, in order: 1 if it is valid, else 0.
 //
 // What is no such frame ends it, with the reason on its error output and exit code 1.
 package main
@@ -28,16 +28,16 @@ const (
 	// frameBytesMax bounds what a length can make it hold.
 	frameBytesMax = 16 << 20
 
-	// batchMax is how many signatures share one equation. More would save little; and where one is false, all that
-	// share its equation are judged again, one by one.
-	batchMax = 512
+	// countMax is how many signatures make a frame, and share one equation. More would save little; and where one is
+	// false, all that share its equation are judged again, one by one.
+	countMax = 512
 )
 
 var (
 	// zip215 takes points of small order and points that are not canonical, and multiplies by the cofactor.
 	zip215 = &ed25519.Options{Verify: ed25519.VerifyOptionsZIP_215}
 
-	errMalformed = errors.New("the numbers in a frame do not fit its length")
+	errMalformed = errors.New("the numbers in a frame are too large, or do not fit its length")
 )
 
 func main() {
@@ -51,7 +51,7 @@ func main() {
 
 // serve answers frames until the input ends between two of them.
 func serve(input io.Reader, output io.Writer) error {
-	batch := ed25519.NewBatchVerifierWithCapacity(batchMax)
+	batch := ed25519.NewBatchVerifierWithCapacity(countMax)
 	var length [numberBytes]byte
 	var content, answer []byte
 	for {
@@ -95,7 +95,7 @@ func parse(content []byte) (parts, error) {
 		return parts{}, errMalformed
 	}
 	count, rest := int(binary.BigEndian.Uint32(content)), content[numberBytes:]
-	if count > len(rest)/(numberBytes+keyBytes+signatureBytes) {
+	if count > countMax || count > len(rest)/(numberBytes+keyBytes+signatureBytes) {
 		return parts{}, errMalformed
 	}
 	found := parts{count: count}
@@ -119,24 +119,22 @@ func (p *parts) length(i int) int {
 
 // judge appends a byte for each signature to the answer. The batch is one to use again.
 func (p *parts) judge(batch *ed25519.BatchVerifier, answer []byte) []byte {
+	// To expand keys pays where there are less than a hundred signatures, or the same keys come again and again.
+	batch.Reset().ForceNoPublicKeyExpansion()
 	messages := p.messages
-	for first := 0; first < p.count; first += batchMax {
-		// To expand keys pays where there are less than a hundred signatures, or the same keys come again and again.
-		batch.Reset().ForceNoPublicKeyExpansion()
-		for i := first; i < min(first+batchMax, p.count); i++ {
-			key := p.keys[i*keyBytes : (i+1)*keyBytes]
-			signature := p.signatures[i*signatureBytes : (i+1)*signatureBytes]
-			batch.AddWithOptions(key, messages[:p.length(i)], signature, zip215)
-			messages = messages[p.length(i):]
+	for i := range p.count {
+		key := p.keys[i*keyBytes : (i+1)*keyBytes]
+		signature := p.signatures[i*signatureBytes : (i+1)*signatureBytes]
+		batch.AddWithOptions(key, messages[:p.length(i)], signature, zip215)
+		messages = messages[p.length(i):]
+	}
+	_, valid := batch.Verify(rand.Reader)
+	for _, one := range valid {
+		verdict := byte(0)
+		if one {
+			verdict = 1
 		}
-		_, valid := batch.Verify(rand.Reader)
-		for _, one := range valid {
-			verdict := byte(0)
-			if one {
-				verdict = 1
-			}
-			answer = append(answer, verdict)
-		}
+		answer = append(answer, verdict)
 	}
 	return answer
 }

@@ -1,14 +1,14 @@
 """How much a node puts into the blocks that it proposes: what it executes in the time between two blocks.
 
 A block that takes longer to execute than blocks are apart makes everybody wait, and votes and proposals late. What a
-block may hold at most is the ledger's to say; this is only what an honest proposer wants, and it depends on the machine.
+block may hold at most is the ledger's to say; this is what an honest proposer wants, and it depends on its machine.
 """
 
 from typing import Final
 
 from gridtokenx.ledger.limits import SIGNATURES_PER_BLOCK_MAX
 
-SIGNATURES_MIN: Final = 1_000
+SIGNATURES_MIN: Final = 500
 """Smaller blocks tell little of what a signature takes; and so many fit, however slow the machine."""
 
 WEIGHT: Final = 0.25

@@ -28,7 +28,7 @@ log = logging.getLogger("gridtokenx.consensus")
 
 
 class ConsensusEnded(Exception):
-    """CometBFT ended by itself: without it this node takes part in nothing."""
+    """CometBFT ended by itself, or had to be ended: without it this node takes part in nothing. Says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,8 @@ class Consensus:
         done, _ = await asyncio.wait({broken, ended, self._reporting}, return_when=asyncio.FIRST_COMPLETED)
         for task in done - {ended}:
             task.result()
-        raise ConsensusEnded(f"CometBFT ended with status {ended.result()}: see {self._log_path()}")
+        why = self._process.failure or f"CometBFT ended with status {ended.result()}"
+        raise ConsensusEnded(f"{why}: see {self._log_path()}")
 
     async def stop(self) -> None:
         """End CometBFT, then answer no more. When this returns no call is under way."""

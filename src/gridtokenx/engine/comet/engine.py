@@ -17,10 +17,9 @@ from gridtokenx.engine.pool import PendingBatch
 from gridtokenx.engine.verifier import BatchRefused, Verifier
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS
-from gridtokenx.ledger.batch import BATCHES, NODES, Batch, BatchHeader, batch_id, open_batch, signed_batch
+from gridtokenx.ledger.batch import BATCHES, NODES, Batch, BatchHeader, batch_id, is_signed, open_batch
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
-from gridtokenx.ledger.crypto import signature_is_valid
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.validator import VALIDATORS, Misbehaviour, node_of
 
@@ -97,7 +96,7 @@ class CometEngine(Engine):
         node = state.get(NODES, header.author)
         if node is None or not node.licensed:
             return CODE_RETRY  # it may have been licensed by a block that is not here yet
-        if not signature_is_valid(batch.signature, signed_batch(batch.header), node.public_key):
+        if not is_signed(batch, node.public_key):
             return CODE_REFUSED
         pool = self.mempool.pool
         if header.author == self._node_id or name in pool or state.get(BATCHES, name) is not None:
@@ -116,7 +115,7 @@ class CometEngine(Engine):
         self._report(batch, header, known)
 
     def offers(self, bytes_max: int) -> list[bytes]:
-        """Batches for the peers: own new ones, own ones that wait for long, others' that wait for long (once)."""
+        """Batches for the peers: own new ones, own ones that blocks pass over, others' that blocks pass over (once)."""
         return [batch.wire for batch in self.mempool.pool.take_offers(bytes_max)]
 
     # Blocks: one thread's.
@@ -189,7 +188,7 @@ class CometEngine(Engine):
 
     def _report(self, batch: Batch, header: BatchHeader, refused: BatchRefused) -> None:
         node = self.application.state.get(NODES, header.author)
-        signed = node is not None and signature_is_valid(batch.signature, signed_batch(batch.header), node.public_key)
+        signed = node is not None and is_signed(batch, node.public_key)
         if refused.transaction is None or not signed:
             return
         self.metrics.alarm(f"node {header.author.hex()} signed a bad batch: {refused.field}")

@@ -10,6 +10,7 @@ since the ledger takes one report a participant and block. Without such an accou
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
@@ -27,7 +28,7 @@ from gridtokenx.ledger.transaction import ALGORITHM_ED25519, Auth, Body, Envelop
 from gridtokenx.modules.authority.messages import AuthorityCode, ReportBatch
 from gridtokenx.modules.authority.state import MISDEEDS, MisdeedKind, misdeed_key
 
-FILES_MAX: Final = 1_000
+FILES_OF_NODE_MAX: Final = 100
 """A node that signs nothing but bad batches is proved guilty by the first: the disk is not its to fill."""
 
 REPORT_LIFETIME_MS: Final = limits.TRANSACTION_LIFETIME_MS_MAX // 2
@@ -63,6 +64,8 @@ class Evidence:
         self._account = keys_hash(ALGORITHM_ED25519, 1, (key.public_key,))
         self._lock = threading.Lock()
         self._known: set[str] = set()
+        self._count_of: Counter[bytes] = Counter()
+        """By author."""
         self._waiting: dict[str, ReportBatch] = {}
         self._under_way: tuple[str, bytes] | None = None
         """Batch id, and the id of the transaction that reports it."""
@@ -75,9 +78,10 @@ class Evidence:
         name = batch_id(bad.batch.header).hex()
         node = self._engine.application.state.get(NODES, bad.header.author)
         with self._lock:
-            if node is None or name in self._known or len(self._known) >= FILES_MAX:
+            if node is None or name in self._known or self._count_of[bad.header.author] >= FILES_OF_NODE_MAX:
                 return
             self._known.add(name)
+            self._count_of[bad.header.author] += 1
         transactions = list(bad.batch.transactions)
         report = ReportBatch(
             bad.batch.header,
@@ -165,12 +169,16 @@ class Evidence:
 
     def _load(self) -> None:
         for path in sorted(self._folder.glob("*")) if self._folder.is_dir() else ():
+            try:
+                report = _decode_report(path.read_bytes())
+                author = decode_batch_header(report.header).author
+            except (OSError, Rejected) as error:
+                self._engine.metrics.alarm(f"{path} is no evidence: {error}")
+                continue
             self._known.add(path.stem)
+            self._count_of[author] += 1
             if path.suffix == _WAITING:
-                try:
-                    self._waiting[path.stem] = _decode_report(path.read_bytes())
-                except (OSError, Rejected) as error:
-                    self._engine.metrics.alarm(f"{path} is no evidence: {error}")
+                self._waiting[path.stem] = report
 
     def _write(self, name: str, content: bytes) -> None:
         """Whole, or not there."""

@@ -40,18 +40,21 @@ class KnownBatches:
         """What is known already."""
         return self._known.get(wire)
 
-    def check(self, wire: bytes) -> "Future[Known]":
-        """What it is, now or some time later. A check that is under way is not begun again."""
+    def check(self, wire: bytes, *, first: bool = False) -> "Future[Known]":
+        """What it is, now or some time later; with `first` before anything that waits. A check that is under way is
+        not begun again."""
         with self._lock:
             known, answer = self._known.get(wire), self._checking.get(wire)
             if answer is not None:
+                if first:
+                    self._verifier.hasten(wire)
                 return answer
             answer = Future()
             if known is not None:
                 answer.set_result(known)
                 return answer
             self._checking[wire] = answer
-        work = self._verifier.submit_batch(wire)
+        work = self._verifier.submit_batch(wire, first=first)
         work.add_done_callback(lambda done: self._checked(wire, answer, done.result()))
         return answer
 
@@ -61,7 +64,7 @@ class KnownBatches:
         ahead: deque[tuple[int, Future[Known]]] = deque()
         size = 0
         for wire in wires:
-            ahead.append((len(wire), self.check(wire)))
+            ahead.append((len(wire), self.check(wire, first=True)))
             size += len(wire)
             while size > AHEAD_BYTES_MAX:
                 first_size, answer = ahead.popleft()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gridtokenx.engine.comet.binary import CometMissing, find_cometbft
+from gridtokenx.engine.comet.complaints import Complaints
 from gridtokenx.engine.comet.home import RPC_SOCKET
 from gridtokenx.engine.comet.peers import keep_peers, persistent_peers
 
@@ -20,7 +21,7 @@ STOP_SECONDS_MAX: Final = 10.0
 """With QUIC links it may hang when it is asked to end; being killed costs nothing but a moment at the next start."""
 
 LOG_BYTES_MAX: Final = 4 * 1024 * 1024
-LOG_CHECK_SECONDS: Final = 10.0
+LOG_CHECK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Cometbft:
 
     def __init__(self, settings: LaunchSettings) -> None:
         self.settings = settings
+        self.failure: str | None = None
+        """Why it had to be killed, though it ran, in a sentence."""
         self._process: asyncio.subprocess.Process | None = None
         self._tending: list[asyncio.Task[None]] = []
 
@@ -70,6 +73,7 @@ class Cometbft:
         (settings.data / "run").mkdir(mode=0o700, exist_ok=True)
         (settings.data / "run" / RPC_SOCKET).unlink(missing_ok=True)
         _rotate(settings.log, in_use=False)
+        complaints = Complaints(settings.log)
         tether = str(Path(__file__).with_name("tether.py"))
         with settings.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -82,7 +86,7 @@ class Cometbft:
                 start_new_session=True,
             )
         keeping = keep_peers(settings.data / "run" / RPC_SOCKET, persistent_peers(settings.home))
-        self._tending = [asyncio.create_task(self._watch_log()), asyncio.create_task(keeping)]
+        self._tending = [asyncio.create_task(self._watch_log(complaints)), asyncio.create_task(keeping)]
 
     async def wait(self) -> int:
         """Wait until it has ended, however that came; its status, negative for a signal."""
@@ -114,9 +118,13 @@ class Cometbft:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
 
-    async def _watch_log(self) -> None:
+    async def _watch_log(self, complaints: Complaints) -> None:
         while True:
             await asyncio.sleep(LOG_CHECK_SECONDS)
+            self.failure = complaints.look()
+            if self.failure is not None:
+                self._signal(signal.SIGKILL)
+                return
             _rotate(self.settings.log, in_use=True)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gridtokenx.engine.comet.home import HomeSettings, Peer
+from gridtokenx.engine.comet.home import HomeSettings, Peer, StateSync
 from gridtokenx.engine.comet.keys import NodeKeys
 from gridtokenx.operations.network.links import Link
 from gridtokenx.operations.network.plan import NetworkPlan
@@ -19,39 +19,57 @@ GOSSIP_SLEEP_MS = (10, 100)
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Ports of a network, from the first one of its block on: links of nodes, gateways, links of the proxy."""
+    """Ports of a network, from the first one of its block on: links of nodes, gateways, links of the proxy, then two
+    for each node that joins. `joined`: how many of the nodes have joined since the network was started; they dial all
+    others directly."""
 
     plan: NetworkPlan
     first: int
+    joined: int = 0
+
+    @property
+    def base(self) -> int:
+        """Nodes that have been here since the start."""
+        return self.plan.nodes - self.joined
 
     def node(self, number: int) -> str:
         """Where a node listens for its peers."""
-        return f"{LOOPBACK}:{self.first + number - 1}"
+        return f"{LOOPBACK}:{self._node_port(number)}"
+
+    def _node_port(self, number: int) -> int:
+        if number <= self.base:
+            return self.first + number - 1
+        links = 0 if self.plan.direct else self.base * (self.base - 1) // 2
+        return self.first + 2 * self.base + links + 2 * (number - self.base - 1)
 
     def gateway_port(self, number: int) -> int:
         """Where the node's gateway listens."""
-        return self.first + self.plan.nodes + number - 1
+        if number <= self.base:
+            return self.first + self.base + number - 1
+        return self._node_port(number) + 1
 
     def links(self) -> list[Link]:
         """What the proxy has to carry; nothing where nodes talk directly."""
         if self.plan.direct:
             return []
         links = []
-        for at, (dialler, dialled) in enumerate(self.plan.pairs):
-            listen = (LOOPBACK, self.first + 2 * self.plan.nodes + at)
-            link = Link(dialler, dialled, listen, (LOOPBACK, self.first + dialled - 1))
+        pairs = [(one, other) for one, other in self.plan.pairs if other <= self.base]
+        for at, (dialler, dialled) in enumerate(pairs):
+            listen = (LOOPBACK, self.first + 2 * self.base + at)
+            link = Link(dialler, dialled, listen, (LOOPBACK, self._node_port(dialled)))
             link.forward.delay_ms = link.back.delay_ms = self.plan.delay_ms
             links.append(link)
         return links
 
-    def settings(self, number: int, keys: Mapping[int, NodeKeys]) -> HomeSettings:
+    def settings(self, number: int, keys: Mapping[int, NodeKeys], state_sync: StateSync | None = None) -> HomeSettings:
         """The settings of a node's CometBFT; `keys` of all nodes."""
         plan = self.plan
+        has_joined = number > self.base
         by_link = {(link.dialler, link.dialled): f"{LOOPBACK}:{link.listen[1]}" for link in self.links()}
         dials = [
             Peer(keys[other].node_id, keys[other].peer_id, by_link.get((number, other), self.node(other)))
             for other in plan.numbers
-            if other > number
+            if other > number or (has_joined and other < number)
         ]
         return HomeSettings(
             name=f"node-{number}",
@@ -62,6 +80,7 @@ class Addresses:
             quic=plan.quic,
             pace=plan.pace,
             gossip_sleep_ms=gossip_sleep_ms(plan.nodes),
+            state_sync=state_sync,
         )
 
 

@@ -10,8 +10,9 @@ from gridtokenx.engine.folder import DataFolder, FolderUnusable
 from gridtokenx.gateway.readmodel import FOLLOWED
 from gridtokenx.operations.network.bundle import Bundle, read_bundle
 from gridtokenx.operations.network.card import CardUnusable, NodeCard, read_card
+from gridtokenx.operations.network.join_file import read_join_file
 from gridtokenx.operations.network.node_folder import BUNDLE, CARD, consensus_home
-from gridtokenx.operations.network.programs import AGENTS, CHAIN
+from gridtokenx.operations.network.programs import AGENTS, CHAIN, listens
 from gridtokenx.operations.supervisor import Program
 from gridtokenx.simulation.market_folder import MarketFolder
 
@@ -29,7 +30,6 @@ class Machine:
     workers: int = 1
     addresses: Mapping[str, str] = field(default_factory=dict)
     sites: Path | None = None
-    state_sync: StateSync | None = None
 
 
 def prepare(machine: Machine) -> Bundle:
@@ -41,11 +41,12 @@ def prepare(machine: Machine) -> Bundle:
     if not home.genesis.is_file():
         raise FolderUnusable(f"the node in {machine.data} belongs to no network yet: give its file with --network")
     bundle, card = read_bundle(machine.data / BUNDLE), read_card(machine.data / CARD)
-    write_config(home, settings(machine, bundle, card))
+    join = read_join_file(machine.data)
+    write_config(home, settings(machine, bundle, card, join.state_sync() if join else None))
     return bundle
 
 
-def settings(machine: Machine, bundle: Bundle, card: NodeCard) -> HomeSettings:
+def settings(machine: Machine, bundle: Bundle, card: NodeCard, state_sync: StateSync | None = None) -> HomeSettings:
     """Links to all others, both ways: on real machines either side may have been away. Raises `CardUnusable`."""
     others = {other.name: other for other in bundle.cards if other.link_key != card.link_key}
     unknown = sorted(set(machine.addresses) - set(others))
@@ -61,16 +62,21 @@ def settings(machine: Machine, bundle: Bundle, card: NodeCard) -> HomeSettings:
         quic=quic,
         pace=bundle.profile.pace,
         peer_exchange=not quic,
-        state_sync=machine.state_sync,
+        state_sync=state_sync,
     )
 
 
 def machine_programs(machine: Machine) -> list[Program]:
-    """The node, its gateway, and the simulated sites if they play here."""
+    """The node, its gateway, and the simulated sites if they play here; first who helps it join, if it does."""
     data, port = str(machine.data.resolve()), str(machine.port)
     module = (sys.executable, "-m")
     gateway = (*module, "gridtokenx.gateway", "--data", data, "--port", port, "--end-with-input")
-    found = [
+    found: list[Program] = []
+    if (join := read_join_file(machine.data)) is not None:
+        sockets = [machine.data / each for each in join.sockets]
+        witness = (*module, "gridtokenx.operations.network.witness", "--data", data)
+        found.append(Program("witness", witness, lambda: all(map(listens, sockets))))
+    found.append(
         Program(
             "node",
             (
@@ -78,8 +84,10 @@ def machine_programs(machine: Machine) -> list[Program]:
                 *("--workers", str(machine.workers), "--end-with-input"),
                 *("--feed", ",".join(str(prefix) for prefix in sorted(FOLLOWED))),
             ),
+            # One that takes its state from a snapshot has none for its gateway before.
+            lambda: listens(DataFolder(machine.data).socket),
         )
-    ]
+    )
     if machine.sites is None:
         return [*found, Program("gateway", gateway)]
     market = MarketFolder(machine.sites.resolve())

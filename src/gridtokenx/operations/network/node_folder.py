@@ -1,5 +1,6 @@
 """A node's data folder before its first start: first its keys, then the chain that it belongs to."""
 
+import shutil
 from pathlib import Path
 from secrets import token_bytes
 
@@ -8,6 +9,7 @@ from gridtokenx.engine.comet.keys import NodeKeys, public_key
 from gridtokenx.engine.folder import (
     SEED_BYTES,
     DataFolder,
+    FolderLock,
     FolderUnusable,
     load_or_create_node_key,
     sync_folder,
@@ -64,3 +66,24 @@ def install_bundle(path: Path, bundle: Bundle) -> None:
     # Last: whoever finds it finds all.
     write_durably(home.genesis, bundle.consensus_genesis)
     sync_folder(path)
+
+
+def forget_state(path: Path) -> None:
+    """Let a node that is off take its state anew from the others, from the first block or from a snapshot. What it is
+    (keys, chain), what its validator signed last and what it promised (the journal) stay. Stopped at any moment, it can
+    be done again. Raises `FolderUnusable` if there is no node, or if it runs."""
+    folder, home = DataFolder(path), ConsensusHome(path / FOLDER)
+    if not home.genesis.is_file():
+        raise FolderUnusable(f"there is no node of a network in {path}")
+    lock = FolderLock(folder)
+    try:
+        for old in (folder.database, folder.new_database, folder.old_database, folder.snapshots):
+            shutil.rmtree(old, ignore_errors=True)
+        # A validator that forgot what it signed could sign the same height again.
+        for old in home.validator_state.parent.iterdir():
+            if old != home.validator_state:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+        folder.database.mkdir(mode=0o700)
+        sync_folder(path)
+    finally:
+        lock.release()

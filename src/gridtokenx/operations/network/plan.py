@@ -14,6 +14,9 @@ from gridtokenx.engine.folder import FolderUnusable
 NODES_MAX = 64
 """More links than ports for them; and more than one machine should carry."""
 
+SPARE_NODES = 8
+"""How many may join while a network runs: their ports are kept for them."""
+
 GATEWAYS_OF_A_CROWD = 4
 """How many nodes of a network have a gateway, if nobody says how many and there are more than seven."""
 
@@ -26,7 +29,8 @@ class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `market`: a scenario's market runs on it; else consensus alone runs, with CometBFT's own example application.
     `delay_ms`: of each link, each way. `direct`: no proxy between the nodes, so no faults of links, and nothing that
     costs. `gateways`: so many nodes have one, from the first on. `processors`: threads of Go code for each CometBFT
-    (0: as many as there are). `first_port`: where the ports of the last run began (0: anywhere).
+    (0: as many as there are). `snapshot_blocks`: blocks between two snapshots of a node. `first_port`: where the ports
+    of the last run began (0: anywhere).
     """
 
     validators: int
@@ -39,6 +43,7 @@ class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gateways: int = 0
     workers: int = 1
     processors: int = 0
+    snapshot_blocks: int = 1_000
     first_port: int = 0
 
     def __post_init__(self) -> None:
@@ -50,6 +55,7 @@ class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ("gateways", self.gateways, 0, self.nodes),
             ("workers", self.workers, 1, 64),
             ("processors", self.processors, 0, 1_024),
+            ("snapshot_blocks", self.snapshot_blocks, 0, 1_000_000),
         ):
             if not lowest <= value <= highest:
                 raise ValueError(f"{name} is {value}: give {lowest} to {highest}")
@@ -81,8 +87,8 @@ class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def ports(self) -> int:
-        """How many it needs."""
-        return 2 * self.nodes + (0 if self.direct else len(self.pairs))
+        """How many it needs, with those for nodes that join."""
+        return 2 * (self.nodes + SPARE_NODES) + (0 if self.direct else len(self.pairs))
 
     @property
     def with_gateway(self) -> range:

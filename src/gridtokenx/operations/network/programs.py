@@ -1,7 +1,11 @@
 """The processes of a network on one machine."""
 
+import dataclasses
+import socket
 import sys
+from pathlib import Path
 
+from gridtokenx.engine.folder import socket_address
 from gridtokenx.gateway.readmodel import FOLLOWED
 from gridtokenx.operations.network.addresses import Addresses
 from gridtokenx.operations.network.folder import NetworkFolder
@@ -39,6 +43,26 @@ def programs(folder: NetworkFolder, addresses: Addresses) -> list[Program]:
     return found
 
 
+def joined_programs(folder: NetworkFolder, addresses: Addresses, number: int) -> list[Program]:
+    """Those of a node that joins. Its gateway waits until the node has its state: it reads the same database."""
+    if not addresses.plan.market:
+        return [_bare_node(folder, addresses, number)]
+    node = dataclasses.replace(
+        _market_node(folder, addresses, number), is_up=lambda: listens(folder.node(number).socket), stage=None
+    )
+    return [node, dataclasses.replace(_gateway(folder, addresses, number), stage=None)]
+
+
+def listens(path: Path) -> bool:
+    """Whether somebody answers at this socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            client.connect(socket_address(path))
+        except OSError:
+            return False
+    return True
+
+
 def _proxy(folder: NetworkFolder) -> Program:
     command = (*_MODULE, "gridtokenx.operations.network.proxy", "--data", str(folder.path.resolve()))
     return Program(PROXY, command, lambda: control_socket(folder.path).exists())
@@ -62,6 +86,7 @@ def _market_node(folder: NetworkFolder, addresses: Addresses, number: int) -> Pr
         (
             *(*_MODULE, "gridtokenx.engine.node", "--data", str(folder.node(number).path.resolve())),
             *("--chain", CHAIN, "--consensus", "--workers", str(plan.workers), *processors),
+            *("--snapshot-blocks", str(plan.snapshot_blocks)),
             *("--feed", ",".join(str(prefix) for prefix in sorted(FOLLOWED)), "--end-with-input"),
         ),
         stage="nodes",

@@ -2,8 +2,8 @@
 
     python -m gridtokenx.operations.network.runner --data DIR
 
-is what `gridtokenx network up --detach` leaves behind. `run/network.sock` takes questions (`control`): `status`, and
-`kill`, `pause`, `resume`, `restart` with a `node`, and `down`.
+is what `gridtokenx network up --detach` leaves behind. `run/network.sock` takes questions (`control`): `status`,
+`join`, `down`, and `kill`, `pause`, `resume`, `restart` with a `node`.
 """
 
 import argparse
@@ -20,9 +20,10 @@ from gridtokenx.operations.network.addresses import Addresses
 from gridtokenx.operations.network.control import Document, serve
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.founding import settle
-from gridtokenx.operations.network.plan import NetworkPlan, read_plan, write_plan
+from gridtokenx.operations.network.joining import CannotJoin, make_joiner
+from gridtokenx.operations.network.plan import SPARE_NODES, NetworkPlan, read_plan, write_plan
 from gridtokenx.operations.network.ports import PortBlock, PortsTaken
-from gridtokenx.operations.network.programs import node_name, programs
+from gridtokenx.operations.network.programs import joined_programs, node_name, programs
 from gridtokenx.operations.network.status import NodeStatus, disagreements, look_around
 from gridtokenx.operations.network.tree import signal_tree
 from gridtokenx.operations.supervisor import Child, Supervisor
@@ -100,6 +101,8 @@ class Network:
                     ],
                     "disagreements": disagreements(nodes),
                 }
+            case {"do": "join"}:
+                return await self._join()
             case {"do": "down"}:
                 self.stop()
             case {"do": str(deed), "node": int(number)} if deed in DEEDS:
@@ -107,6 +110,23 @@ class Network:
             case _:
                 raise ValueError(f"the network does not know how to do {question}")
         return {}
+
+    async def _join(self) -> Document:
+        """One more node, which follows. Raises ValueError if there is no room for it, or nobody helps it."""
+        if self.addresses.joined >= SPARE_NODES:
+            raise ValueError(f"{SPARE_NODES} nodes have joined since the network was started: start it again for more")
+        helpers = [number for number in self.plan.numbers if self._node(number).state == "running"]
+        plan = msgspec.structs.replace(self.plan, observers=self.plan.observers + 1)
+        addresses = Addresses(plan, self.addresses.first, self.addresses.joined + 1)
+        try:
+            height = await make_joiner(self.folder, addresses, helpers)
+        except CannotJoin as error:
+            raise ValueError(str(error)) from None
+        self.plan, self.addresses = plan, addresses
+        write_plan(self.folder.plan, plan)
+        for program in joined_programs(self.folder, addresses, plan.nodes):
+            self.supervisor.add(program)
+        return {"node": plan.nodes, "trusted_height": height}
 
     def _node(self, number: int) -> Child:
         if number not in self.plan.numbers:
@@ -151,22 +171,36 @@ DEEDS: dict[str, Callable[[Supervisor, Child], None]] = {
 }
 
 
-async def run_until_told(folder: NetworkFolder, say: Say) -> None:
-    """Run a network until a signal says stop, or somebody asks for `down`. Raises one of `CANNOT_START`."""
+async def run_until_told(folder: NetworkFolder, say: Say, *, with_input: bool) -> None:
+    """Run a network until a signal says stop, or somebody asks for `down`, or `with_input` when standard input closes.
+    Raises one of `CANNOT_START`."""
     network = Network(folder)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, network.stop)
+    if with_input:
+        loop.add_reader(sys.stdin.fileno(), _input_ended, loop, network)
     await network.run(say)
+
+
+def _input_ended(loop: asyncio.AbstractEventLoop, network: Network) -> None:
+    """Nobody writes there: it has become readable by ending."""
+    loop.remove_reader(sys.stdin.fileno())
+    network.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of the process."""
     parser = argparse.ArgumentParser(prog="gridtokenx.operations.network.runner", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--end-with-input", action="store_true")
     given = parser.parse_args(arguments)
+
+    def say(sentence: str) -> None:
+        print(sentence, flush=True)
+
     try:
-        asyncio.run(run_until_told(NetworkFolder(given.data), lambda sentence: print(sentence, flush=True)))
+        asyncio.run(run_until_told(NetworkFolder(given.data), say, with_input=given.end_with_input))
     except CANNOT_START as error:
         print(f"the network cannot start: {error}", file=sys.stderr)
         return 2

@@ -61,7 +61,8 @@ def disagreements(nodes: list[NodeStatus]) -> list[str]:
 
 async def _look_at(folder: NetworkFolder, addresses: Addresses, number: int, state: str) -> NodeStatus:
     plan = addresses.plan
-    gateway = f"http://127.0.0.1:{addresses.gateway_port(number)}" if number in plan.with_gateway else None
+    has_gateway = plan.market and (number in plan.with_gateway or number > addresses.base)
+    gateway = f"http://127.0.0.1:{addresses.gateway_port(number)}" if has_gateway else None
     votes = number <= plan.validators
     if state != "running":
         return NodeStatus(number, votes, state, gateway=gateway)

@@ -193,7 +193,7 @@ def test_too_many_signatures_are_not_all_checked(node, monkeypatch) -> None:
     monkeypatch.setattr(known_module, "AHEAD_BYTES_MAX", 3 * len(wires[0]))
     checked: list[bytes] = []
     submit = node.verifier.submit_batch
-    monkeypatch.setattr(node.verifier, "submit_batch", lambda wire: checked.append(wire) or submit(wire))
+    monkeypatch.setattr(node.verifier, "submit_batch", lambda wire, first: checked.append(wire) or submit(wire))
     assert node.refusal(TIME_MS, wires).startswith("BLOCK_SIGNATURES_EXCEEDED (19)")
     assert len(checked) <= 4 + 1 + 3
 

@@ -97,7 +97,7 @@ def test_requirement_01_preparing_a_proposal_executes_nothing_and_looks_at_each_
         p.submit(*(sender.send(1) for sender in senders))
     looked: list[bytes] = []
     monkeypatch.setattr(p.application, "finalize_block", None)
-    monkeypatch.setattr(p.verifier, "submit", None)
+    monkeypatch.setattr(p.verifier, "_submit", None)
     monkeypatch.setattr(
         "gridtokenx.engine.comet.engine.is_admissible",
         lambda state, time_ms, batch: looked.append(batch.id) or is_admissible(state, time_ms, batch),

@@ -76,7 +76,7 @@ async def listening(folder: Path, calls: dict[str, Call]) -> AsyncIterator[tuple
             return Caller(*await asyncio.open_unix_connection(folder / "abci.sock"))
 
         yield server, connect
-        server.close()
+        await server.close()
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -307,7 +307,7 @@ def test_a_closed_server_ends_its_connections(tmp_path) -> None:
             caller = await connect()
             caller.ask("flush")
             assert await caller.kinds(1) == ["flush"]
-            server.close()
+            await server.close()
             assert await caller.answer() is None
             with pytest.raises(ConnectionError):
                 await connect()

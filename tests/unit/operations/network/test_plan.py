@@ -10,7 +10,7 @@ from gridtokenx.engine.comet.home import FAST, config_sections
 from gridtokenx.engine.comet.keys import NodeKeys
 from gridtokenx.engine.folder import FolderUnusable
 from gridtokenx.operations.network.addresses import NOWHERE, Addresses, gossip_sleep_ms
-from gridtokenx.operations.network.plan import NetworkPlan, parse_groups, read_plan, write_plan
+from gridtokenx.operations.network.plan import SPARE_NODES, NetworkPlan, parse_groups, read_plan, write_plan
 from gridtokenx.operations.network.ports import BLOCK, PortBlock, PortsTaken
 
 
@@ -74,8 +74,22 @@ def test_no_port_has_two_uses(direct: bool) -> None:
     used = [int(addresses.node(number).rpartition(":")[2]) for number in plan.numbers]
     used += [addresses.gateway_port(number) for number in plan.numbers]
     used += [link.listen[1] for link in addresses.links()]
+    grown = NetworkPlan(7, observers=2 + SPARE_NODES, direct=direct)
+    joined = Addresses(grown, 18_000, SPARE_NODES)
+    assert [joined.node(number) for number in plan.numbers] == [addresses.node(number) for number in plan.numbers]
+    assert [link.describe() for link in joined.links()] == [link.describe() for link in addresses.links()]
+    for number in range(plan.nodes + 1, grown.nodes + 1):
+        used += [int(joined.node(number).rpartition(":")[2]), joined.gateway_port(number)]
     assert len(used) == len(set(used)) == plan.ports
     assert (min(used), max(used)) == (18_000, 18_000 + plan.ports - 1)
+
+
+def test_a_node_that_joins_dials_all_others_where_they_listen() -> None:
+    plan = NetworkPlan(3, observers=1)
+    keys = {number: NodeKeys.generate() for number in plan.numbers}
+    addresses = Addresses(plan, 18_000, joined=1)
+    assert [peer.address for peer in addresses.settings(4, keys).dials] == [addresses.node(n) for n in (1, 2, 3)]
+    assert [peer.node_id for peer in addresses.settings(1, keys).dials] == [keys[n].node_id for n in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("links", ["tcp", "quic"])
