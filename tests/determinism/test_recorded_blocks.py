@@ -6,10 +6,11 @@ import pytest
 from tests.determinism.recorded import RecordedWorld, recorded
 from tests.determinism.replay import Recording, replay
 from tests.traffic import Traffic, founded
+from tests.world import NODE, NODE_ID
 
 from gridtokenx.engine.application import Application
 from gridtokenx.engine.clocks import ChainClock
-from gridtokenx.engine.folder import DataFolder
+from gridtokenx.engine.folder import DataFolder, NodeKey
 from gridtokenx.engine.mempool import BatchAuthor, Mempool
 from gridtokenx.engine.solo import SoloEngine
 from gridtokenx.engine.storage import Reader
@@ -88,9 +89,8 @@ def test_the_solo_engine_comes_to_the_same_hashes(lived: RecordedWorld, stored: 
     """With its own application, from the genesis on."""
     application = Application(lived.engine.application.chain)
     application.init_chain(lived.genesis)
-    author = lived.engine.mempool._author
-    mempool = Mempool(lived.chain, BatchAuthor(lived.chain, author.node_id, author._key, 1), {})
-    engine = SoloEngine(application, mempool, ChainClock(), author.node_id)
+    mempool = Mempool(lived.chain, BatchAuthor(lived.chain, NODE_ID, NodeKey(NODE.secrets[0]), 1), {})
+    engine = SoloEngine(application, mempool, ChainClock(), NODE_ID)
     for block, expected in zip(stored, lived.outcomes, strict=True):
         engine.finalize(block, lived.verifier.check_batch)
         outcome = engine.commit([])

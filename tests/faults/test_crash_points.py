@@ -15,9 +15,9 @@ CALLS = 16
 
 FOLDER_POINTS = [point for point in POINTS if point.startswith("folder.")]
 ONCE_POINTS = [point for point in POINTS if point.startswith("genesis.")]
-# Those of snapshots have tests of their own (`test_snapshot_crashes.py`).
-SNAPSHOT_POINTS = [point for point in POINTS if point.startswith(("snapshot.", "restore."))]
-NODE_POINTS = [point for point in POINTS if point not in {*FOLDER_POINTS, *ONCE_POINTS, *SNAPSHOT_POINTS}]
+# These have tests of their own (`test_snapshot_crashes.py`, `tests/network/test_crash_points.py`).
+OTHER_POINTS = [point for point in POINTS if point.startswith(("snapshot.", "restore.", "consensus."))]
+NODE_POINTS = [point for point in POINTS if point not in {*FOLDER_POINTS, *ONCE_POINTS, *OTHER_POINTS}]
 
 # The first three writes of a database are those of the genesis (rows, head) and of the empty first block.
 TIMES = {"storage.batch_written": (1, 2, 3, 4), "storage.batch_synced": (1, 2, 3, 4)}

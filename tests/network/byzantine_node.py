@@ -68,7 +68,7 @@ class ByzantineEngine(CometEngine):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        author = self.mempool._author
+        author = self.mempool.author
         self._signing = Signer((author._key._private.private_bytes_raw(),), (author._key.public_key,), 1)
         self._number = 10**9
         self._order = Order()
@@ -124,7 +124,7 @@ class ByzantineEngine(CometEngine):
     def batch(self, transactions: Sequence[bytes], time_ms: int, **other: Any) -> bytes:
         """Signed by this node, if `other` does not say otherwise."""
         self._number += 1
-        given = {"chain": self.head.chain, "author": self._node_id, "by": self._signing} | other
+        given = {"chain": self.head.chain, "author": self.node_id, "by": self._signing} | other
         return batch_of(transactions, self._number, time_ms + BATCH_MS, **given)
 
 

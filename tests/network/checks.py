@@ -5,8 +5,9 @@ conserved and every invariant holds. No accepted order has vanished. No node rai
 """
 
 import asyncio
+import contextlib
 import shutil
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tests.invariants import check_indexes, check_modules
 from tests.network.live import LiveNetwork, Trouble
@@ -120,17 +121,11 @@ class Checks:
 
     def _stand_on_one_chain(self, nodes: Sequence[int]) -> None:
         for number in nodes:
-            folder = self._network.folder.node(number)
-            own_files = folder.run / "checks"
-            reader = Reader(folder.database, own_files)
-            try:
-                self._compare(number, reader)
+            with reading(self._network.folder.node(number)) as reader:
+                self.compare(number, reader)
                 check_state(number, reader)
-            finally:
-                reader.close()
-                shutil.rmtree(own_files, ignore_errors=True)
 
-    def _compare(self, number: int, reader: Reader) -> None:
+    def compare(self, number: int, reader: Reader) -> None:
         """Each block that the node has since the last look with what the others have."""
         head, beginning = reader.head(), reader.beginning()
         assert head is not None
@@ -158,18 +153,31 @@ class Checks:
             raise Trouble(_some("alarms without a reason", strange))
 
 
-def voided_wh(folder: DataFolder) -> int:
-    """How much energy of trades the node's chain has taken back so far."""
+@contextlib.contextmanager
+def reading(folder: DataFolder) -> Iterator[Reader]:
+    """What the node's database has now, though the node may be running."""
     own_files = folder.run / "checks"
     reader = Reader(folder.database, own_files)
     try:
+        yield reader
+    finally:
+        reader.close()
+        shutil.rmtree(own_files, ignore_errors=True)
+
+
+def voided_wh(folder: DataFolder) -> int:
+    """How much energy of trades the node's chain has taken back so far."""
+    with reading(folder) as reader:
         head = reader.head()
         assert head is not None
         found = [reader.results(height) for height in range(1, head.height + 1)]
         return sum(results.summary.voided_wh for results in found if results is not None)
-    finally:
-        reader.close()
-        shutil.rmtree(own_files, ignore_errors=True)
+
+
+def is_restored(folder: DataFolder) -> bool:
+    """Whether the node goes on from a snapshot."""
+    with reading(folder) as reader:
+        return reader.beginning() is not None
 
 
 def check_state(number: int, reader: Reader) -> None:

@@ -10,14 +10,16 @@ import resource
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from tests.network.community import CHAIN, Load, found_community
 from tests.network.signer import SOCKET, SkewedSigner, use_own_key, use_signer
 
-from gridtokenx.engine.comet.headers import header_hash
+from gridtokenx.engine.comet.headers import VoteFlag, header_hash
 from gridtokenx.engine.comet.home import StateSync, write_config
+from gridtokenx.engine.comet.keys import address_of_key
 from gridtokenx.engine.comet.rpc import CometRpc, RpcFailed
 from gridtokenx.engine.link import NodeLink, RequestFailed
 from gridtokenx.engine.wire import NodeInfo
@@ -37,8 +39,6 @@ LOOK_SECONDS: Final = 0.2
 ANSWER_SECONDS_MAX: Final = 3.0
 WAIT_SECONDS_MAX: Final = 150.0
 LOG_LINES: Final = 12
-SIGNED_MIN: Final = 10
-"""So many votes and proposals are a few blocks' worth."""
 GATE_PAST_MS: Final = 2_000
 TIME_WRONG_MS: Final = 60_000
 """What a busy machine may take to make and show a block; a wrong clock is wrong by much more."""
@@ -89,7 +89,7 @@ class LiveNetwork:
 
     async def start(self) -> None:
         """Proxy and validators, until there are blocks; then orders flow."""
-        self._tending = asyncio.create_task(self._tend())
+        self.watch()
         if not self.plan.direct:
             self.run(PROXY)
             await self.until(lambda: control_socket(self.folder.path).exists(), "the proxy to listen")
@@ -99,6 +99,10 @@ class LiveNetwork:
         await self.blocks(2, validators)
         self.load.start()
         self.load.flowing.set()
+
+    def watch(self) -> None:
+        """Look after the processes from now on."""
+        self._tending = asyncio.create_task(self._tend())
 
     async def stop(self) -> dict[str, int | None]:
         """End everything; the exit status of each process that was still running."""
@@ -117,7 +121,7 @@ class LiveNetwork:
 
     # Processes.
 
-    def run(self, name: str, *, command: tuple[str, ...] = (), environment: tuple[tuple[str, str], ...] = ()) -> None:
+    def run(self, name: str, command: tuple[str, ...] = (), environment: tuple[tuple[str, str], ...] = ()) -> None:
         """Start a process of the network, with this command instead of its own if one is given."""
         child = self._supervisor.child(name)
         if child.process is not None:
@@ -130,12 +134,19 @@ class LiveNetwork:
         self._supervisor.hold(child)
         self._expected.add(name)
 
-    def start_node(self, number: int, module: str = "", environment: tuple[tuple[str, str], ...] = ()) -> None:
+    def start_node(
+        self,
+        number: int,
+        module: str = "",
+        options: tuple[str, ...] = (),
+        environment: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         """Start a node; with `module` a node of this program of the tests, which takes the same arguments."""
         name, log = node_name(number), self.folder.log(node_name(number))
         self._log_began[number] = len(log.read_text(errors="replace")) if log.exists() else 0
         command = self._programs[name].command
-        self.run(name, command=_with_module(command, module) if module else (), environment=environment)
+        command = (*(_with_module(command, module) if module else command), *options)
+        self.run(name, command, environment)
 
     async def kill(self, numbers: Iterable[int]) -> None:
         """As power cuts would, all at once."""
@@ -165,8 +176,9 @@ class LiveNetwork:
         """And goes on."""
         DEEDS["resume"](self._supervisor, self._running(number))
 
-    async def ends(self, number: int, saying: str) -> None:
-        """Wait until a node has ended by itself; its log must have these words, said by this run."""
+    async def ends(self, number: int, saying: str = "") -> int | None:
+        """Wait until a node has ended by itself; its log must have these words, said by this run. Returns its exit
+        status."""
         self.let_end(number)
         name = node_name(number)
         await self.until(lambda: name not in self._expected, f"node {number} to end by itself")
@@ -175,6 +187,7 @@ class LiveNetwork:
         said = self._said(number)
         if saying not in said:
             raise Trouble(f"node {number} ended, but did not say {saying!r}. It said:\n{_last(said)}")
+        return self._supervisor.child(name).last_exit
 
     def let_end(self, number: int) -> None:
         """From now on the node may end by itself: `ends` waits for it."""
@@ -340,7 +353,19 @@ class LiveNetwork:
             self._signing[number] = asyncio.create_task(signer.run(socket))
         self.start_node(number)
         if seconds:
-            await self.until(lambda: signer.signed > SIGNED_MIN, f"votes of node {number} with a wrong time")
+            who = address_of_key(home.keys().validator_key)
+            wrong = partial(self._has_wrong_time, who, seconds)
+            await self.until_answer(wrong, f"a block with a vote of node {number} of a wrong time")
+
+    async def _has_wrong_time(self, validator: bytes, seconds: int) -> bool:
+        """Whether the others took such a vote of it into their last block."""
+        async with CometRpc(self.folder.rpc(1)) as comet:
+            block = await comet.light_block(int((await comet.status()).sync_info.latest_block_height) - 1)
+        return any(
+            vote.address == validator and abs(vote.time_ns - block.header.time_ns) > abs(seconds) * 500_000_000
+            for vote in block.commit.votes
+            if vote.flag is VoteFlag.COMMIT
+        )
 
     # Joining.
 

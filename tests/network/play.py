@@ -40,7 +40,7 @@ from typing import Final, Literal
 
 import httpx
 import msgspec
-from tests.network.checks import Checks, voided_wh
+from tests.network.checks import Checks, is_restored, voided_wh
 from tests.network.live import LOOK_SECONDS, LiveNetwork, Trouble
 
 from gridtokenx.engine.folder import FolderUnusable
@@ -239,6 +239,8 @@ async def _join(network: LiveNetwork, found: Found) -> None:
     await network.prepare_join(number)
     network.start_node(number)
     await network.until_answer(lambda: _is_there(network, number), f"node {number} to have the chain's state")
+    if not is_restored(network.folder.node(number)):
+        raise Trouble(f"node {number} joined without a snapshot")
     network.run(gateway_name(number))
 
 

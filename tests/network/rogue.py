@@ -1,25 +1,57 @@
 """A network of four in which the last is not what it seems (`byzantine_node`), and what a test does with it."""
 
 import asyncio
+import base64
 import json
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tests.network.byzantine_node import LOG, Order, write_order
+from tests.network.byzantine_node import LOG, Order, digest, write_order
+from tests.network.live import LiveNetwork
 from tests.network.play import Game, NetworkFile
+from tests.network.records import table_of
 
+from gridtokenx.engine.comet.home import Pace, write_config
 from gridtokenx.engine.comet.rpc import CometRpc
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Standing
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.errors import KernelCode
+from gridtokenx.modules.authority.state import MISDEEDS, Misdeed, MisdeedKind
 from gridtokenx.operations.network.card import NodeCard, read_card
 from gridtokenx.operations.network.node_folder import CARD
 
 HONEST = (1, 2, 3)
 ROGUE = 4
 OBSERVER = 5
+
+TRIES_MAX = 4
+
+REFUSED = {
+    "garbage": "MALFORMED",
+    "cut": "MALFORMED",
+    "unsigned": "BATCH_SIGNATURE_INVALID",
+    "twice": "BATCH_REPEATED",
+    "replayed": "BATCH_REPEATED",
+    "wrong root": "BATCH_ROOT_WRONG",
+    "wrong chain": "CHAIN_WRONG",
+    "unknown author": "BATCH_AUTHOR_UNKNOWN",
+    "in another's name": "BATCH_SIGNATURE_INVALID",
+    "expired": "EXPIRED",
+    "too many batches": "TOO_LARGE",
+}
+"""Proposals, and why they are refused."""
+CONVICTING = {
+    "badly signed transaction": "BATCH_TRANSACTION_INVALID",
+    "malformed transaction": "BATCH_TRANSACTION_INVALID",
+}
+"""Moreover these hold a bad transaction under a header that the rogue has signed."""
+EXPENSIVE = {"too large": "TOO_LARGE", "too many signatures": "BLOCK_SIGNATURES_EXCEEDED"}
+"""It takes a small machine seconds to make, to carry and to refuse such a block."""
+ALLOWED = {"reordered", "empty"}
+"""The order of batches is the proposer's to choose, and so is what it leaves out."""
 
 ALARMS = (
     "proposal refused: ",
@@ -58,6 +90,10 @@ class Played:
     def rpc(self, number: int) -> CometRpc:
         """A node's CometBFT."""
         return CometRpc(self.network.folder.rpc(number))
+
+    async def height(self, number: int) -> int:
+        """Of a node that runs."""
+        return (await self.network.heights([number]))[number]
 
     def order(self, proposals: Sequence[str] = (), flood: int = 0) -> None:
         """What the rogue is to do from now on."""
@@ -101,10 +137,71 @@ class Played:
             await link.close()
 
 
-def rogue_network(path: Path, file: NetworkFile) -> Iterator[Played]:
-    """The network, while a test or several play with it; then its end, with all checks."""
+async def propose(played: Played, refused: Mapping[str, str], allowed: Iterable[str] = ()) -> int:
+    """Let the rogue propose all of these, and see that no refused one is in a block, that nodes refuse each for the
+    reason that stands beside it, and that every allowed one is in a block. Returns how many milliseconds the worst
+    height took.
+
+    A proposal that comes too late on a busy machine is nobody's to judge: then it is made again."""
+    longest, left = 0, [*refused, *sorted(allowed)]
+    for _ in range(TRIES_MAX):
+        made = await played.misbehave(left)
+        assert [one["kind"] for one in made] == left
+        accepted = set()
+        async with played.rpc(1) as rpc:
+            for one in made:
+                inside, round_, took_ms = await look_at(rpc, one["height"])
+                if inside == one["block"]:
+                    accepted.add(one["kind"])
+                else:
+                    assert round_ > 0, one
+                    longest = max(longest, took_ms)
+        assert not accepted & refused.keys(), accepted
+        codes = await codes_of_refusals(played)
+        left = [kind for kind in left if kind not in accepted and refused.get(kind) not in codes]
+        if not left:
+            return longest
+    raise AssertionError(f"nodes never judged {left}; they refused others for {codes}")
+
+
+async def codes_of_refusals(played: Played) -> set[str]:
+    """The codes with which honest nodes have refused proposals."""
+    for number in HONEST:
+        await played.network.hear(number)
+    heard = [alarm for number in HONEST for alarm in played.network.heard[number]]
+    return {alarm.split()[2] for alarm in heard if alarm.startswith("proposal refused: ")}
+
+
+async def look_at(rpc: CometRpc, height: int) -> tuple[str, int, int]:
+    """Of a committed block: digest of what is in it, the round in which it was agreed on, and how many milliseconds
+    that took."""
+    answer, commit = await rpc.block(height), await rpc.commit(height)
+    times = [(await rpc.light_block(one)).header.time_ns for one in (height, height + 1)]
+    wires = [base64.b64decode(text) for text in answer.block.data.txs]
+    return digest(wires).hex(), commit.signed_header.commit.round, (times[1] - times[0]) // 1_000_000
+
+
+def misdeeds(network: LiveNetwork, number: int, kind: MisdeedKind) -> dict[bytes, Misdeed]:
+    """Those of a kind, as a node has them."""
+    found = table_of(network, number, MISDEEDS)
+    return {key: misdeed for key, misdeed in found.items() if misdeed.kind == kind}
+
+
+def set_pace(network: LiveNetwork, pace: Pace) -> None:
+    """Of all nodes, before they start."""
+    keys = {number: network.folder.home(number).keys() for number in network.plan.numbers}
+    for number in network.plan.numbers:
+        settings = network.addresses.settings(number, keys)
+        write_config(network.folder.home(number), replace(settings, pace=pace))
+
+
+def rogue_network(path: Path, file: NetworkFile, pace: Pace | None = None) -> Iterator[Played]:
+    """The network, while a test or several play with it; then its end, with all checks. With a `pace` of its own
+    blocks come so fast, whatever the file says."""
     with asyncio.Runner() as runner:
         game = Game(path, file)
+        if pace is not None:
+            set_pace(game.network, pace)
         try:
             runner.run(game.start())
             runner.run(game.network.stop_node(ROGUE))

@@ -50,7 +50,6 @@ class SkewedSigner:
         self._skew_ns = skew_seconds * 1_000_000_000
         self._times: dict[tuple[object, ...], bytes] = {}
         """What was signed once is signed again with the time that it had: another would be a second vote."""
-        self.signed = 0
 
     async def run(self, socket: Path) -> None:
         """Serve CometBFT at this socket, whenever it is there; for ever."""
@@ -99,7 +98,6 @@ class SkewedSigner:
         canonical[block + 2] = BYTES, self._chain.encode()
         signed = _encode(canonical)
         fields[signature] = BYTES, bytes(ed_sign(self._keys.validator_seed, _varint(len(signed)) + signed))
-        self.signed += 1
         return _encode(fields)
 
 

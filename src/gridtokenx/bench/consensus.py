@@ -24,6 +24,7 @@ from gridtokenx.bench.gateway_load import summary
 from gridtokenx.bench.report import file_system, signature_us
 from gridtokenx.bench.validators import COMETBFT, KINDS, NODE, PROXIES, WORKERS, Validators, found_validators
 from gridtokenx.bench.workload import Signer, make_signers, signed_orders
+from gridtokenx.engine.comet.binary import find_cometbft
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.storage import Reader
@@ -136,7 +137,8 @@ def run(
     fast: bool = False,
     delay_ms: int = 0,
 ) -> dict[str, object]:
-    """The figures of `bench consensus`; of several networks a table, and the figures of each."""
+    """The figures of `bench consensus`; of several networks a table, and the figures of each. Raises `CometMissing`."""
+    find_cometbft()
     wanted = seconds if seconds is not None else 15.0 if quick else 60.0
     figures = []
     for nodes in validators:

@@ -28,11 +28,17 @@ class LostBlocks(Exception):
     """The database holds less than the journal saw committed."""
 
 
+def known_node(state: State, public_key: bytes) -> bytes | None:
+    """The id of the node with this key, licensed or not."""
+    return next((node_id for node_id, node in state.items(NODES) if node.public_key == public_key), None)
+
+
 def node_id_of(state: State, public_key: bytes) -> bytes:
     """The id under which this key may sign batches. Raises `NotLicensed`."""
-    for node_id, node in state.items(NODES):
-        if node.public_key == public_key and node.licensed:
-            return node_id
+    node_id = known_node(state, public_key)
+    node = None if node_id is None else state.get(NODES, node_id)
+    if node_id is not None and node is not None and node.licensed:
+        return node_id
     raise NotLicensed(f"no licensed node of this chain has the public key {public_key.hex()}")
 
 
@@ -76,7 +82,10 @@ class Engine:
         """Told of each committed block, by the thread that makes blocks."""
         self.head = application.info()
         """Where the chain stands after the last committed block; any thread may read it."""
-        self._node_id = node_id
+        self.is_behind = False
+        """Whether blocks come that the others have had for long: chain time here is not theirs yet."""
+        self.node_id = node_id
+        """Under which this node signs batches."""
         self._journal = journal
         self._verifier = verifier
         self._lost: list[bytes] = []
@@ -85,7 +94,7 @@ class Engine:
 
     def may_accept(self) -> bool:
         """Whether this node may sign batches after the last block."""
-        node = self.application.state.get(NODES, self._node_id)
+        node = self.application.state.get(NODES, self.node_id)
         return node is not None and node.licensed
 
     def restore(self, journaled: Sequence[JournaledBatch]) -> None:
@@ -159,11 +168,7 @@ class Engine:
         reached("block.committed")
         if self._journal is not None:
             self._journal.mark(block.height, outcome.app_hash)
-        settled = pool.settle([*batch_ids, *(batch.id for batch in expired)])
-        own = [batch for batch in settled if batch.header.author == self._node_id]
-        self.mempool.settle(own)
-        if self._journal is not None:
-            self._journal.resolve([batch.number for batch in own])
+        self._settle([*batch_ids, *(batch.id for batch in expired)])
         reached("block.settled")
         metrics.observe("settle")
         self._note(block, outcome)
@@ -176,6 +181,14 @@ class Engine:
         if self._finalized is not None:
             self._finalized = None
             self.application.making.release()
+
+    def _settle(self, batch_ids: Sequence[bytes]) -> None:
+        """What became of these is known: the state or the database says it."""
+        settled = self.mempool.pool.settle(batch_ids)
+        own = [batch for batch in settled if batch.header.author == self.node_id]
+        self.mempool.settle(own)
+        if self._journal is not None:
+            self._journal.resolve([batch.number for batch in own])
 
     def _note(self, block: Block, outcome: BlockOutcome) -> None:
         refused = [f"batch refused with code {batch.code}" for batch in outcome.batches if batch.code]

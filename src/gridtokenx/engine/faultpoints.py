@@ -32,6 +32,13 @@ POINTS: Final = (
     "storage.batch_synced",
     "block.committed",
     "block.settled",
+    "consensus.info",
+    "consensus.init_chain",
+    "consensus.reap_txs",
+    "consensus.prepare_proposal",
+    "consensus.process_proposal",
+    "consensus.finalize_block",
+    "consensus.commit",
     "snapshot.checkpoint_made",
     "snapshot.rows_spooled",
     "snapshot.chunk_written",
@@ -44,7 +51,8 @@ POINTS: Final = (
     "restore.old_set_aside",
     "restore.swapped",
 )
-"""Every place, in the order in which a node comes by: after each write of a file, between any two engine calls."""
+"""Every place, in the order in which a node comes by: after each write of a file, between any two engine calls.
+Those of consensus are where a call of CometBFT's has done its work, and is not answered yet."""
 
 
 class _Trap:

@@ -47,7 +47,7 @@ class Intake:
         if not self._engine.may_accept():
             refused = Answer(Standing.REFUSED, b"", int(KernelCode.BATCH_AUTHOR_UNKNOWN), "node")
             return [refused] * len(transactions)
-        if not self._mempool.reserve(transactions):
+        if self._engine.is_behind or not self._mempool.reserve(transactions):
             return busy(transactions)
         verdicts = await asyncio.wrap_future(self._verifier.submit(transactions))
         reached("intake.verified")

@@ -22,9 +22,9 @@ from typing import Final, NoReturn
 
 from gridtokenx.engine.application import Application, StateDamaged, tame_garbage_collector
 from gridtokenx.engine.clocks import ChainClock, Clock, RealClock, ScenarioClock
+from gridtokenx.engine.comet.binary import CometMissing
 from gridtokenx.engine.comet.consensus import Consensus, ConsensusSettings
 from gridtokenx.engine.comet.engine import CometEngine
-from gridtokenx.engine.comet.launcher import CometMissing
 from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
 from gridtokenx.engine.folder import (
     DataFolder,
@@ -123,15 +123,11 @@ class Node:
     def _make_engine(self) -> SoloEngine | CometEngine:
         key = self._key
         state, chain = self.application.state, self.application.info().chain
-        try:
-            self.node_id = node_id_of(state, key.public_key)
-        except NotLicensed:
-            if self.settings.consensus is None:
-                raise
-            self.node_id = UNKNOWN_NODE  # it follows the chain, and takes nothing in
-        author = BatchAuthor(chain, self.node_id, key, self.journal.next_number)
+        # With consensus a node may follow the chain before it is admitted: it takes nothing in until then.
+        node_id = UNKNOWN_NODE if self.settings.consensus is not None else node_id_of(state, key.public_key)
+        author = BatchAuthor(chain, node_id, key, self.journal.next_number)
         mempool = Mempool(chain, author, state.rows[ACCOUNTS.prefix], self._place_of)
-        parts = self.application, mempool, self._make_clock(), self.node_id
+        parts = self.application, mempool, self._make_clock(), node_id
         if self.settings.consensus is not None:
             return CometEngine(*parts, journal=self.journal, verifier=self.verifier, metrics=self.metrics)
         return SoloEngine(*parts, journal=self.journal, verifier=self.verifier, metrics=self.metrics)
@@ -165,14 +161,14 @@ class Node:
             loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
         pause_seconds = 0.0 if self._consensus is None else PAUSE_SECONDS_CONSENSUS
         intake = Intake(self.engine, self.verifier, pause_seconds)
-        server = Server(self.engine, intake, self.verifier, self.node_id)
+        server = Server(self.engine, intake, self.verifier)
         blocks = await self._begin_blocks(server, intake, stop_blocks, stopping)
         await _first_of(blocks, server.listen(self.folder.socket))
         self.folder.pid.write_text(f"{os.getpid()}\n")
-        log.info("node %s listens on %s", self.node_id.hex(), self.folder.socket)
+        log.info("node %s listens on %s", self.engine.node_id.hex(), self.folder.socket)
         journaling = asyncio.create_task(intake.run())
         await _first_of(blocks, journaling, server.failure(), stopping.wait())
-        log.info("node %s stops", self.node_id.hex())
+        log.info("node %s stops", self.engine.node_id.hex())
         await _first_of(blocks, journaling, server.close())
         stop_blocks.set()
         if self._consensus is not None:

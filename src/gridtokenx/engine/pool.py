@@ -24,6 +24,10 @@ OTHERS_SIGNATURES_MAX: Final = limits.SIGNATURES_PER_BLOCK_MAX
 
 OTHERS_BYTES_MAX: Final = BLOCK_BYTES_MAX
 
+ALL_OTHERS_BYTES_MAX: Final = 8 * BLOCK_BYTES_MAX
+"""What all other authors may have waiting here before each has its equal part of it and no more: many that flood at
+once take each other's room, not that of the rest, and together at most twice as much."""
+
 OFFER_AGAIN_BLOCKS: Final = 5
 """An own batch that so many blocks passed over is offered to the peers again: they may have been away."""
 
@@ -149,7 +153,7 @@ class BatchPool:
                 return False
             if waiting.signatures + transactions > OTHERS_SIGNATURES_MAX:
                 return False
-            if waiting.bytes_held + size > OTHERS_BYTES_MAX:
+            if waiting.bytes_held + size > self._bytes_allowed(size):
                 return False
             waiting.checking[name] = transactions, size
             waiting.signatures += transactions
@@ -233,7 +237,9 @@ class BatchPool:
                 self._to_offer.pop(batch.id, None)
                 if batch.header.author != self._own:
                     for transaction_id in batch.ids:
-                        self._of_others.pop(transaction_id, None)
+                        # It may be in a later one too.
+                        if self._of_others.get(transaction_id) == batch.id:
+                            del self._of_others[transaction_id]
             self._blocks += 1
             self._offer_again()
         return settled
@@ -252,6 +258,13 @@ class BatchPool:
             for batch in taken:
                 del self._to_offer[batch.id]
         return taken
+
+    def _bytes_allowed(self, size: int) -> int:
+        """What one other author may have waiting, with a batch of this size."""
+        others = [author.bytes_held for name, author in self._authors.items() if name != self._own]
+        if sum(others) + size <= ALL_OTHERS_BYTES_MAX:
+            return OTHERS_BYTES_MAX
+        return min(OTHERS_BYTES_MAX, ALL_OTHERS_BYTES_MAX // len(others))
 
     def _release(self, author: bytes, name: bytes) -> None:
         waiting = self._authors[author]

@@ -49,11 +49,10 @@ CLOSE_SECONDS: Final = 5.0
 class Server:
     """Serves one engine; of one event loop."""
 
-    def __init__(self, engine: Engine, intake: Intake, verifier: Verifier, node_id: bytes) -> None:
+    def __init__(self, engine: Engine, intake: Intake, verifier: Verifier) -> None:
         self._engine = engine
         self._intake = intake
         self._verifier = verifier
-        self._node_id = node_id
         self._loop = asyncio.get_running_loop()
         self._proving = ThreadPoolExecutor(1, "prove")
         self._writers: set[asyncio.StreamWriter] = set()
@@ -171,7 +170,7 @@ class Server:
             head.app_hash,
             engine.clock.now_ms(),
             engine.clock.speed,
-            self._node_id,
+            engine.node_id,
             len(engine.mempool),
             engine.mempool.bytes_held,
             self._verifier.deaths,

@@ -74,7 +74,7 @@ class SoloEngine(Engine):
 
     def _make_block(self, time_ms: int, chosen: list[PendingBatch]) -> BlockOutcome:
         height = self.application.last_block().height + 1
-        block = Block(height, time_ms, self._node_id, tuple([batch.wire for batch in chosen]))
+        block = Block(height, time_ms, self.node_id, tuple([batch.wire for batch in chosen]))
         signatures = {batch.wire: batch.signatures for batch in chosen}
         self.metrics.observe("collect")
         self.finalize(block, signatures.__getitem__)

@@ -217,10 +217,10 @@ async def test_a_client_gets_the_nodes_promise_and_checks_it(market: Market) -> 
     wires = [transaction.wire for transaction in transactions]
     assert [answer.acceptance for answer in await client.submit(wires[:1])] == [None]
     node = await client.block(market.height)
-    key = market.node.application.state.get(NODES, market.node.node_id).public_key
+    key = market.node.application.state.get(NODES, market.node.engine.node_id).public_key
     for wire, answer in zip(wires, await client.submit(wires, acceptance=True), strict=True):
         header = proofs.check_acceptance(key, wire, answer.acceptance)
-        assert header.author == market.node.node_id and header.expires_ms > node.time_ms
+        assert header.author == market.node.engine.node_id and header.expires_ms > node.time_ms
         for forged in (
             msgspec.structs.replace(answer.acceptance, header="00"),
             msgspec.structs.replace(answer.acceptance, signature="zz"),

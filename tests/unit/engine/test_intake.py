@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from coin_chain import IMPORT_PATH, NODE_ID, NODE_SEED, Sender
@@ -12,7 +13,7 @@ from coin_engine import CoinEngine, open_engine
 from gridtokenx.engine import intake as intake_module
 from gridtokenx.engine.folder import NodeKey
 from gridtokenx.engine.intake import Intake
-from gridtokenx.engine.mempool import BATCH_TRANSACTIONS_MAX, Standing
+from gridtokenx.engine.mempool import BATCH_TRANSACTIONS_MAX, Answer, Standing
 from gridtokenx.engine.pool import PendingBatch
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.ledger.batch import NODES, Node
@@ -112,9 +113,17 @@ def test_under_a_steady_stream_a_group_waits_for_a_full_batch() -> None:
     async def work(desk: Desk) -> None:
         await desk.intake.submit([Sender(0).send(1)])
         senders = [Sender(1), Sender(2)]
+        admit, all_admitted = desk.engine.mempool.admit, asyncio.Event()
+
+        def noting(*arguments: Any) -> list[Answer]:
+            answers = admit(*arguments)
+            if desk.engine.mempool.unpacked == 10:
+                all_admitted.set()
+            return answers
+
+        desk.engine.mempool.admit = noting
         few = [asyncio.create_task(desk.intake.submit([Sender(3, nonce=nonce).send(0)])) for nonce in range(10)]
-        while desk.engine.mempool.unpacked < len(few):
-            await asyncio.sleep(0)
+        await all_admitted.wait()
         assert not any(task.done() for task in few) and len(desk.groups) == 1
         enough = [sender.send(0) for sender in senders for _ in range(BATCH_TRANSACTIONS_MAX // 2)]
         await desk.intake.submit(enough)

@@ -174,6 +174,36 @@ def test_others_have_a_quota_of_signatures_and_of_bytes_each(pool) -> None:
     assert pool.reserve(CAROL, b"five", 1, OTHERS_BYTES_MAX)
 
 
+def test_many_who_flood_at_once_take_each_others_room_not_that_of_the_rest(pool, monkeypatch) -> None:
+    monkeypatch.setattr(pool_module, "ALL_OTHERS_BYTES_MAX", 4_000)
+    flooders = [b"flood-%02d" % number for number in range(4)]
+    taken = dict.fromkeys([*flooders, ALICE], 0)
+    for turn in range(100):
+        for author in flooders:
+            taken[author] += pool.reserve(author, b"%d" % turn, 1, 100)
+    assert sum(taken.values()) == 40
+    assert pool.reserve(ALICE, b"first", 1, 100), "who has little there still gets in"
+    held = 100
+    while pool.reserve(ALICE, b"%d" % held, 1, 100):
+        held += 100
+    assert held == 4_000 // 5, "as much as an equal part"
+    pool.offer([made(OWN, size=50_000)])
+    assert pool.reserve(BOB, b"first", 1, 100), "own batches take nobody's room"
+    for turn in range(100):
+        pool.let_go(flooders[0], b"%d" % turn)
+    assert pool.reserve(flooders[1], b"again", 1, 100)
+
+
+def test_a_transaction_in_two_batches_is_held_until_both_are_settled(pool) -> None:
+    first, second = made(ALICE), made(BOB)
+    second.ids = first.ids
+    came(pool, first, second)
+    block(pool, first)
+    assert pool.holds(first.ids[0])
+    block(pool, second)
+    assert not pool.holds(first.ids[0])
+
+
 def test_room_comes_back_when_a_batch_is_settled(pool) -> None:
     batch = made(ALICE, signatures=OTHERS_SIGNATURES_MAX, size=OTHERS_BYTES_MAX)
     came(pool, batch)
@@ -254,7 +284,7 @@ def test_others_batches_are_passed_on_once(pool) -> None:
         taken.append(pool.take_offers(10**6))
         block(pool)
     assert taken[PASS_ON_BLOCKS] == [batch]
-    assert sum(taken, []) == [batch]
+    assert [one for some in taken for one in some] == [batch]
 
 
 def test_what_only_waits_for_its_turn_is_sent_to_nobody_again(pool) -> None:

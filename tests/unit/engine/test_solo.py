@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridtokenx.engine.clocks import RealClock, ScenarioClock
+from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
 from gridtokenx.engine.folder import NodeKey
 from gridtokenx.engine.journal import Journal
 from gridtokenx.engine.mempool import Standing
-from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
 from gridtokenx.ledger.batch import NODES, Node, open_batch
 
 

@@ -150,7 +150,7 @@ async def running_node(data: Path) -> AsyncIterator[tuple[Node, Server]]:
     node.engine.start()
     node.engine.clock.time_ms = node.application.last_block().time_ms
     intake = Intake(node.engine, node.verifier)
-    server = Server(node.engine, intake, node.verifier, node.node_id)
+    server = Server(node.engine, intake, node.verifier)
     node.engine.on_block = server.announce
     await server.listen(node.folder.socket)
     journaling = asyncio.create_task(intake.run())

@@ -236,16 +236,17 @@ def test_nothing_at_the_door_ever_breaks_the_gateway(tmp_path: Path) -> None:
 async def test_the_nodes_promise_is_given_to_who_asks(market: Market) -> None:
     transaction = market.sign("ann", sell("ann", 100, NOON, 3_000_000))
     body = {"transactions": [transaction.wire.hex(), "00"]}
-    for query, wanted in (("", False), ("?acceptance=false", False), ("?acceptance=true", True), ("?acceptance=1", True)):
+    asked = {"": False, "?acceptance=false": False, "?acceptance=1": True, "?acceptance=true": True}
+    for query, wanted in asked.items():
         response = await market.web.post(f"/v1/transactions{query}", json=body)
         taken, refused = response.json()["transactions"]
         assert (taken["state"], refused["state"]) == ("pending", "refused")
         assert (taken["acceptance"] is not None) is wanted
         assert refused["acceptance"] is None
-    key = market.node.application.state.get(NODES, market.node.node_id).public_key
+    key = market.node.application.state.get(NODES, market.node.engine.node_id).public_key
     acceptance = msgspec.convert(taken["acceptance"], AcceptanceView)
     header = check_acceptance(key, transaction.wire, acceptance)
-    assert (header.author, header.chain) == (market.node.node_id, market.node.application.info().chain)
+    assert (header.author, header.chain) == (market.node.engine.node_id, market.node.application.info().chain)
     with pytest.raises(ProofInvalid):
         check_acceptance(key, transaction.wire + b"\x00", acceptance)
     with pytest.raises(ProofInvalid):

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gridtokenx.engine.comet.binary import find_cometbft
 from gridtokenx.engine.comet.calls import Calls
 from gridtokenx.engine.comet.engine import CometEngine
 from gridtokenx.engine.comet.evidence import Evidence, Submit
 from gridtokenx.engine.comet.home import FOLDER
 from gridtokenx.engine.comet.joining import Joining
-from gridtokenx.engine.comet.launcher import Cometbft, LaunchSettings, find_cometbft
+from gridtokenx.engine.comet.launcher import Cometbft, LaunchSettings
 from gridtokenx.engine.comet.server import AbciServer
 from gridtokenx.engine.folder import DataFolder, NodeKey
 from gridtokenx.engine.restoration import Restoration

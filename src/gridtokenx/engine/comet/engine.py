@@ -12,7 +12,7 @@ from gridtokenx.engine.comet.capacity import BlockCapacity
 from gridtokenx.engine.comet.home import NORMAL
 from gridtokenx.engine.comet.known import Known, KnownBatches
 from gridtokenx.engine.comet.proposals import block_time_ms, check_proposal, is_admissible
-from gridtokenx.engine.engine import Engine
+from gridtokenx.engine.engine import Engine, known_node
 from gridtokenx.engine.pool import PendingBatch
 from gridtokenx.engine.verifier import BatchRefused, Verifier
 from gridtokenx.ledger import limits
@@ -21,7 +21,7 @@ from gridtokenx.ledger.batch import BATCHES, NODES, Batch, BatchHeader, batch_id
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
 from gridtokenx.ledger.errors import KernelCode, Rejected
-from gridtokenx.ledger.validator import VALIDATORS, Misbehaviour, node_of
+from gridtokenx.ledger.validator import UNKNOWN_NODE, VALIDATORS, Misbehaviour, node_of
 
 CODE_OK: Final = 0
 CODE_REFUSED: Final = 1
@@ -35,6 +35,10 @@ COLLECT: Final = "collect"
 
 _SETTLED: Final = frozenset({int(KernelCode.OK), int(KernelCode.BATCH_REPEATED)})
 """A batch with one of these codes is in this block or an earlier one."""
+
+
+BEHIND_BLOCKS: Final = 3
+"""A node that executes so many blocks one after another without having judged them is catching up with the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,17 @@ class CometEngine(Engine):
         """In the executed block."""
         self._settled: list[bytes] = []
         """Ids of the batches whose fate the executed block decides."""
+        self._judged = 0
+        """Height of the last proposal that was judged here."""
+        self._unjudged = 0
         self.clock.start(self.head.time_ms)
+        self.recognise()
+
+    def recognise(self) -> None:
+        """Find the id that the state knows this node's key by: a node may join first, and be admitted later."""
+        if self.node_id == UNKNOWN_NODE:
+            self.node_id = known_node(self.application.state, self.mempool.author.public_key) or UNKNOWN_NODE
+            self.mempool.become(self.node_id)
 
     def accept(self, batches: Sequence[PendingBatch]) -> None:
         """As `Engine.accept`; proposals with these need no second check."""
@@ -71,8 +85,11 @@ class CometEngine(Engine):
     def adopted(self) -> None:
         """The application goes on from a snapshot: look at everything anew."""
         self.head = self.application.info()
-        self.mempool.follow(self.application.state.rows[ACCOUNTS.prefix])
+        state = self.application.state
+        self._settle([name for name in self.mempool.pool.names() if state.get(BATCHES, name) is not None])
+        self.mempool.follow(state.rows[ACCOUNTS.prefix])
         self.clock.start(self.head.time_ms)
+        self.recognise()
 
     def validators(self) -> list[tuple[bytes, int]]:
         """(public key, power) of those that vote first, in the order of their addresses."""
@@ -99,7 +116,7 @@ class CometEngine(Engine):
         if not is_signed(batch, node.public_key):
             return CODE_REFUSED
         pool = self.mempool.pool
-        if header.author == self._node_id or name in pool or state.get(BATCHES, name) is not None:
+        if header.author == self.node_id or name in pool or state.get(BATCHES, name) is not None:
             return CODE_OK
         if not pool.reserve(header.author, name, len(batch.transactions), len(wire)):
             return CODE_RETRY
@@ -134,6 +151,7 @@ class CometEngine(Engine):
     def judge(self, seconds: int, nanoseconds: int, wires: Sequence[bytes]) -> bool:
         """Whether a proposed block is right."""
         state = self.application.state
+        self._judged = self.head.height + 1
         try:
             check_proposal(state, block_time_ms(state, seconds, nanoseconds), wires, self.known.each(wires))
         except Rejected as rejection:
@@ -153,6 +171,8 @@ class CometEngine(Engine):
     ) -> BlockOutcome:
         """Execute a decided block; nothing is written. It relies on no call before: what is not known is checked."""
         self.metrics.begin_block()
+        self._unjudged = 0 if self._judged == height else self._unjudged + 1
+        self.is_behind = self._unjudged >= BEHIND_BLOCKS
         state = self.application.state
         known = list(self.known.each(wires))
         self._report_all(wires)
@@ -175,6 +195,7 @@ class CometEngine(Engine):
         phases = self.metrics.last_phases
         self._capacity.note(self._signatures, sum(phases.values()) - phases[COLLECT])
         self.clock.start(outcome.header.time_ms)
+        self.recognise()
         self.known.keep_only(self.mempool.pool.names())
         collect_young()
         return outcome

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gridtokenx.engine.comet.binary import CometMissing, find_cometbft
 from gridtokenx.engine.comet.complaints import Complaints
 from gridtokenx.engine.comet.home import RPC_SOCKET
 from gridtokenx.engine.comet.peers import keep_peers, persistent_peers
-
-__all__ = ["CometMissing", "Cometbft", "LaunchSettings", "find_cometbft"]
 
 STOP_SECONDS_MAX: Final = 10.0
 """With QUIC links it may hang when it is asked to end; being killed costs nothing but a moment at the next start."""

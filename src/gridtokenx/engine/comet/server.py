@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gridtokenx.engine.comet.abci_pb2 import Request, Response
 from gridtokenx.engine.comet.wire import MESSAGE_BYTES_MAX, MessageInvalid, frame, read_request
+from gridtokenx.engine.faultpoints import reached
 from gridtokenx.engine.folder import listening_socket
 
 Call = Callable[[Any], Any]
@@ -107,10 +108,12 @@ class AbciServer:
     def _run(self, kind: str, request: Request) -> Response:
         """Whatever a call raises must stop the node before it commits anything more."""
         try:
-            return Response(**{kind: self._calls[kind](getattr(request, kind))})
+            response = Response(**{kind: self._calls[kind](getattr(request, kind))})
         except BaseException as error:  # noqa: BLE001 - of any kind: the node ends for it
             self._loop.call_soon_threadsafe(self._break, error)
             return _exception(f"{type(error).__name__}: {error}")
+        reached(f"consensus.{kind}")
+        return response
 
     def _break(self, error: BaseException) -> None:
         if not self._broken.done():

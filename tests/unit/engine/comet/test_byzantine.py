@@ -69,8 +69,16 @@ WRONG: dict[str, tuple[Callable[[], bytes], KernelCode, str]] = {
         KernelCode.BATCH_SIGNATURE_INVALID,
         "batch.signature",
     ),
-    "badly signed transaction": (flipped_transaction, KernelCode.BATCH_TRANSACTION_INVALID, "transactions[0].signatures"),
-    "no transaction": (lambda: batch_of(b"x", **by(0)), KernelCode.BATCH_TRANSACTION_INVALID, "transactions[0].transaction"),
+    "badly signed transaction": (
+        flipped_transaction,
+        KernelCode.BATCH_TRANSACTION_INVALID,
+        "transactions[0].signatures",
+    ),
+    "no transaction": (
+        lambda: batch_of(b"x", **by(0)),
+        KernelCode.BATCH_TRANSACTION_INVALID,
+        "transactions[0].transaction",
+    ),
     "wrong root": (
         lambda: batch_of(Sender(0).send(1), root=bytes(32), **by(0)),
         KernelCode.BATCH_ROOT_WRONG,
@@ -237,4 +245,4 @@ def test_a_block_whose_time_does_not_advance_is_a_millisecond_later(node) -> Non
         assert node.accepts(time_ms, [])
         node.live(Decided(height, time_ms, 0, ()))
     assert node.engine.head.time_ms == TIME_MS + 3
-    assert CHAIN_NAME == node.engine.head.chain
+    assert node.engine.head.chain == CHAIN_NAME

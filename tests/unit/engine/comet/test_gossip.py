@@ -10,8 +10,9 @@ from gridtokenx.engine.comet.engine import CODE_OK, CODE_REFUSED, CODE_RETRY
 from gridtokenx.engine.mempool import Standing
 from gridtokenx.engine.pool import OTHERS_SIGNATURES_MAX, PASS_ON_BLOCKS
 from gridtokenx.ledger import limits
-from gridtokenx.ledger.batch import NODES, Batch, Node, batch_id, decode_batch
+from gridtokenx.ledger.batch import NODES, Batch, Node, batch_id, decode_batch, decode_batch_header
 from gridtokenx.ledger.codec import encode
+from gridtokenx.ledger.validator import UNKNOWN_NODE
 
 TIME_MS = GENESIS_MS + 1_000
 
@@ -31,7 +32,7 @@ def node() -> Iterator[CoinNode]:
     opened.crash()
 
 
-def license(node: CoinNode, number: int, licensed: bool) -> None:
+def set_licence(node: CoinNode, number: int, licensed: bool) -> None:
     node.application.state.put(NODES, node_id_of_number(number), Node(node_key(number).public_key, licensed))
 
 
@@ -62,7 +63,7 @@ def test_what_is_no_batch_is_refused_for_good(node) -> None:
 def test_what_may_be_right_a_block_later_may_come_again(node) -> None:
     of_a_stranger = batch_of(Sender(0).send(1), **by(NODES_COUNT))
     assert node.insert(of_a_stranger) == CODE_RETRY
-    license(node, NODES_COUNT, True)
+    set_licence(node, NODES_COUNT, True)
     assert node.insert(of_a_stranger) == CODE_OK
     far = batch_of(Sender(0).send(1), expires_ms=TIME_MS + limits.TRANSACTION_LIFETIME_MS_MAX, **by(1))
     assert node.insert(far) == CODE_RETRY
@@ -71,7 +72,7 @@ def test_what_may_be_right_a_block_later_may_come_again(node) -> None:
 
 
 def test_a_node_that_lost_its_licence_is_asked_to_wait(node) -> None:
-    license(node, 1, False)
+    set_licence(node, 1, False)
     assert node.insert(batch_of(Sender(0).send(1), **by(1))) == CODE_RETRY
     assert node.propose(TIME_MS) == []
 
@@ -79,7 +80,7 @@ def test_a_node_that_lost_its_licence_is_asked_to_wait(node) -> None:
 def test_what_lost_its_licence_while_it_waited_is_not_proposed(node) -> None:
     first, second = batch_of(Sender(0).send(1), **by(1)), batch_of(Sender(1).send(0), **by(2))
     assert {node.insert(first), node.insert(second)} == {CODE_OK}
-    license(node, 1, False)
+    set_licence(node, 1, False)
     proposed = node.propose(TIME_MS)
     assert proposed == [second] and node.accepts(TIME_MS, proposed)
 
@@ -147,7 +148,7 @@ def test_evidence_is_told_of_once_for_each_batch_it_is_found_in(node) -> None:
 @pytest.mark.parametrize("licensed", [True, False])
 def test_a_proposal_and_a_decided_block_are_evidence_too(node, licensed) -> None:
     bad = batch_of(b"no transaction", **by(1))
-    license(node, 1, licensed)
+    set_licence(node, 1, licensed)
     assert not node.accepts(TIME_MS, [bad])
     assert [found.transaction for found in node.bad] == [0]
     node.bad.clear()
@@ -210,3 +211,27 @@ def test_known_batches_are_forgotten_with_their_block(node) -> None:
     node.live(Decided(1, TIME_MS, 0, tuple(wires[:1])))
     recalled = [node.engine.known.recall(wire) for wire in [*wires, b"nonsense"]]
     assert [known is not None for known in recalled] == [False, False, True, False]
+
+
+def test_a_node_that_is_admitted_later_takes_transactions_in_from_then_on() -> None:
+    """It follows the chain, and need not be started again."""
+    stranger = open_node(7)
+    assert stranger.engine.node_id == UNKNOWN_NODE and not stranger.engine.may_accept()
+    stranger.live(Decided(1, TIME_MS, 0, ()))
+    set_licence(stranger, 7, True)
+    stranger.live(Decided(2, TIME_MS + 1_000, 0, ()))
+    assert stranger.engine.node_id == node_id_of_number(7) and stranger.engine.may_accept()
+    stranger.submit(Sender(0).send(1))
+    proposed = stranger.propose(TIME_MS + 2_000)
+    assert [decode_batch_header(decode_batch(wire).header).author for wire in proposed] == [node_id_of_number(7)]
+    assert stranger.accepts(TIME_MS + 2_000, proposed) and stranger.offers() == proposed
+    stranger.live(Decided(3, TIME_MS + 2_000, 0, tuple(proposed)))
+    assert len(stranger.mempool) == 0
+    stranger.crash()
+
+
+def test_a_node_whose_licence_was_taken_knows_itself_still() -> None:
+    """What it promised before is settled as its own."""
+    node = open_node(NODES_COUNT)
+    assert node.engine.node_id == node_id_of_number(NODES_COUNT) and not node.engine.may_accept()
+    node.crash()

@@ -1,19 +1,21 @@
 """Stopped between any two calls of ABCI, a node says where it stands, gets the blocks it lacks again, and loses nothing
 that it accepted."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from coin_chain import GENESIS_MS, Sender, batch_of, id_of
-from coin_comet import CoinNode, Decided, make_folder, node_id_of_number, node_seed, open_node
+from coin_comet import Decided, make_folder, node_id_of_number, node_seed, open_node
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridtokenx.engine.application import LAST_BLOCK_STATE_KEY
 from gridtokenx.engine.comet.calls import WrongGenesis
 from gridtokenx.engine.engine import LostBlocks
+from gridtokenx.engine.journal import Journal
 from gridtokenx.engine.mempool import Standing
-from gridtokenx.ledger.batch import decode_batch
+from gridtokenx.ledger.batch import BATCHES, SeenBatch, batch_id, decode_batch, decode_batch_header
 
 FIRST_MS = GENESIS_MS + 1_000
 
@@ -183,6 +185,21 @@ def test_what_others_committed_while_this_node_was_down_is_not_offered_again(com
     assert comet.node.mempool.standing(id_of(mine)).standing is Standing.COMMITTED
 
 
+def test_what_a_snapshot_has_already_is_not_offered_again(comet) -> None:
+    """The state came from the peers, without its blocks: it knows which batches were in them."""
+    mine, later = Sender(0).send(1), Sender(1).send(2)
+    comet.node.submit(mine)
+    (wire,) = comet.node.offers()
+    comet.node.submit(later)
+    header = decode_batch_header(decode_batch(wire).header)
+    comet.node.application.state.put(BATCHES, batch_id(decode_batch(wire).header), SeenBatch(header.expires_ms))
+    comet.node.engine.adopted()
+    (offered,) = comet.node.offers()
+    assert decode_batch(offered).transactions == (later,)
+    assert len(comet.node.mempool) == 1
+    assert comet.node.mempool.standing(id_of(mine)).standing is Standing.UNKNOWN
+
+
 def test_what_expired_while_this_node_was_down_is_noted(comet) -> None:
     mine = Sender(0).send(1, expires_ms=GENESIS_MS + 20_000)
     comet.node.submit(mine)
@@ -208,18 +225,32 @@ def test_a_transaction_that_others_took_in_too_is_committed_once(comet) -> None:
     assert (place.standing, place.code, place.height) == (Standing.COMMITTED, 0, 1)
 
 
-def test_a_database_that_lost_committed_blocks_is_noticed(comet, tmp_path) -> None:
+def test_a_database_without_its_blocks_gets_them_again(comet, tmp_path) -> None:
+    """The others have them; what the journal holds is offered until it is in one."""
+    mine = Sender(0).send(1)
+    comet.node.submit(mine)
+    (own,) = comet.node.offers()
+    answer = comet.node.live(Decided(1, FIRST_MS, 0, (own,)))
+    comet.node.crash()
+    shutil.rmtree(tmp_path / "data" / "db")
+    comet.node = open_node(0, tmp_path / "data")
+    assert comet.node.engine.head.height == 0
+    assert comet.node.mempool.standing(id_of(mine)).standing is Standing.PENDING
+    assert comet.node.live(Decided(1, FIRST_MS, 0, (own,))).app_hash == answer.app_hash
+    assert comet.node.mempool.standing(id_of(mine)).standing is Standing.COMMITTED
+
+
+def test_another_state_than_the_journal_saw_is_noticed(comet, tmp_path) -> None:
     comet.node.live(Decided(1, FIRST_MS, 0, ()))
     comet.node.crash()
-    journal = (tmp_path / "data" / "journal").rename(tmp_path / "journal")
-    other = Comet(tmp_path / "other")
-    other.node.crash()
-    (tmp_path / "other" / "journal" / "0000000000000001.journal").write_bytes(
-        (journal / "0000000000000001.journal").read_bytes()
-    )
+    journal = Journal(tmp_path / "data" / "journal")
+    journal.mark(1, bytes(32))
+    journal.close()
     with pytest.raises(LostBlocks):
-        open_node(0, tmp_path / "other")
-    journal.rename(tmp_path / "data" / "journal")
+        open_node(0, tmp_path / "data")
+    journal = Journal(tmp_path / "data" / "journal")
+    journal.mark(2, bytes(32))
+    journal.close()
     comet.node = open_node(0, tmp_path / "data")
 
 

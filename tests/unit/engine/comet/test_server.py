@@ -58,6 +58,10 @@ class Caller:
         return [(await self.answer()).WhichOneof("value") for _ in range(count)]
 
 
+Listening = tuple[AbciServer, Callable[[], Awaitable[Caller]]]
+"""The server, and how to connect to it."""
+
+
 def _varint(value: int) -> bytes:
     parts = b""
     while value >= 128:
@@ -67,7 +71,7 @@ def _varint(value: int) -> bytes:
 
 
 @asynccontextmanager
-async def listening(folder: Path, calls: dict[str, Call]) -> AsyncIterator[tuple[AbciServer, Callable[[], Awaitable[Caller]]]]:
+async def listening(folder: Path, calls: dict[str, Call]) -> AsyncIterator[Listening]:
     with ThreadPoolExecutor(1) as block_thread:
         server = AbciServer(calls, block_thread)
         await server.listen(folder / "abci.sock")
@@ -272,7 +276,7 @@ def test_closing_in_the_middle_of_a_call_loses_no_call(tmp_path) -> None:
     calls["finalize_block"] = long
 
     async def work() -> None:
-        async with listening(tmp_path, calls) as (server, connect):
+        async with listening(tmp_path, calls) as (_, connect):
             caller = await connect()
             caller.ask("finalize_block")
             caller.ask("commit")

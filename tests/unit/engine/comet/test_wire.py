@@ -1,6 +1,7 @@
 """Frames of the ABCI socket: read as they were written, however the bytes arrive; what is none is refused by name."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 from google.protobuf.internal.decoder import _DecodeVarint
@@ -81,7 +82,7 @@ def test_a_frame_may_be_split_at_every_byte() -> None:
 def test_several_frames_at_once_and_in_pieces(requests, cuts) -> None:
     data = b"".join(map(framed, requests))
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
     assert read(*pieces) == [*requests, None]
 
 
