@@ -362,7 +362,7 @@ class LiveNetwork:
         async with CometRpc(self.folder.rpc(1)) as comet:
             block = await comet.light_block(int((await comet.status()).sync_info.latest_block_height) - 1)
         return any(
-            vote.address == validator and abs(vote.time_ns - block.header.time_ns) > abs(seconds) * 500_000_000
+            vote.validator == validator and abs(vote.time_ns - block.header.time_ns) > abs(seconds) * 500_000_000
             for vote in block.commit.votes
             if vote.flag is VoteFlag.COMMIT
         )

@@ -137,13 +137,14 @@ class Played:
             await link.close()
 
 
-async def propose(played: Played, refused: Mapping[str, str], allowed: Iterable[str] = ()) -> int:
+async def propose(played: Played, refused: Mapping[str, str], allowed: Iterable[str] = ()) -> dict[str, int]:
     """Let the rogue propose all of these, and see that no refused one is in a block, that nodes refuse each for the
-    reason that stands beside it, and that every allowed one is in a block. Returns how many milliseconds the worst
-    height took.
+    reason that stands beside it, and that every allowed one is in a block. Returns how many milliseconds the height
+    of each refused one took.
 
     A proposal that comes too late on a busy machine is nobody's to judge: then it is made again."""
-    longest, left = 0, [*refused, *sorted(allowed)]
+    left = [*refused, *sorted(allowed)]
+    lost_ms: dict[str, int] = {}
     for _ in range(TRIES_MAX):
         made = await played.misbehave(left)
         assert [one["kind"] for one in made] == left
@@ -155,12 +156,12 @@ async def propose(played: Played, refused: Mapping[str, str], allowed: Iterable[
                     accepted.add(one["kind"])
                 else:
                     assert round_ > 0, one
-                    longest = max(longest, took_ms)
+                    lost_ms[one["kind"]] = took_ms
         assert not accepted & refused.keys(), accepted
         codes = await codes_of_refusals(played)
         left = [kind for kind in left if kind not in accepted and refused.get(kind) not in codes]
         if not left:
-            return longest
+            return lost_ms
     raise AssertionError(f"nodes never judged {left}; they refused others for {codes}")
 
 

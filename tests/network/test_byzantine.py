@@ -45,7 +45,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
 
 def test_what_a_byzantine_validator_proposes_is_in_no_block(played: Played) -> None:
     assert REFUSED.keys() | CONVICTING.keys() | EXPENSIVE.keys() | ALLOWED == PROPOSALS.keys()
-    assert played.run(propose(played, REFUSED, ALLOWED)) < LOST_MS_MAX
+    took_ms = played.run(propose(played, REFUSED, ALLOWED))
+    assert max(took_ms.values()) < LOST_MS_MAX, took_ms
 
 
 def test_whoever_signs_a_bad_batch_is_reported_by_an_honest_node(played: Played) -> None:

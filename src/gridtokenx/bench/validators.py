@@ -4,8 +4,12 @@ of the common workload."""
 import contextlib
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from gridtokenx.bench.report import cpu_seconds, memory_peak_bytes
 from gridtokenx.bench.workload import CHAIN, Signer, make_genesis
@@ -18,12 +22,13 @@ from gridtokenx.operations.network.addresses import Addresses
 from gridtokenx.operations.network.bundle import POWER, Bundle
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.founding import settle
+from gridtokenx.operations.network.joining import make_joiner
 from gridtokenx.operations.network.node_folder import create_node, install_bundle
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.ports import PortBlock
-from gridtokenx.operations.network.programs import PROXY, node_name, programs
+from gridtokenx.operations.network.programs import PROXY, joined_programs, node_name, programs
 from gridtokenx.operations.network.tree import descendants
-from gridtokenx.operations.supervisor import Supervisor
+from gridtokenx.operations.supervisor import Child, Supervisor
 from gridtokenx.simulation.genesis import GenesisNode
 
 NODE, WORKERS, COMETBFT, PROXIES = "node", "workers", "cometbft", "proxy"
@@ -32,9 +37,13 @@ KINDS = (NODE, WORKERS, COMETBFT)
 
 START_SECONDS_MAX = 120.0
 
+N = TypeVar("N", int, float)
 
-def found_validators(path: Path, plan: NetworkPlan, signers: list[Signer], resting: int) -> NetworkFolder:
-    """A network that begins now, with an account for each signer and so many resting orders."""
+
+def found_validators(
+    path: Path, plan: NetworkPlan, signers: list[Signer], resting: int, accounts: int = 0
+) -> NetworkFolder:
+    """A network that begins now, with an account for each signer, or so many, and so many resting orders."""
     folder = NetworkFolder(path)
     now_ms = time.time_ns() // 1_000_000
     cards = [create_node(folder.node(one).path, node_name(one), f"127.0.0.1:{one}") for one in plan.numbers]
@@ -42,7 +51,7 @@ def found_validators(path: Path, plan: NetworkPlan, signers: list[Signer], resti
         GenesisNode(card.node_id, bytes.fromhex(card.batch_key), bytes.fromhex(card.validator_key), POWER)
         for card in cards
     ]
-    genesis = make_genesis(signers, len(signers), resting, now_ms, nodes, plan.pace.block_ms)
+    genesis = make_genesis(signers, accounts or len(signers), resting, now_ms, nodes, plan.pace.block_ms)
     app_hash = Application(CONSORTIUM).init_chain(genesis)
     document = genesis_document(CHAIN, now_ms, app_hash, sha256(genesis).digest())
     for number in plan.numbers:
@@ -53,10 +62,11 @@ def found_validators(path: Path, plan: NetworkPlan, signers: list[Signer], resti
 class Validators:
     """Nodes that run until `stop`. One that ends before is not started again."""
 
-    def __init__(self, folder: NetworkFolder, plan: NetworkPlan) -> None:
+    def __init__(self, folder: NetworkFolder, plan: NetworkPlan, start_seconds_max: float = START_SECONDS_MAX) -> None:
         """Start them, behind the proxy unless the plan says that links are direct. Raises RuntimeError if they do not
-        start."""
+        start in time."""
         self._ports = PortBlock(plan.ports)
+        self._folder, self._plan = folder, plan
         addresses = Addresses(plan, self._ports.first)
         folder.make_run()
         settle(folder, addresses)
@@ -66,10 +76,10 @@ class Validators:
         chosen = [program for program in programs(folder, addresses) if program.name in names]
         self._supervisor = Supervisor(chosen, folder.logs)
         self._nodes = [self._supervisor.child(node_name(number)) for number in plan.numbers]
-        self._start()
+        self._start(start_seconds_max)
 
-    def _start(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
+    def _start(self, seconds_max: float) -> None:
+        deadline = time.monotonic() + seconds_max
         children = self._supervisor.children
         while time.monotonic() < deadline:
             self._supervisor.tend()
@@ -80,6 +90,19 @@ class Validators:
             time.sleep(0.1)
         self.stop()
         raise RuntimeError(f"the validators did not start: the logs are in {children[0].log.parent}")
+
+    async def join(self) -> None:
+        """Start one more node, which follows: from the newest snapshot of the others, if there is one."""
+        helpers = list(self._plan.numbers)
+        self._plan = msgspec.structs.replace(self._plan, observers=self._plan.observers + 1)
+        addresses = Addresses(self._plan, self._ports.first, self._plan.observers)
+        await make_joiner(self._folder, addresses, helpers)
+        program, _ = joined_programs(self._folder, addresses, self._plan.nodes)
+        self.folders.append(self._folder.node(self._plan.nodes))
+        self._rpc.append(self._folder.rpc(self._plan.nodes))
+        self._supervisor.add(program)
+        self._nodes.append(self._supervisor.child(program.name))
+        self._supervisor.tend()
 
     def stop(self) -> None:
         """End them all."""
@@ -100,13 +123,15 @@ class Validators:
 
     def memory_bytes(self) -> int:
         """The most that one node's processes have held, the mean of all nodes."""
-        total = 0
-        for child in self._nodes:
-            assert child.process is not None, "they run"
-            for pid in (child.process.pid, *descendants(child.process.pid)):
-                with contextlib.suppress(OSError):
-                    total += memory_peak_bytes(pid)
-        return total // len(self._nodes)
+        return sum(self.memory_bytes_of(number) for number in self._plan.numbers) // len(self._nodes)
+
+    def memory_bytes_of(self, number: int) -> int:
+        """The most that the processes of this node have held."""
+        return sum(_of_processes(self._nodes[number - 1], memory_peak_bytes))
+
+    def cpu_seconds_of(self, number: int) -> float:
+        """CPU seconds of the processes of this node so far."""
+        return sum(_of_processes(self._nodes[number - 1], cpu_seconds))
 
     async def bytes_sent(self) -> int:
         """What all nodes have sent to each other so far, before encryption."""
@@ -122,6 +147,13 @@ class Validators:
         async with CometRpc(self._rpc[0]) as comet:
             rounds = [(await comet.commit(height)).signed_header.commit.round for height in range(first, last + 1)]
         return sum(round_ > 0 for round_ in rounds)
+
+
+def _of_processes(child: Child, look: Callable[[int], N]) -> Iterator[N]:
+    assert child.process is not None, "they run"
+    for pid in (child.process.pid, *descendants(child.process.pid)):
+        with contextlib.suppress(OSError):  # a helper that has just ended
+            yield look(pid)
 
 
 def kind_of(command: bytes) -> str:

@@ -24,6 +24,7 @@ class Benchmark(StrEnum):
     GATEWAY = "gateway"
     PAGE = "page"
     CONSENSUS = "consensus"
+    JOIN = "join"
     ALL = "all"
 
 
@@ -48,14 +49,14 @@ def bench(
     for one in names:
         typer.echo(f"{one.value}{' (quick)' if quick else ''}")
         module = import_module(f"gridtokenx.bench.{one.value}")
-        if one is not Benchmark.CONSENSUS:
-            finish(module.run(quick))
-            continue
         try:
-            finish(module.run(quick, numbers, seconds, fast=fast, delay_ms=delay_ms))
+            if one is Benchmark.CONSENSUS:
+                finish(module.run(quick, numbers, seconds, fast=fast, delay_ms=delay_ms))
+            else:
+                finish(module.run(quick))
         except CometMissing as error:
             typer.echo(f"not measured: {error}", err=True)
-            if name is Benchmark.CONSENSUS:
+            if name is one:
                 raise typer.Exit(1) from None
 
 

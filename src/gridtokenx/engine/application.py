@@ -1,6 +1,6 @@
 """The application: one chain's state and its database, driven by calls shaped like ABCI.
 
-`init_chain` or `load`, then for each block `finalize_block` (the ledger executes, nothing is written) and `commit`
+`init_chain` or `load` (or `expect`, and one of them later), then for each block `finalize_block` (the ledger executes, nothing is written) and `commit`
 (one write). The ledger answers every failure that senders can cause. Whatever else is raised here, by the disk or
 for want of memory, leaves the application unfit to commit: the process ends, and starts again from the database.
 """
@@ -18,7 +18,7 @@ from gridtokenx.engine.storage import Head, Storage
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observe, apply_block
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, Proof
-from gridtokenx.ledger.genesis import genesis_rows, import_state, load_state
+from gridtokenx.ledger.genesis import genesis_rows, import_state, load_state, new_state
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, LastBlock, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import next_due_ms
@@ -66,6 +66,8 @@ class Application:
     def __init__(self, chain: Chain, storage: Storage | None = None) -> None:
         self.chain = chain
         self.storage = storage
+        self.has_begun = False
+        """Whether there is the state of a genesis, or of a block."""
         self.making = threading.Lock()
         """Held by whoever makes a block, from before `finalize_block` until after `commit`."""
         self._state: State | None = None
@@ -89,11 +91,17 @@ class Application:
             raise ValueError("no chain yet: call init_chain or load first")
         return self._commitment
 
+    def expect(self, chain_name: str, time_ms: int) -> None:
+        """Be empty, with no more than the name of the chain and the time it begins, until its genesis comes or a
+        snapshot of it: a large state would be read for nothing if it is the snapshot. Nothing is written."""
+        self._state, self._commitment = new_state(self.chain, chain_name, time_ms), Commitment()
+
     def init_chain(self, genesis: bytes | BinaryIO) -> bytes:
         """Begin with this genesis, given as bytes or as a file, which is then read in pieces; returns its app hash.
         Raises `Rejected` if it is not one of this chain."""
         stream = BytesIO(genesis) if isinstance(genesis, bytes) else genesis
         self._state, self._commitment = import_state(self.chain, stream)
+        self.has_begun = True
         info = self.info()
         if self.storage is not None:
             stream.seek(0)
@@ -123,6 +131,7 @@ class Application:
                 f"the state has app hash {info.app_hash.hex()} at height {info.height}, "
                 f"but block {head.height} left {head.app_hash.hex()}"
             )
+        self.has_begun = True
         return True
 
     def reload(self, storage: Storage) -> None:

@@ -17,7 +17,9 @@ from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.worker import Checked, Verdict, check
 from gridtokenx.ledger.batch import BATCHES, NODES, batch_id, decode_batch, decode_batch_header
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures
+from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.state import State
+from gridtokenx.ledger.transaction import decode_envelope
 
 
 class NotLicensed(Exception):
@@ -108,9 +110,14 @@ class Engine:
             if state.get(BATCHES, batch_id(batch.header)) is not None:
                 settled.append(entry.number)
                 continue
+            if header.expires_ms <= last_ms:
+                # Many, after a long rest; those that were in a block all the same are known to the database.
+                self._lost.extend(hash_bytes(decode_envelope.trusted(wire).body) for wire in batch.transactions)
+                settled.append(entry.number)
+                continue
             verdicts = self.check(batch.transactions)
             checked = [verdict for verdict in verdicts if isinstance(verdict, Checked)]
-            if header.expires_ms <= last_ms or len(checked) < len(verdicts):
+            if len(checked) < len(verdicts):
                 self._lost.extend(verdict.transaction_id for verdict in checked)
                 settled.append(entry.number)
             else:

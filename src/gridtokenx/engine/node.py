@@ -25,6 +25,7 @@ from gridtokenx.engine.clocks import ChainClock, Clock, RealClock, ScenarioClock
 from gridtokenx.engine.comet.binary import CometMissing
 from gridtokenx.engine.comet.consensus import Consensus, ConsensusSettings
 from gridtokenx.engine.comet.engine import CometEngine
+from gridtokenx.engine.comet.home import FOLDER, ConsensusHome, read_beginning
 from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
 from gridtokenx.engine.folder import (
     DataFolder,
@@ -100,8 +101,7 @@ class Node:
         self.storage = self._open_storage()
         self.application = Application(load_chain(settings.chain), self.storage)
         if not self.application.load():
-            with self.folder.genesis.open("rb") as genesis:
-                self.application.init_chain(genesis)
+            self._begin()
         self.journal = Journal(self.folder.journal, segment_bytes_max=settings.journal_segment_bytes)
         require_whole(self.application, self.journal, blocks_return=settings.consensus is not None)
         self.metrics = Metrics()
@@ -116,6 +116,15 @@ class Node:
             self.metrics.alarm(f"cut an unfinished entry off the journal: {self.journal.torn}")
         self.engine.restore(self.journal.recovered)
         self.journal.recovered.clear()
+
+    def _begin(self) -> None:
+        if self.settings.consensus is not None:
+            # Consensus says with what: with the genesis, or with a snapshot.
+            beginning = read_beginning(ConsensusHome(self.folder.path / FOLDER))
+            self.application.expect(beginning.chain_id, beginning.time_ms)
+            return
+        with self.folder.genesis.open("rb") as genesis:
+            self.application.init_chain(genesis)
 
     def _open_storage(self) -> Storage:
         return Storage(self.folder.database, feed_prefixes=self.settings.feed_prefixes)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from hashlib import sha256
+from hashlib import file_digest
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from gridtokenx import __version__
 from gridtokenx.engine.comet import abci_pb2 as abci
 from gridtokenx.engine.comet.engine import CODE_REFUSED, CometEngine
+from gridtokenx.engine.comet.home import AppState
 from gridtokenx.engine.comet.joining import Joining
 from gridtokenx.engine.comet.server import Call
 from gridtokenx.engine.folder import DataFolder
@@ -26,12 +27,6 @@ log = logging.getLogger("gridtokenx.consensus")
 
 class WrongGenesis(Exception):
     """The engine's genesis and the application's do not belong together."""
-
-
-class AppState(msgspec.Struct):
-    """What stands under `app_state` in the engine's genesis file: which of our genesis files it begins with."""
-
-    genesis_sha256: str
 
 
 class Calls:
@@ -109,13 +104,16 @@ class Calls:
 
     def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
         """The chain begins: with the genesis that the engine's genesis names. Raises `WrongGenesis`."""
-        head = self._engine.head
         try:
             wanted = msgspec.json.decode(request.app_state_bytes, type=AppState).genesis_sha256
         except msgspec.DecodeError as error:
             raise WrongGenesis(f"the engine's genesis names no genesis of the application: {error}") from error
         with self._folder.genesis.open("rb") as genesis:
-            present = sha256(genesis.read()).hexdigest()
+            present = file_digest(genesis, "sha256").hexdigest()
+            if wanted == present:
+                genesis.seek(0)
+                self._engine.begin(genesis)
+        head = self._engine.head
         if (request.chain_id, wanted) != (head.chain, present):
             raise WrongGenesis(
                 f"the engine begins chain {request.chain_id} with genesis {wanted}, "

@@ -12,7 +12,7 @@ from gridtokenx.engine.comet.binary import find_cometbft
 from gridtokenx.engine.comet.calls import Calls
 from gridtokenx.engine.comet.engine import CometEngine
 from gridtokenx.engine.comet.evidence import Evidence, Submit
-from gridtokenx.engine.comet.home import FOLDER
+from gridtokenx.engine.comet.home import FOLDER, ConsensusHome, read_beginning
 from gridtokenx.engine.comet.joining import Joining
 from gridtokenx.engine.comet.launcher import Cometbft, LaunchSettings
 from gridtokenx.engine.comet.server import AbciServer
@@ -56,16 +56,15 @@ class Consensus:
     ) -> None:
         """`adopt` puts a restored database in the place of the present one, and returns it; `key` signs reports of bad
         batches. Raises `CometMissing`."""
-        head = storage.head()
-        assert head is not None, "a node has its genesis before it takes part"
         self._engine = engine
         self._folder = folder
         self._adopt = adopt
         self._settings = settings
         self._store = SnapshotStore(folder.snapshots)
         self._schedule = self._make_schedule(storage)
-        self._joining = Joining(folder, head.kind, head.genesis_hash, self._restored)
         data = folder.path.resolve()
+        kind, genesis_hash = engine.application.chain.kind, read_beginning(ConsensusHome(data / FOLDER)).genesis_hash
+        self._joining = Joining(folder, kind, genesis_hash, self._restored)
         self._process = Cometbft(
             LaunchSettings(data, data / FOLDER, data / LOG, find_cometbft(), processors=settings.processors)
         )

@@ -5,7 +5,7 @@ Calls that concern blocks come one after another on one thread; `insert` and `of
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from gridtokenx.engine.application import collect_young
 from gridtokenx.engine.comet.capacity import BlockCapacity
@@ -59,7 +59,7 @@ class CometEngine(Engine):
         self.known = KnownBatches(verifier)
         self.on_bad_batch: Callable[[BadBatch], None] = lambda bad: None
         """Told of evidence against another node, by whichever thread found it."""
-        self._capacity = BlockCapacity()
+        self.capacity = BlockCapacity()
         self._signatures = 0
         """In the executed block."""
         self._settled: list[bytes] = []
@@ -82,8 +82,14 @@ class CometEngine(Engine):
             self.known.remember(batch.wire, batch)
         super().accept(batches)
 
+    def begin(self, genesis: BinaryIO) -> None:
+        """The chain begins with this genesis; nothing happens if the state is there already."""
+        if not self.application.has_begun:
+            self.application.init_chain(genesis)
+            self.adopted()
+
     def adopted(self) -> None:
-        """The application goes on from a snapshot: look at everything anew."""
+        """The application has its genesis now, or goes on from a snapshot: look at everything anew."""
         self.head = self.application.info()
         state = self.application.state
         self._settle([name for name in self.mempool.pool.names() if state.get(BATCHES, name) is not None])
@@ -142,7 +148,7 @@ class CometEngine(Engine):
         state = self.application.state
         time_ms = block_time_ms(state, seconds, nanoseconds)
         terms = state.get(CONSENSUS, CONSENSUS_KEY)
-        enough = self._capacity.signatures_enough(terms.block_ms if terms else NORMAL.block_ms)
+        enough = self.capacity.signatures_enough(terms.block_ms if terms else NORMAL.block_ms)
         chosen = self.mempool.pool.choose(
             time_ms, bytes_max, lambda batch: is_admissible(state, time_ms, batch), enough
         )
@@ -193,7 +199,7 @@ class CometEngine(Engine):
         """Write the executed block."""
         outcome = self.commit(self._settled)
         phases = self.metrics.last_phases
-        self._capacity.note(self._signatures, sum(phases.values()) - phases[COLLECT])
+        self.capacity.note(self._signatures, sum(phases.values()) - phases[COLLECT])
         self.clock.start(outcome.header.time_ms)
         self.recognise()
         self.known.keep_only(self.mempool.pool.names())

@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from gridtokenx.engine.comet import keys
 from gridtokenx.engine.comet.toml import toml_document
 from gridtokenx.engine.folder import FolderUnusable, sync_folder, write_durably
@@ -209,6 +211,38 @@ def genesis_document(
         "app_state": {"genesis_sha256": genesis_sha256.hex()},
     }
     return json.dumps(document, indent=2).encode() + b"\n"
+
+
+class AppState(msgspec.Struct):
+    """What stands under `app_state` in a genesis document: which of our genesis files the chain begins with."""
+
+    genesis_sha256: str
+
+
+class ChainBeginning(msgspec.Struct):
+    """What a genesis document says of the chain."""
+
+    chain_id: str
+    genesis_time: datetime
+    app_state: AppState
+
+    @property
+    def time_ms(self) -> int:
+        """When it begins."""
+        return round(self.genesis_time.timestamp() * 1_000)
+
+    @property
+    def genesis_hash(self) -> bytes:
+        """Of our genesis file."""
+        return bytes.fromhex(self.app_state.genesis_sha256)
+
+
+def read_beginning(home: ConsensusHome) -> ChainBeginning:
+    """Of a node that belongs to a network. Raises `FolderUnusable`."""
+    try:
+        return msgspec.json.decode(home.genesis.read_bytes(), type=ChainBeginning)
+    except (OSError, msgspec.DecodeError) as error:
+        raise FolderUnusable(f"{home.genesis} does not say which chain this node belongs to: {error}") from error
 
 
 def consensus_parameters() -> dict[str, dict[str, object]]:

@@ -1,7 +1,37 @@
-"""How much a proposer wants in a block."""
+"""How much a proposer wants in a block, and that a node goes by it; others take whatever the ledger allows."""
 
+from collections.abc import Iterator
+
+import pytest
+from coin_chain import GENESIS_MS, Sender
+from coin_comet import CoinNode, Decided, open_node
+
+from gridtokenx.engine.comet import capacity as capacity_module
 from gridtokenx.engine.comet.capacity import SIGNATURES_MIN, BlockCapacity
 from gridtokenx.ledger.limits import SIGNATURES_PER_BLOCK_MAX
+
+TIME_MS = GENESIS_MS + 1_000
+
+
+@pytest.fixture
+def node() -> Iterator[CoinNode]:
+    opened = open_node()
+    yield opened
+    opened.crash()
+
+
+def test_a_slow_node_proposes_less_and_judges_as_before(node, monkeypatch) -> None:
+    for number in range(4):
+        node.submit(Sender(number).send(5))
+    whole = node.propose(TIME_MS)
+    assert len(whole) == 4
+    monkeypatch.setattr(capacity_module, "SIGNATURES_MIN", 1)
+    node.engine.capacity.note(4, 2.0)
+    assert node.propose(TIME_MS) == whole[:2], "two take the second between two blocks"
+    assert node.accepts(TIME_MS, whole)
+    before = node.engine.capacity.signatures_enough(10_000)
+    node.live(Decided(1, TIME_MS, 0, tuple(whole)))
+    assert node.engine.capacity.signatures_enough(10_000) > before, "it notes what blocks take"
 
 
 def test_without_experience_as_much_as_may_be() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gridtokenx.engine.application import LAST_BLOCK_STATE_KEY
 from gridtokenx.engine.comet.calls import WrongGenesis
+from gridtokenx.engine.comet.engine import CometEngine
 from gridtokenx.engine.engine import LostBlocks
 from gridtokenx.engine.journal import Journal
 from gridtokenx.engine.mempool import Standing
@@ -288,3 +289,18 @@ def test_blocks_that_others_may_want_are_kept(comet) -> None:
         for height in range(1, 6)
     ]
     assert kept == [0, 0, 1, 2, 3]
+
+
+def test_what_expired_long_ago_costs_no_signature_check_at_a_restart(comet, monkeypatch) -> None:
+    """The journal keeps whole segments: most of what is in one was in a block, and is forgotten there by now."""
+    mine = Sender(0).send(1, expires_ms=GENESIS_MS + 20_000)
+    comet.node.submit(mine)
+    comet.decided.append(Decided(1, FIRST_MS, 0, tuple(comet.node.propose(FIRST_MS))))
+    comet.decided.append(Decided(2, GENESIS_MS + 60_000, 0, ()))
+    comet.decided.append(Decided(3, GENESIS_MS + 61_000, 0, ()))
+    comet.shake_hands()
+    assert [*comet.node.application.state.keys(BATCHES)] == []
+    monkeypatch.setattr(CometEngine, "check", None)
+    comet.restart()
+    comet.node.live(Decided(4, GENESIS_MS + 62_000, 0, ()))
+    assert comet.node.mempool.standing(id_of(mine)).standing is Standing.COMMITTED

@@ -67,6 +67,7 @@ export const en = {
     remaining: (time: string) => `${time} left`,
     price: "Price between neighbours",
     noPrice: "No trade for this quarter",
+    notOpened: "The market began during this quarter of an hour: it trades the ones after it.",
     noPriceHint: "Homes buy from the supplier at the tariff until somebody offers.",
     lastPrice: (price: string, interval: string) => `Last trade ${price}, for ${interval}`,
     ruler: (buyBack: string, price: string, tariff: string) =>

@@ -60,6 +60,7 @@ export const th: Dictionary = {
     remaining: (time) => `เหลือ ${time}`,
     price: "ราคาระหว่างเพื่อนบ้าน",
     noPrice: "ช่วงนี้ไม่มีการซื้อขาย",
+    notOpened: "ตลาดเริ่มระหว่างช่วงนี้ จึงซื้อขายสำหรับช่วงถัดไป",
     noPriceHint: "บ้านซื้อไฟฟ้าจากผู้จัดหาส่วนต่างตามอัตราค่าไฟฟ้า จนกว่าจะมีผู้เสนอขาย",
     lastPrice: (price, interval) => `ซื้อขายล่าสุด ${price} สำหรับช่วง ${interval}`,
     ruler: (buyBack, price, tariff) =>
