@@ -1,6 +1,6 @@
 """Writes `abci_pb2.py` and its types out of `abci.proto`.
 
-    python scripts/make_protocol.py
+python scripts/make_protocol.py
 """
 
 import sys

@@ -13,6 +13,7 @@ from gridtokenx.engine.snapshots import ProvedSnapshot, Snapshot, SnapshotStore
 from gridtokenx.engine.storage import Reader, Storage
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.genesis import GatheredState
 from gridtokenx.ledger.module import Chain
 
 
@@ -34,6 +35,13 @@ def resume(chain: Chain, folder: DataFolder) -> Application:
     """The same after a start."""
     application = Application(chain, Storage(folder.database, sync=False))
     assert application.load()
+    return application
+
+
+def adopt(chain: Chain, folder: DataFolder, gathered: GatheredState) -> Application:
+    """The same without a start: with the state that was gathered while the folder was restored."""
+    application = Application(chain)
+    application.adopt(Storage(folder.database, sync=False), gathered)
     return application
 
 
@@ -82,9 +90,15 @@ def chunks_of(store: SnapshotStore, snapshot: Snapshot) -> list[bytes]:
     return [chunk for chunk in chunks if chunk is not None]
 
 
-def restore(folder: DataFolder, snapshot: ProvedSnapshot, chunks: list[bytes], seed: int = 0) -> None:
+def restore(
+    folder: DataFolder,
+    snapshot: ProvedSnapshot,
+    chunks: list[bytes],
+    seed: int = 0,
+    gathered: GatheredState | None = None,
+) -> None:
     """Into this folder, chunks coming in an order of the seed's."""
-    restoration = Restoration(folder, snapshot)
+    restoration = Restoration(folder, snapshot, gathered)
     order = list(range(len(chunks)))
     random.Random(seed).shuffle(order)
     for index in order:

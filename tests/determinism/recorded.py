@@ -54,7 +54,7 @@ class RecordedWorld(World):
         )
         self.outcomes: list[BlockOutcome] = []
         self.engine.on_block = self.outcomes.append
-        joining = Joining(folder, CONSORTIUM.kind, sha256(self.genesis).digest(), lambda restoration: None)
+        joining = Joining(folder, CONSORTIUM, sha256(self.genesis).digest(), lambda restoration: None)
         self.calls = Calls(self.engine, folder, SnapshotStore(folder.snapshots), joining, 0).by_kind()
         self.judgements: list[bool] = []
         """Of each block: whether this node would have voted for it."""

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.invariants import picture
-from tests.snapshots import begin, checkpoint, chunks_of, live, make, new_folder, restore, resume
+from tests.snapshots import adopt, begin, checkpoint, chunks_of, live, make, new_folder, restore, resume
 from tests.traffic import Traffic, founded
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.snapshots import ProvedSnapshot, SnapshotStore
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.crypto import hash_bytes
-from gridtokenx.ledger.genesis import export_state
+from gridtokenx.ledger.genesis import GatheredState, export_state
 
 BLOCKS = 250
 LIVED_ON = 100
@@ -60,29 +60,31 @@ def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
 attempts = itertools.count()
 
 
-@given(st.sampled_from(HEIGHTS), st.sampled_from((500, 2_000, 10**6)), st.integers(0, 1_000))
+@given(st.sampled_from(HEIGHTS), st.sampled_from((500, 2_000, 10**6)), st.booleans(), st.integers(0, 1_000))
 @settings(max_examples=10, deadline=None)
-def test_restored_is_lived(season: Season, height: int, range_bytes: int, seed: int) -> None:
-    check(season, height, range_bytes, seed)
+def test_restored_is_lived(season: Season, height: int, range_bytes: int, starts: bool, seed: int) -> None:
+    check(season, height, range_bytes, seed, starts=starts)
 
 
 def test_restored_in_a_halt_is_lived(season: Season) -> None:
     halts = [height for height in season.halts if height in HEIGHTS]
     assert halts
     for height in halts[:3]:
-        check(season, height, 2_000, height)
+        for starts in (True, False):
+            check(season, height, 2_000, height, starts=starts)
 
 
-def check(season: Season, height: int, range_bytes: int, seed: int) -> None:
-    """Restore the season's node at this height, and live to its end."""
+def check(season: Season, height: int, range_bytes: int, seed: int, *, starts: bool) -> None:
+    """Restore the season's node at this height, and live to its end: from a start, or from what was gathered."""
     folder = new_folder(season.path / f"restored-{next(attempts)}")
     store = SnapshotStore(folder.snapshots)
     snapshot = make(season.files(height), store, range_bytes)
     assert snapshot.height == height
     app_hash = season.outcomes[height - 1].app_hash
     proved = ProvedSnapshot(snapshot, app_hash, CONSORTIUM.kind, hash_bytes(season.genesis))
-    restore(folder, proved, chunks_of(store, snapshot), seed)
-    application = resume(CONSORTIUM, folder)
+    gathered = None if starts else GatheredState(CONSORTIUM)
+    restore(folder, proved, chunks_of(store, snapshot), seed, gathered)
+    application = resume(CONSORTIUM, folder) if gathered is None else adopt(CONSORTIUM, folder, gathered)
     application.state.rows[:] = [shuffled(rows, seed) for rows in application.state.rows]
     application.state.rebuild_indexes(CONSORTIUM.indexes)
     for block, lived in zip(season.blocks[height:], season.outcomes[height:], strict=True):

@@ -27,7 +27,10 @@ from gridtokenx.engine.comet.proposals import block_time_ms
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.pool import BLOCK_BYTES_MAX
 from gridtokenx.ledger import limits
+from gridtokenx.ledger.batch import Batch, decode_batch
 from gridtokenx.ledger.block import BlockOutcome
+from gridtokenx.ledger.codec import encode
+from gridtokenx.ledger.crypto import SIGNATURE_BYTES
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.transaction import Body, keys_hash
 from gridtokenx.modules.tokens.messages import Transfer
@@ -161,8 +164,8 @@ def flipped(wire: bytes) -> bytes:
 
 
 def unsigned(engine: ByzantineEngine, time_ms: int) -> bytes:
-    nobody = Signer((bytes(32),), (bytes(32),), 1)
-    return fresh(engine, time_ms, by=nobody)
+    batch = decode_batch.trusted(fresh(engine, time_ms))
+    return encode(Batch(batch.header, bytes(SIGNATURE_BYTES), batch.transactions))
 
 
 def wrong_root(engine: ByzantineEngine, time_ms: int) -> bytes:

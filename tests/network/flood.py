@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -21,6 +22,7 @@ from gridtokenx.ledger.quantities import interval_of
 CHUNK = 500
 LINKS = 4
 GARBAGE_BYTES = 400
+PAIRS_PER_SECOND = 10.0
 FLOODED = 3
 FLOOD_BATCHES = 1
 """Each time that the peers ask, which is twenty times a second: ten thousand signatures a second."""
@@ -40,24 +42,60 @@ class FloodingClient:
         self.answers: Counter[Standing] = Counter()
 
     async def run(self) -> None:
-        """Until all orders are sent once; then garbage, for ever."""
+        """Half of its links send garbage, the others orders; and when each is sent once, garbage too. For ever."""
         chunks = iter(self._chunks)
         async with AsyncExitStack() as stack:
             links = []
             for _ in range(LINKS):
                 links.append(await NodeLink.connect(self._folder.socket))
                 stack.push_async_callback(links[-1].close)
-            await asyncio.gather(*(self._send(link, chunks) for link in links))
+            await asyncio.gather(*(self._send(link, chunks) for link in links[::2]), *map(self._litter, links[1::2]))
 
     async def _send(self, link: NodeLink, chunks: Iterator[list[bytes]]) -> None:
         for chunk in chunks:
             self._note(await link.submit(chunk))
+        await self._litter(link)
+
+    async def _litter(self, link: NodeLink) -> None:
         while True:
             garbage = [secrets.token_bytes(GARBAGE_BYTES) for _ in range(CHUNK)]
             self._note(await link.submit([*garbage, bytes(TRANSACTION_BYTES_MAX + 1)]))
 
     def _note(self, answers: list[Answer]) -> None:
         self.answers.update(answer.standing for answer in answers)
+
+
+class SteadyClient:
+    """Sends so many orders a second through one node, however long its answers take."""
+
+    def __init__(self, network: LiveNetwork, number: int, pairs_per_second: float) -> None:
+        self._network = network
+        self._number = number
+        self._seconds = 1 / pairs_per_second
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """For ever; who was late sends at once what was due."""
+        link = await NodeLink.connect(self._network.folder.node(self._number).socket)
+        due = time.monotonic()
+        try:
+            while True:
+                due += self._seconds
+                await asyncio.sleep(max(0.0, due - time.monotonic()))
+                task = asyncio.create_task(self._send(link))
+                self._under_way.add(task)
+                task.add_done_callback(self._under_way.discard)
+        finally:
+            await asyncio.gather(*self._under_way)
+            await link.close()
+
+    async def _send(self, link: NodeLink) -> None:
+        load = self._network.load
+        orders = load.community.pair(time.time_ns() // 1_000_000)
+        for name, answer in zip(orders, await link.submit(list(orders.values())), strict=True):
+            assert answer.standing in {Standing.PENDING, Standing.BUSY}, answer
+            if answer.standing is Standing.PENDING:
+                load.sent[name] = load.accepted[name] = self._number
 
 
 def _order(network: LiveNetwork, place: int, now_ms: int) -> bytes:
@@ -95,8 +133,9 @@ class Flooded:
 
 
 async def flooded(played: Played, orders: int, seconds: float) -> Flooded:
-    """Each kind of flood for at least so many seconds and five blocks."""
+    """Each kind of flood for at least so many seconds and five blocks, while each node has a steady client."""
     network = played.network
+    clients = [asyncio.create_task(SteadyClient(network, one, PAIRS_PER_SECOND).run()) for one in network.load.lanes]
 
     async def wait() -> None:
         await asyncio.sleep(seconds)
@@ -108,9 +147,18 @@ async def flooded(played: Played, orders: int, seconds: float) -> Flooded:
     client = FloodingClient(network, FLOODED, orders, info.now_ms)
     flooding = asyncio.create_task(client.run())
     by_client = await rates(network, wait)
-    flooding.cancel()
-    await asyncio.gather(flooding, return_exceptions=True)
+    await _end(flooding)
     played.order(flood=FLOOD_BATCHES)
     by_node = await rates(network, wait)
     played.order()
+    await _end(*clients)
     return Flooded(before, by_client, by_node, client.answers)
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    """Raises what made one of them end before."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if ended is not None and not isinstance(ended, asyncio.CancelledError):
+            raise ended

@@ -24,8 +24,8 @@ After each scenario all nodes must come together again, and everything is checke
     join 5                it starts for the first time, by state sync, and its gateway
     serves 5              the gateway says what the node says
     rush 40               so many orders a second, all for the interval that closes first
-    gate 65               wait until that interval is closed, and so many seconds have gone by without a block; then
-                          orders are as before
+    gate 65               no more of them; wait until that interval is closed, and so many seconds without a block
+                          have gone by
     voided by 1           trades of that interval were taken back
 """
 
@@ -60,7 +60,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A network and what is done to it. `gate_seconds`: how long after the beginning the first gate falls."""
+    """A network and what is done to it. `gate_seconds`: how long after the beginning the first gate falls.
+    `wait_seconds`: how long anything may take before it counts as never."""
 
     scenario: tuple[Scenario, ...]
     validators: int = 4
@@ -70,6 +71,7 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay_ms: int = 0
     orders_per_second: float = 10.0
     gate_seconds: int = 600
+    wait_seconds: float = 180.0
     snapshot_blocks: int = 20
 
     def plan(self) -> NetworkPlan:
@@ -101,7 +103,7 @@ class Game:
     def __init__(self, path: Path, file: NetworkFile) -> None:
         """Found the network at `path`, where nothing is yet."""
         self.file = file
-        self.network = LiveNetwork(path, file.plan(), file.orders_per_second, file.gate_seconds)
+        self.network = LiveNetwork(path, file.plan(), file.orders_per_second, file.gate_seconds, file.wait_seconds)
         self.checks = Checks(self.network)
         self.is_sound = True
 
@@ -127,7 +129,7 @@ class Game:
             return
         if strange := {name: status for name, status in statuses.items() if status != 0}:
             raise Trouble(f"ended with another status than 0 when asked to end: {strange}; {self.network.folder.logs}")
-        self.checks.stored(running[:1] + running[self.file.validators :])
+        await asyncio.to_thread(self.checks.stored, running[:1] + running[self.file.validators :])
 
     async def _do(self, step: str) -> None:
         do, found = _find(step)
@@ -270,8 +272,8 @@ async def _rush(network: LiveNetwork, found: Found) -> None:
 
 
 async def _gate(network: LiveNetwork, found: Found) -> None:
-    await network.gate_passed(float(found["count"]))
     network.load.interval, network.load.orders_per_second = None, network.orders_per_second
+    await network.gate_passed(float(found["count"]))
 
 
 async def _voided(network: LiveNetwork, found: Found) -> None:

@@ -45,7 +45,7 @@ class Alone:
 
     def __init__(self, tmp_path_factory: pytest.TempPathFactory) -> None:
         plan = NetworkPlan(1, blocks="fast", direct=True, gateways=1, snapshot_blocks=2)
-        self.network = LiveNetwork(tmp_path_factory.mktemp("alone") / "network", plan, 40.0, 600)
+        self.network = LiveNetwork(tmp_path_factory.mktemp("alone") / "network", plan, 40.0, 600, 120.0)
         self.checks = Checks(self.network)
         self.runner = asyncio.Runner()
         self.is_sound = True

@@ -2,17 +2,26 @@
 stand on one chain, nothing accepted has vanished, and everything adds up (`play`, `checks`)."""
 
 import asyncio
+import faulthandler
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-from tests.network.play import Game, read_network
+from tests.network.play import Game, NetworkFile, play_file, read_network
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
 
 STORED = "everything that is stored verifies"
 """What each network ends with."""
+
+
+SOAKED = (("long", "tcp"), ("long", "quic"), ("four", "quic"))
+
+
+def with_links(name: str, links: str) -> NetworkFile:
+    """A network file, but with these links."""
+    return msgspec.structs.replace(read_network(name), links=links)
 
 
 class Stage:
@@ -26,8 +35,7 @@ class Stage:
 
     def play(self, name: str, links: str, scenario: str) -> None:
         """A scenario of a file, with these links. Raises `Trouble`."""
-        file = msgspec.structs.replace(read_network(name), links=links)
-        title = f"{name}-{links}"
+        file, title = with_links(name, links), f"{name}-{links}"
         if self._game is None or not self._game.is_sound or self._name != title:
             self.end()
             path: Path = self._factory.mktemp(title) / "network"
@@ -70,13 +78,17 @@ def test_four_nodes(stage: Stage, scenario: str) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("scenario", scenarios("four"))
-def test_four_nodes_over_quic(stage: Stage, scenario: str) -> None:
-    stage.play("four", "quic", scenario)
+def test_both_links_for_long(tmp_path: Path) -> None:
+    """Three networks side by side: two of them stand still for most of the time."""
 
+    async def play() -> None:
+        files = {f"{name}-{links}": with_links(name, links) for name, links in SOAKED}
+        results = await asyncio.gather(
+            *(play_file(tmp_path / title / "network", file) for title, file in files.items()), return_exceptions=True
+        )
+        troubles = [f"{title}: {result}" for title, result in zip(files, results, strict=True) if result]
+        assert not troubles, "\n\n".join(troubles)
 
-@pytest.mark.soak
-@pytest.mark.parametrize("scenario", scenarios("long"))
-@pytest.mark.parametrize("links", ["tcp", "quic"])
-def test_long_faults(stage: Stage, links: str, scenario: str) -> None:
-    stage.play("long", links, scenario)
+    # The longest test there is: that it takes more than some minutes means nothing.
+    faulthandler.cancel_dump_traceback_later()
+    asyncio.run(play())

@@ -109,9 +109,7 @@ def comet_net(folder: Path, validators: int, others: int = 0, chain: str = "ligh
     """A chain with so many validators of equal power and so many nodes that are none, its first blocks made."""
     command = [str(find_cometbft()), "testnet", "--v", str(validators), "--n", str(others), "--o", str(folder)]
     subprocess.run([*command, "--populate-persistent-peers=false"], check=True, capture_output=True)
-    nodes = [
-        CometNode(folder / f"node{number}", free_port(), free_port()) for number in range(validators + others)
-    ]
+    nodes = [CometNode(folder / f"node{number}", free_port(), free_port()) for number in range(validators + others)]
     for node in nodes:
         _settle(node, chain)
     peers = [f"{node.node_id}@127.0.0.1:{node.p2p_port}" for node in nodes]

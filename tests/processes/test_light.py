@@ -92,8 +92,6 @@ def change_power(method: str, parameters: dict[str, Any], result: dict[str, Any]
         result["validators"][0]["voting_power"] = "100000"
 
 
-
-
 @pytest.mark.parametrize("alter", [change_header, change_header_and_hash, change_signature, change_power])
 def test_both_refuse_what_was_forged(net: CometNet, tmp_path: Path, alter: Alter) -> None:
     """Source and witness tell the same lie about everything but the block that is trusted."""

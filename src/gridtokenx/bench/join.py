@@ -66,14 +66,12 @@ def run(quick: bool) -> dict[str, object]:
 async def _measure(validators: Validators, signers: list[Signer]) -> dict[str, object]:
     async with asyncio.timeout(BUSY_SECONDS_MAX), _listening(validators.folders[0]) as lane, _load(lane, signers):
         print("waiting for a snapshot", flush=True)
-        height, snapshot_s = await snapshot_seconds(lane, SnapshotStore(validators.folders[0].snapshots))
-        folder = SnapshotStore(validators.folders[0].snapshots).folder(height)
-        snapshot_bytes, chunks = folder.bytes_held(), folder.read().chunks
+        store = SnapshotStore(validators.folders[0].snapshots)
+        height, snapshot_s = await snapshot_seconds(lane, store)
+        snapshot_bytes, chunks = store.folder(height).bytes_held(), store.folder(height).read().chunks
         print(f"a node joins from the snapshot of block {height}", flush=True)
-        first = lane.height
-        began = time.monotonic()
         await validators.join()
-        joins = validators.folders[-1]
+        began, first, joins = time.monotonic(), lane.height, validators.folders[-1]
         while not joins.socket.exists():
             validators.cpu_us()
             await asyncio.sleep(LOOK_SECONDS)
@@ -81,7 +79,8 @@ async def _measure(validators: Validators, signers: list[Signer]) -> dict[str, o
             while not has_joined(new.blocks, lane.blocks):
                 await new.next_block()
             join_s = time.monotonic() - began
-            met, number = new.height, len(validators.folders)
+            met = max(new.blocks.keys() & lane.blocks.keys())
+        number = len(validators.folders)
         return {
             "join_s": round(join_s, 1),
             "join_cpu_s": round(validators.cpu_seconds_of(number), 1),
@@ -119,8 +118,8 @@ async def _load(lane: Lane, signers: list[Signer]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        lane.queue.clear()
+        await sending
 
 
 async def snapshot_seconds(lane: Lane, store: SnapshotStore) -> tuple[int, float]:

@@ -1,13 +1,13 @@
 """Validators for `bench consensus`: real nodes with their workers and CometBFT, all on this machine, with the genesis
 of the common workload."""
 
+import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -36,8 +36,6 @@ KINDS = (NODE, WORKERS, COMETBFT)
 """Kinds of processes of a node. The proxy, which slows the links, belongs to none."""
 
 START_SECONDS_MAX = 120.0
-
-N = TypeVar("N", int, float)
 
 
 def found_validators(
@@ -92,14 +90,15 @@ class Validators:
         raise RuntimeError(f"the validators did not start: the logs are in {children[0].log.parent}")
 
     async def join(self) -> None:
-        """Start one more node, which follows: from the newest snapshot of the others, if there is one."""
+        """Start one more node, which follows: from the newest snapshot of the others, if there is one. Its process has
+        just begun when this returns."""
         helpers = list(self._plan.numbers)
         self._plan = msgspec.structs.replace(self._plan, observers=self._plan.observers + 1)
         addresses = Addresses(self._plan, self._ports.first, self._plan.observers)
-        await make_joiner(self._folder, addresses, helpers)
+        # Elsewhere, because unpacking a large genesis takes a while, in which nobody would listen to the others.
+        await asyncio.to_thread(asyncio.run, make_joiner(self._folder, addresses, helpers))
         program, _ = joined_programs(self._folder, addresses, self._plan.nodes)
         self.folders.append(self._folder.node(self._plan.nodes))
-        self._rpc.append(self._folder.rpc(self._plan.nodes))
         self._supervisor.add(program)
         self._nodes.append(self._supervisor.child(program.name))
         self._supervisor.tend()
@@ -127,14 +126,14 @@ class Validators:
 
     def memory_bytes_of(self, number: int) -> int:
         """The most that the processes of this node have held."""
-        return sum(_of_processes(self._nodes[number - 1], memory_peak_bytes))
+        return int(_sum_of_processes(self._nodes[number - 1], memory_peak_bytes))
 
     def cpu_seconds_of(self, number: int) -> float:
         """CPU seconds of the processes of this node so far."""
-        return sum(_of_processes(self._nodes[number - 1], cpu_seconds))
+        return _sum_of_processes(self._nodes[number - 1], cpu_seconds)
 
     async def bytes_sent(self) -> int:
-        """What all nodes have sent to each other so far, before encryption."""
+        """What all nodes have sent so far, to each other and to those that joined, before encryption."""
         total = 0
         for socket in self._rpc:
             async with CometRpc(socket) as comet:
@@ -149,11 +148,13 @@ class Validators:
         return sum(round_ > 0 for round_ in rounds)
 
 
-def _of_processes(child: Child, look: Callable[[int], N]) -> Iterator[N]:
-    assert child.process is not None, "they run"
+def _sum_of_processes(child: Child, look: Callable[[int], float]) -> float:
+    assert child.process is not None, "it runs"
+    total = 0.0
     for pid in (child.process.pid, *descendants(child.process.pid)):
         with contextlib.suppress(OSError):  # a helper that has just ended
-            yield look(pid)
+            total += look(pid)
+    return total
 
 
 def kind_of(command: bytes) -> str:

@@ -1,8 +1,9 @@
 """The application: one chain's state and its database, driven by calls shaped like ABCI.
 
-`init_chain` or `load` (or `expect`, and one of them later), then for each block `finalize_block` (the ledger executes, nothing is written) and `commit`
-(one write). The ledger answers every failure that senders can cause. Whatever else is raised here, by the disk or
-for want of memory, leaves the application unfit to commit: the process ends, and starts again from the database.
+`init_chain` or `load` (or `expect`, and one of them or `adopt` later), then for each block `finalize_block` (the ledger
+executes, nothing is written) and `commit` (one write). The ledger answers every failure that senders can cause.
+Whatever else is raised here, by the disk or for want of memory, leaves the application unfit to commit: the process
+ends, and starts again from the database.
 """
 
 import gc
@@ -18,7 +19,7 @@ from gridtokenx.engine.storage import Head, Storage
 from gridtokenx.ledger.block import Block, BlockOutcome, CountSignatures, Observe, apply_block
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.commitment import Commitment, Proof
-from gridtokenx.ledger.genesis import genesis_rows, import_state, load_state, new_state
+from gridtokenx.ledger.genesis import GatheredState, genesis_rows, import_state, load_state, new_state
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, LastBlock, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import next_due_ms
@@ -124,7 +125,21 @@ class Application:
             return False
         if head.kind != self.chain.kind:
             raise StateDamaged(f"the database is of a {head.kind} chain, not of a {self.chain.kind} chain")
-        self._state, self._commitment = load_state(self.chain, self.storage.scan())
+        self._go_on(head, *load_state(self.chain, self.storage.scan()))
+        return True
+
+    def adopt(self, storage: Storage, gathered: GatheredState) -> None:
+        """Go on from another database of the same chain, which was restored from a snapshot, and whose records were
+        `gathered`. Raises as `load`."""
+        with self.making:
+            self.storage, self._finalized, self._last_trades = storage, None, None
+            head = storage.head()
+            if head is None:
+                raise StateDamaged("the restored database is empty")
+            self._go_on(head, *gathered.finish())
+
+    def _go_on(self, head: Head, state: State, commitment: Commitment) -> None:
+        self._state, self._commitment = state, commitment
         info = self.info()
         if (info.height, info.app_hash) != (head.height, head.app_hash):
             raise StateDamaged(
@@ -132,14 +147,6 @@ class Application:
                 f"but block {head.height} left {head.app_hash.hex()}"
             )
         self.has_begun = True
-        return True
-
-    def reload(self, storage: Storage) -> None:
-        """Go on from another database of the same chain, which was restored from a snapshot. Raises as `load`."""
-        with self.making:
-            self.storage, self._finalized, self._last_trades = storage, None, None
-            if not self.load():
-                raise StateDamaged("the restored database is empty")
 
     def info(self) -> Info:
         """Where the chain stands, as of the last block that was finalized."""

@@ -154,8 +154,9 @@ class Node:
         self.storage.close()
         restoration.finish()
         self.storage = self._open_storage()
-        self.application.reload(self.storage)
         assert isinstance(self.engine, CometEngine), "only consensus offers snapshots"
+        assert restoration.gathered is not None, "it was asked to"
+        self.application.adopt(self.storage, restoration.gathered)
         self.engine.adopted()
         return self.storage
 

@@ -1,7 +1,7 @@
 """Restoring: a database made of a snapshot's chunks, which takes the place of the present one when it is whole.
 
 Until then the present one is not touched, and a process that is stopped at any moment leaves it as it was. What is in
-a chunk is believed only when it leads to the app hash. Memory: one chunk.
+a chunk is believed only when it leads to the app hash. Memory: one chunk, and the state itself if it is gathered.
 """
 
 from gridtokenx.engine.faultpoints import reached
@@ -9,16 +9,20 @@ from gridtokenx.engine.folder import BEGINNING, DataFolder, settle_databases, sw
 from gridtokenx.engine.snapshots import ProvedSnapshot, SnapshotFolder
 from gridtokenx.engine.storage import Head, Results, Storage
 from gridtokenx.ledger.codec import encode
+from gridtokenx.ledger.genesis import GatheredState
 
 
 class Restoration:
     """One attempt, from an offer to its end. To be used by one thread."""
 
-    def __init__(self, folder: DataFolder, proved: ProvedSnapshot) -> None:
-        """Begin with an empty new database; what another attempt left behind goes."""
+    def __init__(self, folder: DataFolder, proved: ProvedSnapshot, gathered: GatheredState | None = None) -> None:
+        """Begin with an empty new database; what another attempt left behind goes. What is `gathered` on the way need
+        not be read from the database again."""
         settle_databases(folder)
         self._folder = folder
         self._proved = proved
+        self.gathered = gathered
+        """What the chunks so far hold, if it is wanted."""
         self._storage = Storage(folder.new_database, sync=False)
         self._kept = SnapshotFolder(folder.new_database / BEGINNING)
         self._kept.path.mkdir(mode=0o700)
@@ -28,14 +32,17 @@ class Restoration:
 
     def apply(self, index: int, chunk: bytes) -> None:
         """Take a chunk; one that was taken before is harmless. Raises `ChunkRejected`, after which everything is as
-        it was before, and another chunk may come in its place; `DatabaseFailed` and OSError end the attempt."""
+        it was before, and another chunk may come in its place; `DatabaseFailed`, OSError, and `Rejected` for a record
+        that this chain does not know, end the attempt."""
         if index not in self.missing:
             return
         if self._proved.is_rows(index):
-            rows = self._proved.rows(index, chunk)
+            rows, subtree = self._proved.range(index, chunk)
             self._kept.write_chunk(index, chunk)
             reached("restore.chunk_kept")
             self._storage.write_rows(rows)
+            if self.gathered is not None:
+                self.gathered.add(self._proved.metadata.ranges[index][0], rows, subtree)
         else:
             trades = self._proved.trades(index, chunk)
             self._kept.write_chunk(index, chunk)

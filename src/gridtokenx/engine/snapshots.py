@@ -24,12 +24,12 @@ from gridtokenx.engine.application import LAST_BLOCK_STATE_KEY
 from gridtokenx.engine.faultpoints import reached
 from gridtokenx.engine.folder import sync_folder, write_durably
 from gridtokenx.ledger.codec import Decoder, Record
-from gridtokenx.ledger.commitment import Proof, verify
+from gridtokenx.ledger.commitment import Proof, Subtree, verify
 from gridtokenx.ledger.crypto import HASH_BYTES, hash_bytes, merkle_root, merkle_root_of
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.genesis import Row
 from gridtokenx.ledger.header import LAST_BLOCK, LastBlock
-from gridtokenx.ledger.ranges import RangeWrong, range_hash, root_of_cut
+from gridtokenx.ledger.ranges import RangeWrong, root_of_cut, subtree_of_range
 
 FORMAT: Final = 1
 
@@ -148,16 +148,20 @@ class ProvedSnapshot:
 
     def rows(self, index: int, chunk: bytes) -> tuple[Row, ...]:
         """The records that a chunk holds. Raises `ChunkRejected` unless they are exactly those of its range."""
+        return self.range(index, chunk)[0]
+
+    def range(self, index: int, chunk: bytes) -> tuple[tuple[Row, ...], Subtree]:
+        """As `rows`, with their tree."""
         prefix, expected = self.metadata.ranges[index]
         name = f"records {prefix}…" if prefix else "all records"
         try:
             rows = _decode_rows(unpack(chunk))
-            found = range_hash(prefix, rows)
+            subtree = subtree_of_range(prefix, rows)
         except (ChunkDamaged, RangeWrong, Rejected) as wrong:
             raise ChunkRejected(index, name, str(wrong)) from None
-        if found != expected:
+        if subtree.hash != expected:
             raise ChunkRejected(index, name, "a record is missing, of another state, or made up")
-        return rows
+        return rows, subtree
 
     def trades(self, index: int, chunk: bytes) -> tuple[bytes, ...]:
         """The trades that a chunk holds. Raises `ChunkRejected` unless they are exactly those of the last block that

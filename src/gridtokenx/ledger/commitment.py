@@ -20,6 +20,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 BUCKET_ITEMS_MAX = 32
 """A subtree with more items is a node. Part of the definition of the root."""
@@ -119,6 +120,26 @@ class Commitment:
         commitment._top.count = sum(map(len, heaps)) // _ITEM_BYTES
         touched: list[_Touched] = []
         _plant(commitment._top, 0, 0, _drain_sorted(heaps), touched)
+        _settle(touched)
+        return commitment
+
+    @classmethod
+    def join(cls, subtrees: Iterable[tuple[str, "Subtree"]]) -> "Commitment":
+        """The tree of these subtrees, which belong to it from now on; each with the hexadecimal digits that its key
+        hashes share. Together they must be a cut of a tree (`ledger.ranges`), in any order."""
+        commitment = cls()
+        touched: list[_Touched] = []
+        for prefix, subtree in subtrees:
+            parent, slot = commitment._top, 0
+            for digit in prefix:
+                node = parent.children[slot]
+                if not isinstance(node, _Node):
+                    node = parent.children[slot] = _Node(0)
+                    touched.append((node, parent, slot, 0))
+                parent, slot = node, int(digit, 16)
+            parent.children[slot] = subtree.root
+            parent.preimage[_SLOTS[slot]] = subtree.hash
+            parent.count += subtree.records
         _settle(touched)
         return commitment
 
@@ -225,13 +246,21 @@ def verify_hashed(root: bytes, key_hash: bytes, value_hash: bytes | None, proof:
     return digest == root and values.get(key_hash) == value_hash
 
 
-def subtree_hash(items: bytes, depth: int) -> bytes:
-    """The hash of a subtree of these items, packed, ascending, no key twice; their key hashes share `depth` digits."""
+class Subtree(NamedTuple):
+    """A part of a tree, ready to be joined with others."""
+
+    root: "bytes | _Node"
+    hash: bytes
+    records: int
+
+
+def plant(items: bytes, depth: int) -> Subtree:
+    """The subtree of these items, packed, ascending, no key twice; their key hashes share `depth` digits."""
     above = _Node(0)
     touched: list[_Touched] = []
     _plant(above, 0, depth, items, touched)
     _settle(touched)
-    return bytes(above.preimage[_SLOTS[0]])
+    return Subtree(above.children[0], bytes(above.preimage[_SLOTS[0]]), len(items) // _ITEM_BYTES)
 
 
 def node_hash(children: Iterable[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from gridtokenx.ledger.codec import Decoder, Record, encode
-from gridtokenx.ledger.commitment import Commitment
+from gridtokenx.ledger.commitment import Commitment, Subtree
 from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, LastBlock
@@ -119,17 +119,41 @@ def load_state(chain: Chain, rows: Iterable[Row]) -> tuple[State, Commitment]:
     Raises `Rejected(MALFORMED)` naming the key whose table or record is wrong.
     """
     state = State()
-    commitment = Commitment.build(_fill(chain, state, rows))
-    if LAST_BLOCK_KEY not in state.rows[LAST_BLOCK.prefix]:
-        raise Rejected(KernelCode.MALFORMED, "the state has no last block")
-    state.rebuild_indexes(chain.indexes)
+    commitment = Commitment.build(_fill(chain, state, rows, {}))
+    _complete(chain, state)
     return state, commitment
 
 
-def _fill(chain: Chain, state: State, rows: Iterable[Row]) -> Iterator[Row]:
-    """Decode each row into its table on its way to the commitment."""
+class GatheredState:
+    """A state that comes in ranges (`ledger.ranges`), in any order. What is in them is the caller's to prove."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._state = State()
+        self._known: dict[Any, Any] = {}
+        self._subtrees: list[tuple[str, Subtree]] = []
+
+    def add(self, prefix: str, rows: Iterable[Row], subtree: Subtree) -> None:
+        """One range, each once. Raises `Rejected(MALFORMED)` as `load_state`."""
+        for _ in _fill(self._chain, self._state, rows, self._known):
+            pass
+        self._subtrees.append((prefix, subtree))
+
+    def finish(self) -> tuple[State, Commitment]:
+        """State and commitment, with all ranges there. Raises `Rejected(MALFORMED)` as `load_state`."""
+        _complete(self._chain, self._state)
+        return self._state, Commitment.join(self._subtrees)
+
+
+def _complete(chain: Chain, state: State) -> None:
+    if LAST_BLOCK_KEY not in state.rows[LAST_BLOCK.prefix]:
+        raise Rejected(KernelCode.MALFORMED, "the state has no last block")
+    state.rebuild_indexes(chain.indexes)
+
+
+def _fill(chain: Chain, state: State, rows: Iterable[Row], known: dict[Any, Any]) -> Iterator[Row]:
+    """Decode each row into its table on its way to the commitment; `known` holds common values."""
     tables: list[Table[Any] | None] = [chain.tables.get(prefix) for prefix in range(TABLES_MAX)]
-    known: dict[Any, Any] = {}
     for key, data in rows:
         table = tables[key[0]] if key else None
         if table is None:

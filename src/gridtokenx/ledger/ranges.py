@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import islice
 from operator import ge
 
-from gridtokenx.ledger.commitment import node_hash, subtree_hash
+from gridtokenx.ledger.commitment import Subtree, node_hash, plant
 from gridtokenx.ledger.crypto import HASH_BYTES
 
 DIGITS = "0123456789abcdef"
@@ -44,7 +44,12 @@ def root_of_cut(ranges: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def range_hash(prefix: str, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """The hash of the range that consists of exactly these rows: (prefixed key, encoded record), key hashes ascending.
+    """The hash of the range that consists of exactly these rows. Raises as `subtree_of_range`."""
+    return subtree_of_range(prefix, rows).hash
+
+
+def subtree_of_range(prefix: str, rows: Sequence[tuple[bytes, bytes]]) -> Subtree:
+    """The tree of the range that consists of exactly these rows: (prefixed key, encoded record), key hashes ascending.
 
     Raises `RangeWrong` naming the first row that is out of order, there twice, or of another range.
     """
@@ -58,4 +63,4 @@ def range_hash(prefix: str, rows: Sequence[tuple[bytes, bytes]]) -> bytes:
             if not keys[place].hex().startswith(prefix):
                 raise RangeWrong(f"record {place} belongs elsewhere")
     items = b"".join([key + sha256(row[1]).digest() for key, row in zip(keys, rows, strict=True)])
-    return subtree_hash(items, len(prefix))
+    return plant(items, len(prefix))

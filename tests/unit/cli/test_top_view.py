@@ -59,7 +59,8 @@ def make_snapshot() -> Snapshot:
         book=BookView(0, 4_711, NOW_MS, "", 12, levels[0], levels[1]),
         trades=[TradeView(i, 1, NOW_MS, 1, 450, 4_321_000, 0, "buy", "solar") for i in range(50)],
         blocks=[
-            BlockLine(4_711 - i, NOW_MS, "", "", i % 9, 1, SummaryView(100 * i, 0, 900, 300, 50, 0, 0, 0)) for i in range(60)
+            BlockLine(4_711 - i, NOW_MS, "", "", i % 9, 1, SummaryView(100 * i, 0, 900, 300, 50, 0, 0, 0))
+            for i in range(60)
         ],
         homes=[HomeLine(f"home-{i:02}", (i - 3) * 7_000_000, 90_000_000) for i in range(1, 14)],
         phases=[PhaseLine("execute", 2.5), PhaseLine("store", 1.5)],

@@ -5,22 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.snapshots import begin, chunks_of, live, new_folder, proved, restore, resume, take
+from tests.snapshots import adopt, begin, chunks_of, live, new_folder, proved, restore, resume, take
 from tests.traffic import Traffic, founded
 from tests.world import CHAIN, DAY_MS, MINUTE_MS, NODE_ID, batch_of, signed, signer
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.engine.application import LAST_BLOCK_STATE_KEY
+from gridtokenx.engine.application import LAST_BLOCK_STATE_KEY, Application, StateDamaged
 from gridtokenx.engine.folder import DataFolder, settle_databases
 from gridtokenx.engine.restoration import Restoration
 from gridtokenx.engine.snapshots import ChunkRejected, ProvedSnapshot, SnapshotStore
-from gridtokenx.engine.storage import NONCE_UNUSED, Reader
+from gridtokenx.engine.storage import NONCE_UNUSED, Reader, Storage
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.batch import open_batch
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.commitment import Proof, verify
 from gridtokenx.ledger.crypto import hash_bytes, merkle_root
-from gridtokenx.ledger.genesis import export_state
+from gridtokenx.ledger.errors import KernelCode, Rejected
+from gridtokenx.ledger.genesis import GatheredState, export_state
 from gridtokenx.ledger.transaction import Body
 from gridtokenx.modules.market.messages import CancelOrder
 
@@ -75,6 +76,33 @@ def test_a_restored_node_stands_where_the_other_does(source: Source, folder: Dat
     assert export_state(CONSORTIUM, application.state) == export_state(CONSORTIUM, source.application.state)
     assert list(application.storage.scan()) == list(source.application.storage.scan())
     application.storage.close()
+
+
+def test_what_is_gathered_on_the_way_need_not_be_read_again(source: Source, folder: DataFolder) -> None:
+    gathered = GatheredState(CONSORTIUM)
+    restore(folder, source.proved, source.chunks, seed=2, gathered=gathered)
+    application = adopt(CONSORTIUM, folder, gathered)
+    assert application.info() == source.application.info()
+    assert application.last_trades() == source.outcome.trades
+    assert export_state(CONSORTIUM, application.state) == export_state(CONSORTIUM, source.application.state)
+    assert application.prove(LAST_BLOCK_STATE_KEY) == source.application.prove(LAST_BLOCK_STATE_KEY)
+    application.storage.close()
+
+
+def test_nothing_else_is_adopted(source: Source, folder: DataFolder, tmp_path: Path) -> None:
+    restore(folder, source.proved, source.chunks)
+    with pytest.raises(Rejected) as rejected:
+        adopt(CONSORTIUM, folder, GatheredState(CONSORTIUM))
+    assert rejected.value.code == KernelCode.MALFORMED
+    gathered = GatheredState(CONSORTIUM)
+    restore(new_folder(tmp_path / "another"), source.proved, source.chunks, gathered=gathered)
+    present = begin(CONSORTIUM, source.genesis, new_folder(tmp_path / "present"))
+    live(present, source.blocks[:7])
+    with pytest.raises(StateDamaged, match="block 7"):
+        Application(CONSORTIUM).adopt(present.storage, gathered)
+    with pytest.raises(StateDamaged, match="empty"):
+        Application(CONSORTIUM).adopt(Storage(tmp_path / "empty"), gathered)
+    present.storage.close()
 
 
 def test_its_history_begins_there(source: Source, folder: DataFolder) -> None:

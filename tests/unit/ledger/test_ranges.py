@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.unit.ledger.test_commitment import hashed, naive_root, records
 
 from gridtokenx.ledger.commitment import EMPTY_HASH, Commitment
-from gridtokenx.ledger.ranges import DIGITS, RangeWrong, range_hash, root_of_cut
+from gridtokenx.ledger.ranges import DIGITS, RangeWrong, range_hash, root_of_cut, subtree_of_range
 
 ROWS = records(1_500)
 Cut = list[tuple[str, bytes]]
@@ -42,6 +42,25 @@ def test_a_cut_leads_to_the_root_of_the_records(count: int, share: float, draw: 
     rows = records(count)
     cut = divided(draw, rows, share)
     assert root_of_cut(cut) == Commitment.build(rows.items()).root() == naive_root(hashed(rows))
+
+
+@given(st.integers(0, 800), st.floats(0, 1), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_the_trees_of_a_cut_join_into_the_tree(count: int, share: float, draw: random.Random) -> None:
+    """In any order; and what is joined goes on as the tree does, down to the last record."""
+    rows = records(count)
+    prefixes = [prefix for prefix, _ in divided(draw, rows, share)]
+    draw.shuffle(prefixes)
+    joined = Commitment.join((prefix, subtree_of_range(prefix, rows_of(prefix, rows))) for prefix in prefixes)
+    built = Commitment.build(rows.items())
+    assert (len(joined), joined.root()) == (len(built), built.root())
+    gone = sorted(rows)
+    draw.shuffle(gone)
+    for size in (1, 20, 300, len(gone)):
+        changes = [(key, None) for key in gone[:size]] + [(b"new" + key, b"value") for key in gone[:3]]
+        assert joined.update(changes) == built.update(changes)
+        assert all(joined.prove(key) == built.prove(key) for key in gone[-5:])
+    assert len(joined) == len(built)
 
 
 @pytest.mark.parametrize("prefix", ["", "0", "7", "f", "00", "a3", "ff", "3c1", "ffff"])

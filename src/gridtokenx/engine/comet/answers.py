@@ -39,9 +39,7 @@ Whole = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,19})$", max_length
 Signed = Annotated[str, msgspec.Meta(pattern="^-?(0|[1-9][0-9]{0,18})$", max_length=20)]
 Time = Annotated[
     str,
-    msgspec.Meta(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$", max_length=30
-    ),
+    msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z$", max_length=30),
 ]
 Base64 = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]+={0,2}$", max_length=5_000)]
 """Room for signatures of other kinds, so that they are refused for what they are."""

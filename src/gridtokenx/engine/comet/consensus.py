@@ -63,8 +63,8 @@ class Consensus:
         self._store = SnapshotStore(folder.snapshots)
         self._schedule = self._make_schedule(storage)
         data = folder.path.resolve()
-        kind, genesis_hash = engine.application.chain.kind, read_beginning(ConsensusHome(data / FOLDER)).genesis_hash
-        self._joining = Joining(folder, kind, genesis_hash, self._restored)
+        genesis_hash = read_beginning(ConsensusHome(data / FOLDER)).genesis_hash
+        self._joining = Joining(folder, engine.application.chain, genesis_hash, self._restored)
         self._process = Cometbft(
             LaunchSettings(data, data / FOLDER, data / LOG, find_cometbft(), processors=settings.processors)
         )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -216,7 +216,7 @@ def genesis_document(
 class AppState(msgspec.Struct):
     """What stands under `app_state` in a genesis document: which of our genesis files the chain begins with."""
 
-    genesis_sha256: str
+    genesis_sha256: Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})$")]
 
 
 class ChainBeginning(msgspec.Struct):

@@ -11,6 +11,8 @@ from gridtokenx.engine.comet import abci_pb2 as abci
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.restoration import Restoration
 from gridtokenx.engine.snapshots import ChunkRejected, FormatUnknown, ProvedSnapshot, Snapshot, SnapshotRejected
+from gridtokenx.ledger.genesis import GatheredState
+from gridtokenx.ledger.module import Chain
 
 ACCEPT: Final = 1
 ABORT: Final = 2
@@ -28,11 +30,12 @@ class Joining:
     """One node's way into a running chain; of one thread."""
 
     def __init__(
-        self, folder: DataFolder, kind: str, genesis_hash: bytes, adopt: Callable[[Restoration], None]
+        self, folder: DataFolder, chain: Chain, genesis_hash: bytes, adopt: Callable[[Restoration], None]
     ) -> None:
-        """`adopt` is told when all chunks are there: it puts the new database in the place of the present one."""
+        """`adopt` is told when all chunks are there: it puts the new database in the place of the present one, and goes
+        on with the state that was gathered."""
         self._folder = folder
-        self._kind = kind
+        self._chain = chain
         self._genesis_hash = genesis_hash
         self._adopt = adopt
         self._restoration: Restoration | None = None
@@ -47,14 +50,14 @@ class Joining:
         given = request.snapshot
         snapshot = Snapshot(given.height, given.format, given.chunks, given.hash, given.metadata)
         try:
-            proved = ProvedSnapshot(snapshot, request.app_hash, self._kind, self._genesis_hash)
+            proved = ProvedSnapshot(snapshot, request.app_hash, self._chain.kind, self._genesis_hash)
         except FormatUnknown:
             return abci.ResponseOfferSnapshot(result=REJECT_FORMAT)
         except SnapshotRejected as rejection:
             log.warning("snapshot of block %d refused: %s", snapshot.height, rejection)
             return abci.ResponseOfferSnapshot(result=REJECT)
         log.info("taking over the snapshot of block %d, %d chunks", snapshot.height, snapshot.chunks)
-        self._restoration = Restoration(self._folder, proved)
+        self._restoration = Restoration(self._folder, proved, GatheredState(self._chain))
         return abci.ResponseOfferSnapshot(result=ACCEPT)
 
     def apply(self, request: abci.RequestApplySnapshotChunk) -> abci.ResponseApplySnapshotChunk:

@@ -92,9 +92,7 @@ WRONG: dict[str, tuple[Callable[[], bytes], KernelCode, str]] = {
         "batch.expires_ms",
     ),
     "too far": (
-        lambda: batch_of(
-            Sender(0).send(1), expires_ms=TIME_MS + limits.TRANSACTION_LIFETIME_MS_MAX + 1, **by(0)
-        ),
+        lambda: batch_of(Sender(0).send(1), expires_ms=TIME_MS + limits.TRANSACTION_LIFETIME_MS_MAX + 1, **by(0)),
         KernelCode.EXPIRY_TOO_FAR,
         "batch.expires_ms",
     ),

@@ -1,18 +1,19 @@
 """Stopped between any two calls of ABCI, a node says where it stands, gets the blocks it lacks again, and loses nothing
 that it accepted."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
-from coin_chain import GENESIS_MS, Sender, batch_of, id_of
+from coin_chain import CHAIN_NAME, GENESIS_MS, Sender, batch_of, id_of
 from coin_comet import Decided, make_folder, node_id_of_number, node_seed, open_node
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridtokenx.engine.application import LAST_BLOCK_STATE_KEY
 from gridtokenx.engine.comet.calls import WrongGenesis
-from gridtokenx.engine.comet.engine import CometEngine
+from gridtokenx.engine.comet.engine import CODE_OK, CODE_RETRY, CometEngine
 from gridtokenx.engine.engine import LostBlocks
 from gridtokenx.engine.journal import Journal
 from gridtokenx.engine.mempool import Standing
@@ -184,6 +185,49 @@ def test_what_others_committed_while_this_node_was_down_is_not_offered_again(com
     comet.restart()
     assert comet.node.offers() == [offered]
     assert comet.node.mempool.standing(id_of(mine)).standing is Standing.COMMITTED
+
+
+def test_a_node_may_wait_for_its_genesis(tmp_path) -> None:
+    """Until then it holds nothing and takes nothing in; then it is as one that had it from the start."""
+    path = tmp_path / "waits"
+    make_folder(path)
+    make_folder(tmp_path / "other", 1)
+    node, other = open_node(0, path, waits=True), open_node(1, tmp_path / "other")
+    other.begin()
+    other.submit(Sender(0).send(1))
+    (wire,) = other.offers()
+    for _ in range(2):
+        info = node.call("info")
+        assert (info.last_block_height, info.last_block_app_hash) == (0, b"")
+        assert not node.application.has_begun and not node.engine.may_accept()
+        assert node.insert(wire) == CODE_RETRY
+        assert node.storage.head() is None
+        node.crash()
+        node = open_node(0, path, waits=True)
+    answer = node.begin()
+    assert answer.app_hash == other.engine.head.app_hash == node.engine.head.app_hash
+    assert len(answer.validators) == 4
+    assert node.engine.may_accept() and node.insert(wire) == CODE_OK
+    assert node.submit(Sender(1).send(1))[0].standing is Standing.PENDING
+    node.crash()
+    node = open_node(0, path, waits=True)
+    assert node.application.has_begun
+    assert node.begin().app_hash == answer.app_hash
+    block = Decided(1, FIRST_MS, 1, (wire,))
+    assert node.finalize(block).app_hash == other.finalize(block).app_hash
+    node.crash()
+    other.crash()
+
+
+def test_a_node_that_waits_takes_no_other_genesis(tmp_path) -> None:
+    path = tmp_path / "waits"
+    make_folder(path)
+    node = open_node(0, path, waits=True)
+    named = json.dumps({"genesis_sha256": "00" * 32}).encode()
+    with pytest.raises(WrongGenesis):
+        node.call("init_chain", chain_id=CHAIN_NAME, app_state_bytes=named)
+    assert not node.application.has_begun and node.storage.head() is None
+    node.crash()
 
 
 def test_what_a_snapshot_has_already_is_not_offered_again(comet) -> None:

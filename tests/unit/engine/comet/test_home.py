@@ -18,6 +18,7 @@ from gridtokenx.engine.comet.home import (
     config_toml,
     create_home,
     genesis_document,
+    read_beginning,
     write_config,
 )
 from gridtokenx.engine.comet.keys import NodeKeys, address_of_key
@@ -118,6 +119,21 @@ def test_a_fast_chain_waits_less() -> None:
     consensus = read(HomeSettings("node-1", pace=FAST))["consensus"]
     assert consensus["timeout_commit"] == f"{FAST.commit_ms}ms"
     assert FAST.commit_ms < FAST.block_ms == 500
+
+
+def test_a_node_reads_in_its_genesis_which_chain_it_belongs_to(tmp_path: Path) -> None:
+    document = genesis_document("gridtokenx-x", 1_700_000_000_123, b"\xab" * 32, b"\xcd" * 32)
+    home = create_home(tmp_path / "home", NodeKeys.generate(), HomeSettings("mea"), document)
+    beginning = read_beginning(home)
+    assert (beginning.chain_id, beginning.time_ms) == ("gridtokenx-x", 1_700_000_000_123)
+    assert beginning.genesis_hash == b"\xcd" * 32
+    for wrong in (b"{}", document.replace(b"cdcd", b"cdc"), document.replace(b"cdcd", b"nohe"), b"\xff"):
+        home.genesis.write_bytes(wrong)
+        with pytest.raises(FolderUnusable, match="does not say which chain"):
+            read_beginning(home)
+    home.genesis.unlink()
+    with pytest.raises(FolderUnusable):
+        read_beginning(home)
 
 
 def test_the_genesis_is_the_same_for_all_and_names_ours() -> None:

@@ -146,9 +146,7 @@ def test_nothing_is_trusted_that_was_not_proved() -> None:
 
 # --- exactly the rules ---------------------------------------------------------------------------------------------
 
-SETS = st.lists(
-    st.dictionaries(st.integers(1, 9), st.integers(1, 9), min_size=1, max_size=5), min_size=4, max_size=14
-)
+SETS = st.lists(st.dictionaries(st.integers(1, 9), st.integers(1, 9), min_size=1, max_size=5), min_size=4, max_size=14)
 DEFECTS = st.dictionaries(st.integers(2, 13), st.sampled_from(["weak", "broken", "signature"]), max_size=2)
 
 

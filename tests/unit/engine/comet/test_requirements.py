@@ -359,9 +359,7 @@ def test_requirement_12_results_follow_from_the_last_state_and_the_block(monkeyp
     for seed in ("0", "1", "4242"):
         environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": IMPORT_FOLDERS}
         command = [sys.executable, "-c", REPLAYED]
-        done = subprocess.run(
-            command, input=given_bytes, capture_output=True, env=environment, timeout=60, check=False
-        )
+        done = subprocess.run(command, input=given_bytes, capture_output=True, env=environment, timeout=60, check=False)
         assert done.returncode == 0, done.stderr.decode()
         assert done.stdout.decode().split() == expected
 
