@@ -45,9 +45,9 @@ changed (`tests/vectors/codes.json` pins them). An API names the code and the fi
 Every code is reached by a test (`tests/codes_reached.py`).
 
 Codes 1 to 21 are the kernel's, 100 to 199 of tokens, 200 to 299 of identity, 300 to 399 of the market, 400 to 499 of
-settlement, 500 to 599 of the authorities, 900 to 999 of the gateway. After any code but 0 nothing of the transaction has happened, except that its
-nonce is used up where the kernel had let it in. Made by `scripts/make_reference.py` from the sentences of the gateway
-(`src/gridtokenx/gateway/sentences/`).
+settlement, 500 to 599 of the authorities, 900 to 999 of the gateway. After any code but 0 nothing of the transaction
+has happened, except that its nonce is used up where the kernel had let it in. Made by `scripts/make_reference.py` from
+the sentences of the gateway (`src/gridtokenx/gateway/sentences/`).
 """
 
 HUNDREDS = {0: "Kernel", 1: "Tokens", 2: "Identity", 3: "Market", 4: "Settlement", 5: "Authority", 9: "Gateway"}
