@@ -6,8 +6,8 @@ It reads `byzantine.json` in its data folder whenever it is asked for something:
 
 Each time it is the proposer it makes the next of these proposals (`PROPOSALS` below), and is honest after the last;
 another `order` begins them anew. What it proposed it writes into `byzantine.log`, a line of JSON each. `flood`: so many
-batches, full of transactions of an account that there is not, it offers its peers twenty times a second, each signed by
-it, and some bytes that are no batch.
+batches, of a hundred transactions of an account that there is not, it offers its peers twenty times a second, each
+signed by it, and some bytes that are no batch.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ from gridtokenx.modules.tokens.messages import Transfer
 ORDERS = "byzantine.json"
 LOG = "byzantine.log"
 BATCH_MS = 60_000
-FLOOD_BATCH = 500
+FLOOD_BATCH = 100
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,6 @@ LINKS = 4
 GARBAGE_BYTES = 400
 PAIRS_PER_SECOND = 10.0
 FLOODED = 3
-FLOOD_BATCHES = 1
-"""Each time that the peers ask, which is twenty times a second: ten thousand signatures a second."""
-
 
 Rates = dict[int, float]
 """By node."""
@@ -132,8 +129,9 @@ class Flooded:
     answers: Counter[Standing]
 
 
-async def flooded(played: Played, orders: int, seconds: float) -> Flooded:
-    """Each kind of flood for at least so many seconds and five blocks, while each node has a steady client."""
+async def flooded(played: Played, orders: int, batches: int, seconds: float) -> Flooded:
+    """Each kind of flood for at least so many seconds and five blocks, while each node has a steady client: a client
+    sends these orders, and garbage; the rogue offers so many batches twenty times a second."""
     network = played.network
     clients = [asyncio.create_task(SteadyClient(network, one, PAIRS_PER_SECOND).run()) for one in network.load.lanes]
 
@@ -148,7 +146,7 @@ async def flooded(played: Played, orders: int, seconds: float) -> Flooded:
     flooding = asyncio.create_task(client.run())
     by_client = await rates(network, wait)
     await _end(flooding)
-    played.order(flood=FLOOD_BATCHES)
+    played.order(flood=batches)
     by_node = await rates(network, wait)
     played.order()
     await _end(*clients)

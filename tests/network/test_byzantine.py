@@ -91,7 +91,7 @@ def test_a_double_signer_is_in_the_books_of_all_nodes(played: Played) -> None:
 
 def test_a_flooding_client_and_a_flooding_node_starve_nobody(played: Played) -> None:
     """What the others' clients send still gets into blocks. How much of it is `make soak`'s to say."""
-    found = played.run(flooded(played, 10_000, 3.0))
+    found = played.run(flooded(played, 5_000, 1, 3.0))
     assert found.answers[Standing.PENDING] > 0 and found.answers[Standing.REFUSED] > 0
     for number in (1, 2):
         assert found.by_client[number] > found.before[number] / 4, found

@@ -62,7 +62,7 @@ def test_no_proposal_costs_more_than_three_seconds(played: Played) -> None:
 
 
 def test_who_does_not_flood_keeps_most_of_his_rate(played: Played) -> None:
-    found = played.run(flooded(played, 60_000, 30.0))
+    found = played.run(flooded(played, 60_000, 5, 30.0))
     print(found)
     for number in (1, 2):
         assert found.by_client[number] > KEPT * found.before[number]
@@ -117,7 +117,7 @@ async def live(played: Played) -> None:
         async with played.rpc(3) as rpc:
             height = await played.height(3) - 3
             await broadcast(rpc, duplicate_votes(await rpc.light_block(height), network.folder.home(ROGUE).keys()))
-        played.order(flood=1)
+        played.order(flood=5)
         await network.blocks(2, HONEST)
         played.order()
 

@@ -30,7 +30,7 @@ ORDERS_PER_SECOND: Final = 50.0
 LOAD_SECONDS_MAX: Final = 500.0
 """Of transactions that are signed beforehand; they live for ten minutes."""
 SNAPSHOT_BLOCKS: Final = 100
-SNAPSHOT_BLOCKS_QUICK: Final = 20
+SNAPSHOT_BLOCKS_QUICK: Final = 12
 BEHIND_BLOCKS_MAX: Final = 2
 """A node that is so many blocks behind has joined."""
 LOOK_SECONDS: Final = 0.05

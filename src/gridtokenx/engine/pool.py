@@ -64,6 +64,8 @@ class PendingBatch:
     """The pool's count of blocks when it came from its author or last went to the peers."""
     is_overtaken: bool = False
     """Whether a later one of its author was in a block."""
+    latest_ms: int = 0
+    """When the last of its transactions expires: often some seconds after the batch."""
 
     @classmethod
     def of(
@@ -80,6 +82,7 @@ class PendingBatch:
             sum([one.signatures for one in checked]),
             any(one.urgent for one in checked),
             number,
+            latest_ms=max([one.expires_ms for one in checked], default=0),
         )
 
 
@@ -349,5 +352,7 @@ class _Turns:
 
 
 def _fits_time(batch: PendingBatch, time_ms: int) -> bool:
-    """Not expired, nor signed by a clock ahead of this block's."""
-    return time_ms <= batch.header.expires_ms <= time_ms + limits.TRANSACTION_LIFETIME_MS_MAX
+    """Not expired, nor signed by a clock ahead of this block's: the first block after a halt has the time before it,
+    and would refuse what was accepted in the meantime, because it expires too late."""
+    latest_ms = max(batch.header.expires_ms, batch.latest_ms)
+    return time_ms <= batch.header.expires_ms and latest_ms <= time_ms + limits.TRANSACTION_LIFETIME_MS_MAX

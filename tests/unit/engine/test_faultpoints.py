@@ -8,15 +8,23 @@ from pathlib import Path
 import pytest
 
 import gridtokenx.engine
+from gridtokenx.engine.comet.abci_pb2 import Request
 from gridtokenx.engine.faultpoints import EXIT_STATUS, POINTS, VARIABLE
 
 SOURCE = Path(gridtokenx.engine.__file__).parent
+CALLS = "consensus."
 
 
 def test_the_list_is_what_the_source_reaches() -> None:
-    texts = [path.read_text() for path in SOURCE.glob("*.py") if path.name != "faultpoints.py"]
-    reached = [point for text in texts for point in re.findall(r'reached\("([^"]+)"\)', text)]
-    assert sorted(set(reached)) == sorted(POINTS)
+    texts = [path.read_text() for path in SOURCE.rglob("*.py") if path.name != "faultpoints.py"]
+    reached = {point for text in texts for point in re.findall(r'reached\("([^"]+)"\)', text)}
+    assert sorted(reached) == sorted(point for point in POINTS if not point.startswith(CALLS))
+
+
+def test_calls_of_consensus_are_places() -> None:
+    kinds = {field.name for field in Request.DESCRIPTOR.oneofs_by_name["value"].fields}
+    assert {point.removeprefix(CALLS) for point in POINTS if point.startswith(CALLS)} <= kinds
+    assert 'reached(f"consensus.{kind}")' in (SOURCE / "comet" / "server.py").read_text()
 
 
 def come_by(setting: str) -> tuple[int, str]:

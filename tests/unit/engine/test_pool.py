@@ -161,6 +161,15 @@ def test_a_block_gets_what_fits_its_time(pool) -> None:
     assert pool.choose(NOW) == batches[1:3]
 
 
+def test_the_first_block_after_a_halt_leaves_what_it_would_refuse(pool) -> None:
+    """Its time is that before the halt; accepted meanwhile was what expires ten minutes after the true time."""
+    batch = made(ALICE, expires_ms=NOW + limits.TRANSACTION_LIFETIME_MS_MAX)
+    batch.latest_ms = batch.header.expires_ms + 30_000
+    came(pool, batch)
+    assert pool.choose(NOW) == []
+    assert pool.choose(NOW + 30_000) == [batch]
+
+
 def test_others_have_a_quota_of_signatures_and_of_bytes_each(pool) -> None:
     most = OTHERS_SIGNATURES_MAX
     assert pool.reserve(ALICE, b"one", most - 1, 1)
