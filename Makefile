@@ -71,7 +71,7 @@ test-page: $(NODE_MODULES) ## types and tests of packages/: the page and the Typ
 	@echo "==> tests of packages/"
 	@sh scripts/npm test --workspaces --if-present
 
-bench: $(READY) ## measure: BENCH=ledger, book, tree, simulate, restart, verify, gateway, page, snapshots, consensus or all
+bench: $(READY) ## measure: BENCH=ledger, book, tree, simulate, restart, verify, gateway, page, snapshots, consensus, join or all
 	@$(RUN)/gridtokenx bench $(BENCH) --quick $(ARGS)
 
 soak: $(BUILT) ## the long tests: more seeds, more keys, hours of market
