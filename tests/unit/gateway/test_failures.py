@@ -41,6 +41,7 @@ def test_codes_are_append_only() -> None:
         "STREAM_SILENT": 933,
         "FAUCET_CLOSED": 940,
         "FAUCET_UNREACHABLE": 941,
+        "NO_CONSENSUS": 950,
         "GATEWAY_FAULT": 999,
     }
     assert set(STATUS) == set(GatewayCode)
