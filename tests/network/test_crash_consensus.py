@@ -21,6 +21,8 @@ ALONE = 1
 SEGMENT_BYTES = "4000"
 """A few batches: segments of the journal come and go."""
 
+ACCEPTED_MIN = 20
+
 FIRST = ("genesis.rows_written", "genesis.head_written", "consensus.info", "consensus.init_chain")
 """What a chain comes by once, or first of all."""
 
@@ -48,7 +50,6 @@ class Alone:
         self.network = LiveNetwork(tmp_path_factory.mktemp("alone") / "network", plan, 40.0, 600, 120.0)
         self.checks = Checks(self.network)
         self.runner = asyncio.Runner()
-        self.is_sound = True
         self.runner.run(self._begin())
 
     async def _begin(self) -> None:
@@ -76,7 +77,7 @@ class Alone:
         self.runner.run(self._recover())
 
     async def _recover(self) -> None:
-        assert len(self.network.load.accepted) > len(CASES), "hardly anything was accepted that could be lost"
+        assert len(self.network.load.accepted) > ACCEPTED_MIN, "hardly anything was accepted that could be lost"
         self.network.start_node(ALONE)
         await self.network.blocks(2, [ALONE])
         await self.checks.everything((), (0,))
@@ -91,14 +92,13 @@ class Alone:
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
     alone = Alone(tmp_path_factory)
-    yield alone
-    alone.close()
+    try:
+        yield alone
+        alone.recover()
+    finally:
+        alone.close()
 
 
 @pytest.mark.parametrize(("point", "times"), CASES)
 def test_a_kill_is_survived(alone: Alone, point: str, times: int) -> None:
     alone.crash(point, times)
-
-
-def test_nothing_is_lost_after_all_kills(alone: Alone) -> None:
-    alone.recover()
