@@ -6,7 +6,6 @@ between the node's database, its journal and CometBFT's own files.
 """
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from tests.network.checks import Checks, check_state, reading
@@ -33,13 +32,13 @@ ELSEWHERE = (
 )
 SNAPSHOT = "snapshot.checkpoint_made"
 REST = tuple(point for point in POINTS if point not in {*FIRST, *ELSEWHERE})
-CASES = [
+EARLY = (
     *((point, 1) for point in (*FIRST, *REST, SNAPSHOT)),
     # At a start, long after the chain's beginning.
     ("consensus.info", 1),
-    # A block or two later, where more of the blocks before are in CometBFT's files.
-    *(pytest.param(point, 3, marks=pytest.mark.soak) for point in REST),
-]
+)
+LATE = tuple((point, 3) for point in REST)
+"""A block or two later, where more of the blocks before are in CometBFT's files."""
 
 
 class Alone:
@@ -89,16 +88,13 @@ class Alone:
         self.runner.close()
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
+@pytest.mark.parametrize("kills", [EARLY, pytest.param(LATE, marks=pytest.mark.soak)], ids=["early", "late"])
+def test_every_kill_is_survived(tmp_path_factory: pytest.TempPathFactory, kills: tuple[tuple[str, int], ...]) -> None:
+    """One test, since each start goes on from the kill before."""
     alone = Alone(tmp_path_factory)
     try:
-        yield alone
+        for point, times in kills:
+            alone.crash(point, times)
         alone.recover()
     finally:
         alone.close()
-
-
-@pytest.mark.parametrize(("point", "times"), CASES)
-def test_a_kill_is_survived(alone: Alone, point: str, times: int) -> None:
-    alone.crash(point, times)
