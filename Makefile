@@ -26,8 +26,8 @@ RUN := .venv/bin
 READY := .venv/ready
 BUILT := .venv/engine
 NODE_MODULES := packages/node_modules/.package-lock.json
-# Two workers: the suite is written for a machine with two cores. Tests of one xdist_group share a worker.
-PYTEST := $(RUN)/python -m pytest -n 2 --dist loadgroup
+# Two workers: the suite is written for a machine with two cores. Tests of one file share a worker, and what they start once.
+PYTEST := $(RUN)/python -m pytest -n 2 --dist loadfile
 # Of the tests that TESTS and ARGS name, all may be fast or all slow: pytest says so with 5.
 OR_NONE := || { status=$$?; test $$status -eq 5 || exit $$status; }
 
