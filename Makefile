@@ -61,7 +61,7 @@ quick:
 	@$(MAKE) check
 	@$(MAKE) test-page
 
-check: lint ## lint, types and the fast tests, in under a minute
+check: lint ## lint, types and the fast tests
 	@echo "==> the fast tests in $(TESTS)"
 	@$(PYTEST) -m "not slow and not soak" $(TESTS) $(ARGS) $(OR_NONE)
 

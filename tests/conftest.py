@@ -87,7 +87,7 @@ SLOW_FOLDERS = (
     "network",
     "unit/gateway",
 )
-"""`make check` leaves these out, so that it stays under a minute."""
+"""`make check` leaves these out, so that it stays short."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -38,7 +38,7 @@ from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK
 from gridtokenx.modules.market.messages import CancelOrder, PlaceOrder, Side, TimeInForce
 from gridtokenx.modules.settlement.state import Quality
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 HOSTILE = '<img src=x onerror="window.stung=1"><script>window.stung=1</script>'
 SETTLED_MS = 90_000

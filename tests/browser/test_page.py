@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Route, expect
 from tests.browser.pages import PHONE, Market, Visits, settle
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 HOSTILE = '<img src=x onerror="window.stung=1"><script>window.stung=1</script>'
 

@@ -16,7 +16,7 @@ from gridtokenx.simulation.report.study import make_study
 from gridtokenx.simulation.scenario import load_scenario
 from gridtokenx.simulation.simulate import run_simulation
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 DAYS = 2

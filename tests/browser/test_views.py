@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.browser.pages import DESKTOP, NARROW, PHONE, Market, Visits, settle, violations, width_needed
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 VIEWS = ("market", "interval", "community", "chain", "block", "transaction", "account", "search", "missing")
 SHOWN = (

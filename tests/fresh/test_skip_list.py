@@ -20,7 +20,6 @@ import pytest
 def test_skipped(case):
     pass
 
-@pytest.mark.xdist_group("alone")
 def test_grouped():
     pytest.skip("said while it ran")
 
@@ -66,7 +65,7 @@ def run_suite(tmp_path):
     return run
 
 
-WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "loadgroup")], ids=["alone", "workers"])
+WORKERS = pytest.mark.parametrize("options", [(), ("-n", "2", "--dist", "loadfile")], ids=["alone", "workers"])
 
 
 @WORKERS

@@ -23,7 +23,7 @@ from gridtokenx.gateway.app import ROUTERS
 from gridtokenx.gateway.openapi import make_document
 from gridtokenx.gateway.transactions import WAIT_MS_MAX
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("openapi")]
+pytestmark = pytest.mark.slow
 
 SPEED = 60
 WAIT_MS = 20

@@ -22,7 +22,7 @@ from gridtokenx.gateway.codes import STATUS, GatewayCode
 from gridtokenx.gateway.server import HEAD_BYTES_MAX
 from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("requests")]
+pytestmark = pytest.mark.slow
 
 WAIT_SECONDS_MAX = 30
 CODES = {code.value: STATUS[code] for code in GatewayCode}

@@ -32,7 +32,7 @@ from gridtokenx.modules.authority.state import Misdeed, MisdeedKind, misdeed_key
 from gridtokenx.operations.network.bundle import POWER
 from gridtokenx.operations.network.programs import node_name
 
-pytestmark = [pytest.mark.xdist_group("network"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 LOST_MS_MAX = 20_000
 """For a height, on a machine that may be busy with anything. Where it is not, 3 s are to be enough."""

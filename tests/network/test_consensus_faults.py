@@ -7,7 +7,7 @@ from tests.network.running import RunningNetwork, running_network
 
 from gridtokenx.operations.network.plan import NetworkPlan
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.slow
 
 FAST_BLOCKS_S = 3.0
 """Six blocks, if there were any."""

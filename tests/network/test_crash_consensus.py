@@ -14,7 +14,7 @@ from tests.network.live import LiveNetwork
 from gridtokenx.engine.faultpoints import EXIT_STATUS, POINTS, VARIABLE
 from gridtokenx.operations.network.plan import NetworkPlan
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.slow
 
 ALONE = 1
 SEGMENT_BYTES = "4000"

@@ -11,7 +11,7 @@ from tests.network.live import LiveNetwork
 from gridtokenx.engine.faultpoints import EXIT_STATUS, POINTS, VARIABLE
 from gridtokenx.operations.network.plan import NetworkPlan
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.soak
 
 VALIDATOR, JOINER = 1, 2
 SNAPSHOT_BLOCKS = 10

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.network.play import Game, NetworkFile, play_file, read_network
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.slow
 
 STORED = "everything that is stored verifies"
 """What each network ends with."""

@@ -14,7 +14,7 @@ from gridtokenx.operations.network.control import ask
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.tree import descendants
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.slow
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "community-week"
 COMMAND = (sys.executable, "-c", "from gridtokenx.cli.main import app; app()")

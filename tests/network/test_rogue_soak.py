@@ -32,7 +32,7 @@ from gridtokenx.modules.authority.messages import SetNode, SetValidator
 from gridtokenx.modules.authority.state import MisdeedKind
 from gridtokenx.operations.network.bundle import POWER
 
-pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("network")]
+pytestmark = pytest.mark.soak
 
 LOST_MS_MAX = 3_000
 """What a height may take longer than any other because of a proposer."""

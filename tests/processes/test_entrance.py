@@ -11,7 +11,7 @@ from gridtokenx.engine.folder import create_data_folder
 from gridtokenx.gateway.limits import SIGN_INS
 from gridtokenx.gateway.sentences import SENTENCES
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.slow
 
 CHALLENGE = {"account": "00" * 32}
 

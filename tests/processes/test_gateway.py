@@ -34,7 +34,7 @@ from gridtokenx.modules.market.messages import CancelOrder
 SPEED = 60
 """Chain time per real time: the founding lies at a fixed date, so the chain's clock is its own."""
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

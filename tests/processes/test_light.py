@@ -19,8 +19,6 @@ from gridtokenx.engine.comet.light_errors import LightError
 from gridtokenx.engine.comet.light_store import LightStore
 from gridtokenx.engine.comet.rpc import CometRpc, HeightMissing, RpcUnreachable
 
-pytestmark = pytest.mark.xdist_group("comet_chain")
-
 CHAIN = "light-test"
 
 

@@ -18,8 +18,6 @@ from gridtokenx.client.light import ProvingClient
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.light_store import LightStore
 
-pytestmark = pytest.mark.xdist_group("comet_chain")
-
 COMMAND_SECONDS_MAX = 120
 FAUCET_MICRO = 500_000_000
 

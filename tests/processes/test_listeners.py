@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from gridtokenx.client.async_client import AsyncClient
 from gridtokenx.engine.folder import create_data_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("processes")]
+pytestmark = pytest.mark.slow
 
 NORMAL = 200
 UPDATES = 100

@@ -20,7 +20,7 @@ from gridtokenx.simulation.market_folder import MarketFolder, running_pid
 from gridtokenx.simulation.report import invariant_breaches
 from gridtokenx.simulation.scenario import load_scenario
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.slow
 
 COMMAND = (sys.executable, "-c", "from gridtokenx.cli.main import app; app()")
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "community-week"

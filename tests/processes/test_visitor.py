@@ -22,7 +22,7 @@ from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK
 from gridtokenx.modules.market.messages import PlaceOrder, Side, TimeInForce
 from gridtokenx.simulation.market_folder import MarketFolder, running_pid
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+pytestmark = pytest.mark.slow
 
 ENERGY_WH = 200
 

@@ -1,8 +1,6 @@
-"""The TypeScript SDK as others use it: built, run by the Node of the environment.
+"""The TypeScript SDK as others use it: built, run by the Node of the environment."""
 
-Tests that need it built are of one group (`xdist_group("sdk")`), so that one worker builds it, once.
-"""
-
+import fcntl
 import os
 import subprocess
 from pathlib import Path
@@ -27,6 +25,20 @@ def npm(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def build_once(script: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Run this script of the SDK, once in a test run: workers share what it makes, so nobody may make it anew while
+    another reads it."""
+    run = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        run = run.parent  # each worker has its own folder in that of the run
+    built = run / script.replace(":", "-")
+    with built.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not built.exists():
+            npm("run", script, "--workspace", "sdk")
+            built.touch()
+
+
 @pytest.fixture(scope="session")
 def libraries() -> None:
     """What npm installs from the lock file."""
@@ -35,16 +47,16 @@ def libraries() -> None:
 
 
 @pytest.fixture(scope="session")
-def sdk(libraries: None) -> Path:
+def sdk(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the built SDK."""
-    npm("run", "build", "--workspace", "sdk")
+    build_once("build", tmp_path_factory)
     return SDK / "dist"
 
 
 @pytest.fixture(scope="session")
-def vectors_page(libraries: None) -> Path:
+def vectors_page(libraries: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with `browser.html`, which runs the golden vectors where it is opened."""
-    npm("run", "build:browser", "--workspace", "sdk")
+    build_once("build:browser", tmp_path_factory)
     return SDK / "tests" / "dist"
 
 

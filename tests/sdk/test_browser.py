@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.keystore import decrypt_key, encrypt_key
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk")]
+pytestmark = pytest.mark.slow
 
 OPTIONS = [
     "--no-sandbox",

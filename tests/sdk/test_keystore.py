@@ -10,7 +10,7 @@ from gridtokenx.client.errors import KeyFileCorrupt, PassphraseWrong
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.keystore import COST_LOG2, Keystore, decrypt_key, encrypt_key
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk")]
+pytestmark = pytest.mark.slow
 
 CHEAP = 4
 PASSPHRASES = ("correct horse", "ไฟฟ้า ๑๒๓", '"\\ \u00e9', "p" * 1_000)

@@ -12,7 +12,7 @@ from tests.world import sell
 from gridtokenx.client.client import Client
 from gridtokenx.engine.folder import create_data_folder
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sdk")]
+pytestmark = pytest.mark.slow
 
 SPEED = 60
 
