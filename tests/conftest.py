@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,6 +93,9 @@ SLOW_FOLDERS = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole folders are slow; single tests elsewhere say so themselves."""
+    # Of two tests of one name a worker runs one, and nobody hears of the other.
+    if twice := [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]:
+        raise pytest.UsageError(f"tests that share a name: {', '.join(twice)}")
     root = Path(__file__).parent
     for item in items:
         if item.path.relative_to(root).as_posix().startswith(SLOW_FOLDERS):
