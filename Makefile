@@ -74,9 +74,10 @@ test-page: $(NODE_MODULES) ## types and tests of packages/: the page and the Typ
 bench: $(READY) ## measure: BENCH=ledger, book, tree, simulate, restart, verify, gateway, page, snapshots, consensus, join or all
 	@$(RUN)/gridtokenx bench $(BENCH) --quick $(ARGS)
 
+# What takes minutes by itself hangs only after an hour.
 soak: $(BUILT) ## the long tests: more seeds, more keys, hours of market
 	@echo "==> the soak tests in $(TESTS)"
-	@HYPOTHESIS_PROFILE=soak $(RUN)/python -m pytest -m soak $(TESTS) $(ARGS)
+	@HYPOTHESIS_PROFILE=soak $(RUN)/python -m pytest -o faulthandler_timeout=3600 -m soak $(TESTS) $(ARGS)
 
 lock: ## write requirements.lock and scripts/uv-pin.txt (UPGRADE=1: newest versions)
 	@python="$$(PYTHON='$(PYTHON)' sh scripts/find-python)" && \

@@ -62,5 +62,5 @@ export default defineConfig({
   server: { proxy: PROXY },
   preview: { proxy: PROXY },
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
-  test: { include: ["tests/**/*.test.ts"], environment: "node" },
+  test: { include: ["tests/**/*.test.ts"], environment: "node", testTimeout: 60_000 },
 });

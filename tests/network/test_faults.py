@@ -2,7 +2,6 @@
 stand on one chain, nothing accepted has vanished, and everything adds up (`play`, `checks`)."""
 
 import asyncio
-import faulthandler
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +94,4 @@ def test_both_links_for_long(tmp_path: Path) -> None:
         troubles = [str(result) for result in results if result is not None]
         assert not troubles, "\n\n".join(troubles)
 
-    # The longest test there is: that it takes more than some minutes means nothing.
-    faulthandler.cancel_dump_traceback_later()
     asyncio.run(play_all())
