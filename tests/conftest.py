@@ -102,6 +102,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
 
 
+PARAMETER_NAME_MAX = 100
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Long parameters are shown by their beginning: a test's name goes into the environment of what it starts."""
+    shown = repr(val) if isinstance(val, str | bytes) else ""
+    return f"{shown[:PARAMETER_NAME_MAX]}..." if len(shown) > PARAMETER_NAME_MAX else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a second or two; left out of `make check`")
     config.addinivalue_line("markers", "soak: takes minutes or more; only in `make soak`")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from tests.browser.pages import Market
 
 from gridtokenx.client.keys import PrivateKey
@@ -133,6 +133,15 @@ def buy_now(page: Page, market: Market, words: Words) -> int:
         if page.locator(f"li[data-state=filled]:has(a[href$='/{interval}'])").count():
             return interval
     raise AssertionError("nothing filled")
+
+
+def row_of(page: Page, interval: int) -> Locator:
+    """The line of a quarter of an hour in the list at home, which shows the newest until one asks for more."""
+    expect(page.locator("tr[data-interval]").first).to_be_visible(timeout=TO_STATE_MS)
+    more = page.locator(".quarters button")
+    while more.is_visible():
+        more.click()
+    return page.locator(f"tr[data-interval='{interval}']")
 
 
 def buy_at(page: Page, words: Words, interval: int, price: str, energy: str) -> None:

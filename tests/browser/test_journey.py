@@ -24,6 +24,7 @@ from tests.browser.joining import (
     choose_passphrase,
     interval_ahead,
     read_phrase,
+    row_of,
     unlock,
 )
 from tests.browser.pages import DESKTOP, NARROW, PHONE, Market, Visits, running_market, settle, violations, width_needed
@@ -283,7 +284,7 @@ def test_words_and_file_bring_the_same_account_back(visits: Visits, resident: Re
     page.get_by_role("button", name="Open", exact=True).click()
     choose_passphrase(page, "another one, for this browser")
     page.get_by_role("link", name=ENGLISH.to_home).click(timeout=30_000)
-    expect(page.locator(f"tr[data-interval='{resident.bought}']")).to_be_visible()
+    expect(row_of(page, resident.bought)).to_be_visible()
     page.goto(visits.market.url + "/home/key")
     unlock(page, "another one, for this browser")
     expect(page.locator("main")).to_contain_text(account, timeout=30_000)
@@ -294,7 +295,7 @@ def test_words_and_file_bring_the_same_account_back(visits: Visits, resident: Re
     page.locator("input[type=password]").fill(PASSPHRASE)
     page.get_by_role("button", name="Open", exact=True).click()
     page.get_by_role("link", name=ENGLISH.to_home).click(timeout=30_000)
-    expect(page.locator(f"tr[data-interval='{resident.bought}']")).to_be_visible()
+    expect(row_of(page, resident.bought)).to_be_visible()
 
 
 def test_somebody_else_s_account_is_refused_plainly(market: Market, visits: Visits, resident: Resident) -> None:
@@ -446,7 +447,7 @@ def test_what_the_page_shows_is_what_the_chain_holds(
 ) -> None:
     """The bill is that of the API, the API's that of the state, and the state is replayed from the blocks."""
     page = come_home(visits, resident)
-    row = page.locator(f"tr[data-interval='{resident.bought}']")
+    row = row_of(page, resident.bought)
     expect(row).to_contain_text("settled", timeout=SETTLED_MS)
     expect(row).to_contain_text("bought 0.100")
     row.get_by_role("link").click()
