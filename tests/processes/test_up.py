@@ -142,8 +142,9 @@ def test_children_do_not_outlive_an_up_that_is_killed(data: Path) -> None:
     up.process.wait()
     assert up.process.stdout is not None
     up.process.stdout.close()
-    again = Up(data, 8)
+    again = Up(data, 600)
     again.read_until(lambda line: "agents started" in line)
+    again.process.terminate()
     assert "Stopped" in again.rest()
     check_whole(data)
 
