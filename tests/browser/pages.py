@@ -130,8 +130,8 @@ class Visits:
     def end(self) -> None:
         for context in self._contexts:
             context.close()
-        assert self.strangers == []
-        assert self.complaints == []
+        assert self.strangers == [], self.strangers
+        assert self.complaints == [], self.complaints
 
     def _note_request(self, request: Request) -> None:
         self._note_address(request.url)

@@ -177,8 +177,14 @@ class Live {
   }
 
   private addTrades(trades: readonly TradeView[]): void {
-    const newest = this.trades[0]?.sequence ?? -1;
-    const fresh = trades.filter((trade) => trade.sequence > newest);
+    // One frame may bring the same trade twice: in the answer to a topic, and in the answer to asking for it again.
+    let newest = this.trades[0]?.sequence ?? -1;
+    const fresh: TradeView[] = [];
+    for (const trade of trades) {
+      if (trade.sequence <= newest) continue;
+      fresh.push(trade);
+      newest = trade.sequence;
+    }
     if (fresh.length === 0) return;
     this.trades = [...fresh.toReversed(), ...this.trades].slice(0, TRADES_KEPT);
   }
