@@ -158,6 +158,8 @@ class Live {
     for (const heard of waiting) {
       if (heard.topic === "blocks" && heard.event) blocks.push(heard.event);
       if (heard.topic === "trades") {
+        // A snapshot begins anew: it tells of trades that this frame may have brought already.
+        if (heard.isSnapshot) trades.length = 0;
         trades.push(...heard.event.trades);
         this.tradesKnown = true;
       }
@@ -177,14 +179,8 @@ class Live {
   }
 
   private addTrades(trades: readonly TradeView[]): void {
-    // One frame may bring the same trade twice: in the answer to a topic, and in the answer to asking for it again.
-    let newest = this.trades[0]?.sequence ?? -1;
-    const fresh: TradeView[] = [];
-    for (const trade of trades) {
-      if (trade.sequence <= newest) continue;
-      fresh.push(trade);
-      newest = trade.sequence;
-    }
+    const newest = this.trades[0]?.sequence ?? -1;
+    const fresh = trades.filter((trade) => trade.sequence > newest);
     if (fresh.length === 0) return;
     this.trades = [...fresh.toReversed(), ...this.trades].slice(0, TRADES_KEPT);
   }
