@@ -19,6 +19,8 @@ node. Heights are 8 bytes, big-endian. Every call raises `DatabaseFailed` when R
 files; a node that meets that stops.
 """
 
+import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -46,6 +48,9 @@ FEED_BLOCKS_KEPT: Final = 10_000
 
 WAL_BYTES_MAX: Final = 256 * 1024 * 1024
 """How much a restart may have to read again."""
+
+REFRESHES_MAX: Final = 20
+"""How often a reader tries to read files that change meanwhile."""
 
 ROWS_PER_WRITE: Final = 50_000
 INDEX_PREFIX_BYTES: Final = 3
@@ -185,6 +190,29 @@ def _open(path: Path, access: rocksdict.AccessType, *, writing: bool) -> Rdict:
         raise DatabaseFailed(f"cannot open the database in {path}: {error}") from error
 
 
+class _Files(NamedTuple):
+    """What tells whether a database has gone from memory to files, or from files to others: bytes by number."""
+
+    logs: dict[int, int]
+    manifests: dict[int, int]
+
+    def are_those_of(self, others: "_Files") -> bool:
+        """Whether nothing but the logs' length is different."""
+        return self.logs.keys() == others.logs.keys() and self.manifests == others.manifests
+
+
+def _files_of(path: Path) -> _Files:
+    files = _Files({}, {})
+    with os.scandir(path) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # it is gone since it was listed
+                if entry.name.endswith(".log"):
+                    files.logs[int(entry.name.removesuffix(".log"))] = entry.stat().st_size
+                elif entry.name.startswith("MANIFEST-"):
+                    files.manifests[int(entry.name.removeprefix("MANIFEST-"))] = entry.stat().st_size
+    return files
+
+
 class Reader:
     """What the database says, for a process that is not the node.
 
@@ -199,19 +227,56 @@ class Reader:
         """
         if not (path / "CURRENT").is_file():
             raise FileNotFoundError(f"there is no database in {path} yet: the node makes it when it first starts")
-        access = rocksdict.AccessType.read_only()
-        if own_files is not None:
-            shutil.rmtree(own_files, ignore_errors=True)
-            access = rocksdict.AccessType.secondary(str(own_files))
-        self._use(_open(path, access, writing=False))
+        if own_files is None:
+            self._use(_open(path, rocksdict.AccessType.read_only(), writing=False))
+            return
+        self._path, self._own_files = path, own_files
+        self._followed: tuple[int, int] | None = None
+        """Number of the newest log, and how much of it was surely read."""
+        self.refresh()
 
     def _use(self, database: Rdict) -> None:
         self._database = database
         self._columns = {name: database.get_column_family(name) for name in COLUMN_FAMILIES}
 
     def refresh(self) -> None:
-        """See the blocks that were committed since."""
-        self._database.try_catch_up_with_primary()
+        """See the blocks that were committed since. Raises `DatabaseFailed`.
+
+        RocksDB reads which files there are, then the write-ahead logs. If the node writes its memory to files in
+        between, the records of a log that is gone by then are missed; and what was read of a log before the rest of it
+        came in a file goes on hiding what the file says (facebook/rocksdb issue 14444). So nothing counts that was
+        read while files came or went, and the reader begins anew if it may not have read the end of a log."""
+        for _ in range(REFRESHES_MAX):
+            before = _files_of(self._path)
+            if self._has_read_ends(before.logs):
+                self._catch_up()
+            else:
+                self._begin_anew()
+            after = _files_of(self._path)
+            if after.are_those_of(before):
+                self._followed = max(before.logs.items(), default=(0, 0))
+                return
+            if after.logs.keys() != before.logs.keys():
+                self._followed = None
+        raise DatabaseFailed(f"the files of the database in {self._path} change faster than they can be read")
+
+    def _has_read_ends(self, logs: dict[int, int]) -> bool:
+        """Whether the log that was the newest has no successor yet, or nothing came after what was read of it."""
+        if self._followed is None:
+            return False
+        number, size = self._followed
+        return number == max(logs, default=0) or logs.get(number) == size
+
+    def _begin_anew(self) -> None:
+        """Whoever still reads in the database that was open until now may finish."""
+        shutil.rmtree(self._own_files, ignore_errors=True)
+        self._use(_open(self._path, rocksdict.AccessType.secondary(str(self._own_files)), writing=False))
+
+    def _catch_up(self) -> None:
+        try:
+            self._database.try_catch_up_with_primary()
+        except Exception as error:  # the library raises nothing narrower
+            raise DatabaseFailed(f"cannot follow the database in {self._path}: {error}") from error
 
     def close(self) -> None:
         """Free files and memory."""

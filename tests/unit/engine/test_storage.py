@@ -188,6 +188,23 @@ def test_a_reader_follows_block_by_block(engine, tmp_path) -> None:
     reader.close()
 
 
+def test_what_a_reader_saw_never_hides_what_went_to_files_since(engine, tmp_path) -> None:
+    reader = Reader(tmp_path / "db", tmp_path / "reader")
+    sender = Sender(0)
+    for _ in range(3):
+        engine.block(sender.send(1))
+        reader.refresh()
+        engine.block(sender.send(1))
+        for column in engine.storage._columns.values():
+            column.flush()
+        reader.refresh()
+        assert reader.head() == engine.storage.head()
+        assert list(reader.scan()) == list(engine.storage.scan())
+        key = ACCOUNT_PREFIX + account_of(0)
+        assert reader.record(key) == engine.storage.record(key)
+    reader.close()
+
+
 def test_a_reader_without_a_database_says_so(tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match="no database"):
         Reader(tmp_path / "db", tmp_path / "reader")
