@@ -108,6 +108,9 @@ class Mempool:
         self._accounts = accounts
         self._find_place = find_place
         self._lock = threading.Lock()
+        self._latest_ms = 0
+        """The latest chain time of an admission. The first block after a halt carries a time before the halt, and chain
+        time steps back until the next one: who reckoned with the time that it was is not refused."""
         self._pending: dict[bytes, bytes] = {}
         """Transaction id → its exact bytes, from its admission until its block is committed."""
         self._pending_of: dict[bytes, int] = {}
@@ -145,6 +148,7 @@ class Mempool:
         in the journal. `now_ms` is chain time."""
         answers: list[Answer] = []
         with self._lock:
+            self._latest_ms = max(self._latest_ms, now_ms)
             for wire, verdict in zip(transactions, verdicts, strict=True):
                 if type(verdict) is Checked:
                     answer = self._not_taken(wire, verdict, now_ms)
@@ -247,7 +251,7 @@ class Mempool:
             return KernelCode.CHAIN_WRONG, "chain"
         if checked.expires_ms < now_ms:
             return KernelCode.EXPIRED, "expires_ms"
-        if checked.expires_ms > now_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
+        if checked.expires_ms > self._latest_ms + limits.TRANSACTION_LIFETIME_MS_MAX:
             return KernelCode.EXPIRY_TOO_FAR, "expires_ms"
         if account is None:
             return KernelCode.ACCOUNT_UNKNOWN, "sender"

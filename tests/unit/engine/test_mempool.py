@@ -125,6 +125,14 @@ def test_large_transactions_make_smaller_batches(pool, monkeypatch) -> None:
     assert [wire for batch in batches for wire in batch.batch.transactions] == wires
 
 
+def test_nobody_is_refused_because_chain_time_steps_back_after_a_halt(pool) -> None:
+    halt_ms = 100_000
+    latest = NOW + halt_ms + limits.TRANSACTION_LIFETIME_MS_MAX
+    assert pool.enter(Sender(0).send(1, expires_ms=latest))[0].standing is Standing.REFUSED
+    pool.enter(Sender(1).send(1), now_ms=NOW + halt_ms)
+    assert pool.enter(Sender(0).send(1, expires_ms=latest))[0].standing is Standing.PENDING
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "field"),
     [
