@@ -86,6 +86,7 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
         load_node_keys(file, file)
 
 
+@pytest.mark.slow  # the engine may still be in the making, beside the fast tests
 def test_the_engine_itself_says_the_same_names(tmp_path: Path) -> None:
     try:
         program = str(find_cometbft())
