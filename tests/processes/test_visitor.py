@@ -133,7 +133,8 @@ def test_a_visitor_from_the_first_key_to_the_verified_bill(data: Path) -> None:
         lines = {line.interval: line for line in statements_of(client, wallet)}
         assert sorted(lines) == list(range(first or 0, max(lines) + 1))
         assert lines[bought].bought_wh == ENERGY_WH and lines[bought].purchase_cost_micro > 0
-        assert sum(line.import_wh for line in lines.values()) > 0
+        # What was measured may be nothing: some keys get a flat that repeats an empty home.
+        assert any(line.quality == "measured" for line in lines.values())
         bill = client.bill(wallet, month="2023-03")
         while bill.total.intervals != len(lines):
             lines = {line.interval: line for line in statements_of(client, wallet)}
