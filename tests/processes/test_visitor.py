@@ -25,6 +25,9 @@ from gridtokenx.simulation.market_folder import MarketFolder, running_pid
 pytestmark = pytest.mark.slow
 
 ENERGY_WH = 200
+SECRET = bytes([16]) * 32
+"""Of a key whose flat repeats a home that always uses something: which home it is follows from the account, and one of
+the twelve stands empty for hours."""
 
 
 @pytest.fixture
@@ -99,7 +102,7 @@ def test_a_visitor_from_the_first_key_to_the_verified_bill(data: Path) -> None:
     up = Up(data, 600, "--scenario", str(SCENARIO), "--speed", "240")
     up.read_until(lambda line: "Market at http://127.0.0.1:" in line)
     up.read_until(lambda line: "agents started" in line)
-    wallet = Wallet([PrivateKey.generate()])
+    wallet = Wallet([PrivateKey(SECRET)])
     with Client(f"http://127.0.0.1:{up.port}") as client:
         up.read_until(lambda _: faucet_is_open(client))
         offered = client.faucet()
@@ -133,8 +136,7 @@ def test_a_visitor_from_the_first_key_to_the_verified_bill(data: Path) -> None:
         lines = {line.interval: line for line in statements_of(client, wallet)}
         assert sorted(lines) == list(range(first or 0, max(lines) + 1))
         assert lines[bought].bought_wh == ENERGY_WH and lines[bought].purchase_cost_micro > 0
-        # What was measured may be nothing: some keys get a flat that repeats an empty home.
-        assert any(line.quality == "measured" for line in lines.values())
+        assert sum(line.import_wh for line in lines.values()) > 0
         bill = client.bill(wallet, month="2023-03")
         while bill.total.intervals != len(lines):
             lines = {line.interval: line for line in statements_of(client, wallet)}
