@@ -13,12 +13,12 @@ from coin_engine import open_engine
 from gridtokenx.engine.storage import Reader
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY
 
-OPENED = 60
-REFRESHED = 300
+OPENED = 40
+REFRESHED = 120
 PAUSE_S = 0.001
-BLOCKS_PER_FLUSH = 25
+BLOCKS_PER_FLUSH = 3
 BLOCKS_LOOKED_AT = 100
-FLUSHES_AHEAD = 5
+FLUSHES_AHEAD = 1
 """A reader that is not let run by a busy machine is not to blame."""
 _LAST_BLOCK = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
 

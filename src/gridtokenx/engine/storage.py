@@ -22,6 +22,7 @@ files; a node that meets that stops.
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -49,8 +50,9 @@ FEED_BLOCKS_KEPT: Final = 10_000
 WAL_BYTES_MAX: Final = 256 * 1024 * 1024
 """How much a restart may have to read again."""
 
-REFRESHES_MAX: Final = 20
-"""How often a reader tries to read files that change meanwhile."""
+REFRESH_S_MAX: Final = 30
+"""How long a reader tries to read files that change meanwhile: on a busy disk flushes and compactions take seconds."""
+REFRESH_PAUSE_S: Final = 0.02
 
 ROWS_PER_WRITE: Final = 50_000
 INDEX_PREFIX_BYTES: Final = 3
@@ -246,7 +248,8 @@ class Reader:
         between, the records of a log that is gone by then are missed; and what was read of a log before the rest of it
         came in a file goes on hiding what the file says (facebook/rocksdb issue 14444). So nothing counts that was
         read while files came or went, and the reader begins anew if it may not have read the end of a log."""
-        for _ in range(REFRESHES_MAX):
+        give_up_s = time.monotonic() + REFRESH_S_MAX
+        while True:
             before = _files_of(self._path)
             if self._has_read_ends(before.logs):
                 self._catch_up()
@@ -258,7 +261,9 @@ class Reader:
                 return
             if after.logs.keys() != before.logs.keys():
                 self._followed = None
-        raise DatabaseFailed(f"the files of the database in {self._path} change faster than they can be read")
+            if time.monotonic() > give_up_s:
+                raise DatabaseFailed(f"the files of the database in {self._path} change faster than they can be read")
+            time.sleep(REFRESH_PAUSE_S)
 
     def _has_read_ends(self, logs: dict[int, int]) -> bool:
         """Whether the log that was the newest has no successor yet, or nothing came after what was read of it."""

@@ -28,6 +28,8 @@ class OwnAccount {
   positions = $state.raw<ReadonlyMap<number, PositionView>>(new Map());
   /** By interval. */
   statements = $state.raw<ReadonlyMap<number, StatementView>>(new Map());
+  /** Whether positions and statements were read: until then, only orders are known. */
+  isRead = $state(false);
   /** `missing`: the key opens an account that this market does not have. */
   state = $state<"closed" | "opening" | "missing" | "ready">("closed");
   problem = $state.raw<unknown>();
@@ -115,6 +117,7 @@ class OwnAccount {
       if (this.#session !== session) return;
       this.positions = positions;
       this.statements = statements;
+      this.isRead = true;
     } catch (error) {
       if (this.#session !== session) return;
       this.problem = error;
@@ -154,6 +157,7 @@ class OwnAccount {
     this.trades = [];
     this.positions = new Map();
     this.statements = new Map();
+    this.isRead = false;
     this.problem = undefined;
     this.state = "closed";
   }
