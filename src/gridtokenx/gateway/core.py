@@ -37,6 +37,8 @@ NODE_SECONDS_MAX = 10.0
 """How long the node may take for an answer; a submission waits for its disk."""
 RETRY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
+BLOCK_SECONDS_MAX = 2.0
+"""For a block that the node has already."""
 SILENT_SECONDS = 30.0
 """A node makes a block a second: after so long without one something is wrong with it."""
 BLOCK_LINES_MAX = 2_000
@@ -133,9 +135,12 @@ class Gateway:
             return (await link.status([transaction_id]))[0]
 
     async def prove(self, key: bytes) -> Proven:
-        """What state says under a key, with proof. Refuses with `NODE_UNREACHABLE`."""
+        """What state says under a key, with proof, once its block can be asked for here too: the node is a moment
+        ahead. Refuses with `NODE_UNREACHABLE`."""
         async with self._asking() as link:
-            return await link.prove(key)
+            proven = await link.prove(key)
+        await self.reach(proven.height)
+        return proven
 
     async def ask_consensus(self, question: Callable[[CometRpc], Awaitable[T]]) -> T:
         """What the node's consensus engine says. Refuses with `NO_CONSENSUS` where there is none, with `NOT_FOUND` for
@@ -163,6 +168,13 @@ class Gateway:
                 await self._advanced.wait()
                 return True
         return False
+
+    async def reach(self, height: int) -> None:
+        """Wait until this block was followed, but not for long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BLOCK_SECONDS_MAX):
+                while self.model.head.height < height:
+                    await self._advanced.wait()
 
     async def catch_up(self) -> None:
         """Follow every block that the node has committed by now, and let others have their turn between two blocks and

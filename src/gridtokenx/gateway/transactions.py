@@ -13,7 +13,7 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
-from gridtokenx.gateway.core import Gateway
+from gridtokenx.gateway.core import BLOCK_SECONDS_MAX, Gateway
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.public import NOT_FOUND, NoQuery, entrance_of, gateway_of
 from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX, answer, describe, read_body, read_hex, read_query
@@ -25,8 +25,6 @@ from gridtokenx.modules.market.messages import PlaceOrder
 from gridtokenx.modules.market.state import order_key
 
 WAIT_MS_MAX = 30_000
-BLOCK_SECONDS = 2.0
-"""How long this gateway may take for a block that the node already has."""
 
 router = APIRouter()
 
@@ -150,7 +148,7 @@ async def _look_up(gateway: Gateway, transaction_id: bytes) -> documents.Transac
         return view
     standing = (await gateway.standing(transaction_id)).standing
     if standing in {Standing.COMMITTED, Standing.EXPIRED}:
-        await gateway.next_block(BLOCK_SECONDS)  # the node is a block ahead
+        await gateway.next_block(BLOCK_SECONDS_MAX)  # the node is a block ahead
         view = _stored_view(gateway, transaction_id)
         if view is not None:
             return view

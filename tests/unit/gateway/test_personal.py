@@ -261,3 +261,18 @@ async def test_proofs_are_of_ones_own_records(
     response = await market.web.get(path, params=query, headers={"Authorization": f"Bearer {token}"})
     problem = response.json()
     assert (response.status_code, problem["name"], problem["field"]) == (status, name, field)
+
+
+@story
+async def test_a_proof_comes_when_its_block_can_be_asked_for(market: Market) -> None:
+    token = await market.sign_in("ann")
+    path = f"/v1/accounts/{market.wallet('ann').account.hex()}/proof"
+    async with market.gateway._following:
+        market.node.engine.advance(market.time_ms + 1_000)
+        asked = asyncio.create_task(market.get(path, token, record="account"))
+        _, waiting = await asyncio.wait([asked], timeout=0.5)
+        assert waiting, "the gateway does not have this block yet"
+    proof = await asked
+    assert proof["height"] == market.height
+    block = await market.get(f"/v1/blocks/{proof['height']}")
+    assert block["app_hash"] == proof["claim"]["root"]
