@@ -17,8 +17,12 @@ from tests.processes.test_visitor import child_of
 PACKAGES = Path(__file__).parents[2] / "packages"
 WEB = PACKAGES / "web"
 AXE = PACKAGES / "node_modules" / "axe-core" / "axe.min.js"
-UP_SECONDS = 1_500
+UP_SECONDS = 5_400
 """However the tests end, the market does by then."""
+
+PATIENCE_MS = 20_000
+"""For what a page does by itself; whoever waits for the chain says so."""
+expect.set_options(timeout=PATIENCE_MS)
 
 PHONE = {"width": 390, "height": 844}
 NARROW = {"width": 360, "height": 740}
@@ -115,7 +119,7 @@ class Visits:
         context = self._browser.new_context(
             viewport=size, locale=LOCALES[language], color_scheme=scheme, reduced_motion="reduce", **more
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         page = context.new_page()
         page.on("request", self._note_request)
