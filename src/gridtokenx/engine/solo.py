@@ -26,10 +26,10 @@ class SoloEngine(Engine):
         """The first block after a start: empty, and later than the last by 1 ms, whatever the clock says, so that
         nothing is traded on a clock that has stood still."""
         last_ms = self.application.last_block().time_ms
-        self.metrics.begin_block()
-        outcome = self._make_block(last_ms + 1, [])
+        # Whoever hears of this block may submit at once, and is judged by the clock.
         self.clock.start(last_ms + 1)
-        return outcome
+        self.metrics.begin_block()
+        return self._make_block(last_ms + 1, [])
 
     def submit(self, transactions: Sequence[bytes]) -> list[Answer]:
         """Check, admit and journal transactions at once: what a simulation calls. A node's intake does the same in

@@ -39,6 +39,13 @@ def test_the_first_block_after_a_start_is_empty_and_a_millisecond_later(tmp_path
     again.close()
 
 
+def test_whoever_hears_of_the_first_block_may_submit() -> None:
+    engine, answers = open_engine(start=False), []
+    engine.solo.on_block = lambda _: answers.extend(engine.solo.submit([Sender(0).send(1)]))
+    engine.solo.start()
+    assert [answer.standing for answer in answers] == [Standing.PENDING]
+
+
 def test_there_is_a_block_at_every_due_time_and_one_at_the_end() -> None:
     engine = open_engine()
     due = [GENESIS_MS + 60_000, GENESIS_MS + 90_000, GENESIS_MS + 90_500]
