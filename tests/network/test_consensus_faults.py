@@ -26,7 +26,7 @@ def test_one_of_four_may_fail_and_two_of_four_may_not(tmp_path: Path, links: str
         two_are_killed(network, links)
         halves_are_cut_apart(network)
         halves_hear_nothing(network)
-        all_start_again(network, links)
+        all_start_again(network)
         last = min(network.heights().values())
         assert len({network.block_hash(node, last) for node in plan.numbers}) == 1
         assert all(min(link["bytes"]) > 0 for link in network.proxy(do="links")["links"])
@@ -79,11 +79,8 @@ def halves_hear_nothing(network: RunningNetwork) -> None:
     network.goes_on()
 
 
-def all_start_again(network: RunningNetwork, links: str) -> None:
-    if links == "quic":
-        power_cut(network)
-    else:
-        network.do("restart", 1, 2, 3, 4)
+def all_start_again(network: RunningNetwork) -> None:
+    network.do("restart", 1, 2, 3, 4)
     network.goes_on()
 
 
