@@ -15,7 +15,14 @@ import msgspec
 from gridtokenx.ledger import limits, schedule
 from gridtokenx.ledger.codec import Decoder, Record
 from gridtokenx.ledger.context import Context
-from gridtokenx.ledger.crypto import BATCH_DOMAIN, HASH_BYTES, hash_bytes, merkle_root, signature_is_valid
+from gridtokenx.ledger.crypto import (
+    BATCH_DOMAIN,
+    HASH_BYTES,
+    PUBLIC_KEY_BYTES,
+    hash_bytes,
+    merkle_root,
+    signature_is_valid,
+)
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.schedule import ScheduledHandler
 from gridtokenx.ledger.state import State, Table
@@ -27,10 +34,13 @@ NodeId = Annotated[bytes, msgspec.Meta(min_length=NODE_ID_BYTES, max_length=NODE
 
 
 class Node(Record, frozen=True):
-    """A node that may sign batches."""
+    """A node that may sign batches. The key that it gave up last still counts for batches that expire by then, so that
+    none that was on its way is lost."""
 
     public_key: PublicKey
     licensed: bool
+    former_key: Annotated[bytes, msgspec.Meta(max_length=PUBLIC_KEY_BYTES)] = b""
+    former_until_ms: Whole = 0
 
 
 NODES: Table[Node] = Table(0x06, "nodes", Node)
@@ -88,6 +98,16 @@ def is_signed(batch: Batch, public_key: bytes) -> bool:
     return _is_signed(batch.signature, signed_batch(batch.header), public_key)
 
 
+def signing_key(batch: Batch, header: BatchHeader, node: Node) -> bytes | None:
+    """The key of the node that signed the batch: its present one, or, of one that was made before it was replaced, the
+    one before. None: neither did."""
+    if is_signed(batch, node.public_key):
+        return node.public_key
+    if header.expires_ms <= node.former_until_ms and is_signed(batch, node.former_key):
+        return node.former_key
+    return None
+
+
 _is_signed = lru_cache(4 * limits.BATCHES_PER_BLOCK_MAX)(signature_is_valid)
 
 
@@ -128,7 +148,7 @@ def check_admissible(state: State, chain: str, time_ms: int, batch: Batch, heade
     node = state.get(NODES, header.author)
     if node is None or not node.licensed:
         raise Rejected(KernelCode.BATCH_AUTHOR_UNKNOWN, "batch.author")
-    if not is_signed(batch, node.public_key):
+    if signing_key(batch, header, node) is None:
         raise Rejected(KernelCode.BATCH_SIGNATURE_INVALID, "batch.signature")
     if header.expires_ms < time_ms:
         raise Rejected(KernelCode.EXPIRED, "batch.expires_ms")

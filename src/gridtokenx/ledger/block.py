@@ -3,7 +3,7 @@
 Order of a block: keys rotated in the block before count; if that block's clock was stale, what it should not have
 traded is noted; due work runs (first of all the voiding of that); batches are admitted; their transactions run in the
 order that nobody chooses; due work runs again (a settlement that the last reading set off); the roots are made. What
-consensus has against validators is noted before all due work.
+consensus has against validators, and how it agreed on the block before, is noted before all due work.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,11 @@ from gridtokenx.ledger.codec import Record, encode
 from gridtokenx.ledger.commitment import Commitment
 from gridtokenx.ledger.consensus import VOID_STALE, is_stale
 from gridtokenx.ledger.context import Context, Summary
-from gridtokenx.ledger.crypto import hash_bytes, merkle_root
+from gridtokenx.ledger.crypto import HASH_BYTES, hash_bytes, merkle_root
 from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header, LastBlock, header_hash, last_block
-from gridtokenx.ledger.module import Chain, Misbehaved, Void
+from gridtokenx.ledger.module import Chain, Committed, Misbehaved, Void
+from gridtokenx.ledger.rotation import AGREED, Agreed, agreed, keep_rotation, rotation_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import (
     Body,
@@ -31,18 +32,27 @@ from gridtokenx.ledger.transaction import (
     decode_envelope,
     process_pending_keys,
 )
-from gridtokenx.ledger.validator import MISBEHAVIOUR, Misbehaviour, validator_updates, validators_of
+from gridtokenx.ledger.validator import (
+    MISBEHAVIOUR,
+    LastCommit,
+    Misbehaviour,
+    check_last_commit,
+    validator_updates,
+    validators_of,
+)
 
 
 class Block(Record, frozen=True):
     """What an engine hands over: `batches` are their exact bytes, `misbehaviour` is what consensus has proved.
-    `proposer` is the id of a node, of zeros if consensus names a validator that is none any more."""
+    `proposer` is the id of a node, of zeros if consensus names a validator that is none any more. `last_commit` is how
+    the block before was agreed; None with the first block of a consensus, and without one."""
 
     height: int
     time_ms: int
     proposer: bytes
     batches: tuple[bytes, ...]
     misbehaviour: tuple[Misbehaviour, ...] = ()
+    last_commit: LastCommit | None = None
 
 
 class BatchOutcome(Record, frozen=True):
@@ -96,6 +106,7 @@ def header_of(before: LastBlock, block: Block, app_hash_before: bytes) -> Header
         app_hash_before,
         merkle_root(list(block.batches)),
         merkle_root([encode(item) for item in block.misbehaviour]),
+        bytes(HASH_BYTES) if block.last_commit is None else hash_bytes(encode(block.last_commit)),
     )
 
 
@@ -110,19 +121,22 @@ def apply_block(
 ) -> BlockOutcome:
     """Execute a block on the state; afterwards `commitment` holds the new root.
 
-    The caller guarantees `block.height` is the next one, `block.time_ms` is later than the last, and `trades_before`
-    gives the trades of the last block (ValueError otherwise). Whatever senders or authors put into the batches, nothing
-    is raised for it.
+    The caller guarantees `block.height` is the next one, `block.time_ms` is later than the last, `block.last_commit`
+    has its form, and `trades_before` gives the trades of the last block (ValueError otherwise). Whatever senders or
+    authors put into the batches, nothing is raised for it.
     """
     before = last_block(state)
     if block.height != before.height + 1 or block.time_ms <= before.time_ms:
         raise ValueError(f"block {block.height} at {block.time_ms} ms cannot follow block {before.height}")
+    if block.last_commit is not None:
+        check_last_commit(block.last_commit)
     header = header_of(before, block, commitment.root())
     context = Context(before.chain, block.height, block.time_ms, check=lambda wire: check_transaction(wire, chain.body))
     validators_before = validators_of(state)
     process_pending_keys(state, context)
     _void_stale(chain, state, context, before, trades_before)
     _note_misbehaviour(chain, state, context, block.misbehaviour)
+    _note_commit(chain, state, context, before, block.last_commit)
     steps = schedule.run_due(state, context, chain.scheduled, limits.SCHEDULED_STEPS_PER_BLOCK_MAX)
     observe("due")
     check = count_signatures or (lambda wire: check_batch(wire, chain.body))
@@ -144,8 +158,9 @@ def apply_block(
         context.summary(),
     )
     state.put(LAST_BLOCK, LAST_BLOCK_KEY, last)
-    state.keep()
     updates = validator_updates(state, validators_before)
+    keep_rotation(state, context, block.proposer, block.last_commit is None, validators_before, updates)
+    state.keep()
     changes = state.take_changes()
     observe("encode")
     app_hash = commitment.update(changes)
@@ -188,6 +203,22 @@ def _note_misbehaviour(chain: Chain, state: State, context: Context, items: tupl
 
 def _tell(misbehaved: Misbehaved, item: Misbehaviour, state: State, context: Context, payload: bytes) -> None:
     misbehaved(state, context, item)
+
+
+def _note_commit(chain: Chain, state: State, context: Context, before: LastBlock, commit: LastCommit | None) -> None:
+    """Every module that wants to know is told how the block before was agreed."""
+    told = [(module.name, module.commit) for module in chain.modules if module.commit is not None]
+    rotation = rotation_of(state, before.height)
+    if not told or commit is None or rotation is None:
+        return
+    facts = agreed(state, context, rotation, commit, context.time_ms - before.time_ms)
+    for name, committed in told:
+        schedule.guard(state, context, AGREED, name.encode(), partial(_tell_agreed, committed, facts))
+    state.keep()
+
+
+def _tell_agreed(committed: Committed, facts: Agreed, state: State, context: Context, module: bytes) -> None:
+    committed(state, context, facts)
 
 
 def _admit_batches(
@@ -251,12 +282,13 @@ def _run_transactions(
     chain: Chain, state: State, context: Context, codes: list[int], pending: list[Pending]
 ) -> tuple[BatchOutcome, ...]:
     """Run in order; give each batch its receipts in the order of its transactions."""
-    handlers = chain.handlers
     sizes = [0] * len(codes)
     for item in pending:
         sizes[item[5]] += 1
     receipts: list[list[bytes]] = [[b""] * size for size in sizes]
     for _, _, _, _, transaction_id, batch, position, envelope, body in pending:
+        # Asked for each: one that is urgent may freeze the market for all that come after it.
+        handlers = chain.handlers_now(state)
         receipt = apply_transaction(state, context, handlers, envelope, body, transaction_id)
         receipts[batch][position] = encode(receipt)
     return tuple(BatchOutcome(code, tuple(own), merkle_root(own)) for code, own in zip(codes, receipts, strict=True))

@@ -20,6 +20,10 @@ READING_DOMAIN = b"gridtokenx/reading/1\x00"
 CHALLENGE_DOMAIN = b"gridtokenx/challenge/1\x00"
 KEYS_DOMAIN = b"gridtokenx/keys/1\x00"
 BLOCK_DOMAIN = b"gridtokenx/block/1\x00"
+APPLICATION_DOMAIN = b"gridtokenx/application/1\x00"
+OBSERVED_DOMAIN = b"gridtokenx/observed/1\x00"
+ROTATION_DOMAIN = b"gridtokenx/rotation/1\x00"
+NODE_ACCOUNT_DOMAIN = b"gridtokenx/node-account/1\x00"
 
 
 def hash_bytes(data: bytes) -> bytes:

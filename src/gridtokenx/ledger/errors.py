@@ -37,6 +37,7 @@ class KernelCode(IntEnum):
     BLOCK_SIGNATURES_EXCEEDED = 19
     AMOUNT_OUT_OF_RANGE = 20
     BATCH_ROOT_WRONG = 21
+    FROZEN = 22
 
 
 class Rejected(Exception):

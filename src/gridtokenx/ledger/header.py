@@ -11,7 +11,8 @@ from gridtokenx.ledger.state import State, Table
 
 
 class Header(Record, frozen=True):
-    """What a block says before it is executed. `app_hash_before` is the state it builds on."""
+    """What a block says before it is executed. `app_hash_before` is the state it builds on, `commit_hash` the hash of
+    what it carries about how the block before was agreed, of zeros if nothing."""
 
     chain: str
     height: int
@@ -21,6 +22,7 @@ class Header(Record, frozen=True):
     app_hash_before: bytes
     batches_root: bytes
     misbehaviour_root: bytes
+    commit_hash: bytes
 
 
 class LastBlock(Record, frozen=True):

@@ -82,3 +82,30 @@ EVIDENCE_MS = 7 * 86_400_000
 
 MISDEED_KEPT_MS = 90 * 86_400_000
 """A quarter of a year: how long misdeeds stay in state. Longer than evidence counts, so that none counts twice."""
+
+MEMBERS_MAX = 200
+"""A hundred that validate, and as many candidates, reserves and authorities that only watch."""
+
+MEMBER_NAME_LENGTH_MAX = 120
+"""A Thai company's registered name."""
+
+MEMBER_DOCUMENTS_MAX = 16
+"""Registration, licences, accounts, insurance: what an applicant shows."""
+
+PROPOSALS_OF_MEMBER_MAX = 8
+"""Open ones, so that one member cannot fill the list."""
+
+PROPOSAL_BYTES_MAX = 512
+"""The largest value of an act, with room."""
+
+PROPOSAL_KEPT_MS = 90 * 86_400_000
+"""How long a decided proposal stays to be read."""
+
+FREEZES_KEPT_MS = 60 * 86_400_000
+"""How long it stays known when the market was frozen: longer than any deadline that may count from before."""
+
+FREEZE_RETRY_MS = 60_000
+"""How often work that waits for the market to go on looks whether it does."""
+
+SERVICE_DAYS_KEPT_MS = 400 * 86_400_000
+"""How long it stays known how available the chain was on a day: a year, and a report about it."""

@@ -3,14 +3,25 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from operator import or_
 from typing import Any
 
-from gridtokenx.ledger import account, batch, consensus, header, schedule, transaction, validator
+from gridtokenx.ledger import (
+    account,
+    batch,
+    consensus,
+    freeze,
+    header,
+    limits,
+    rotation,
+    schedule,
+    transaction,
+    validator,
+)
 from gridtokenx.ledger.codec import Decoder, Message
 from gridtokenx.ledger.context import Context
-from gridtokenx.ledger.errors import KernelCode
+from gridtokenx.ledger.errors import KernelCode, Rejected
 from gridtokenx.ledger.schedule import ScheduledHandler
 from gridtokenx.ledger.state import Index, State, Table
 from gridtokenx.ledger.transaction import Body
@@ -24,6 +35,10 @@ not have allowed: before any other work that is due."""
 
 Misbehaved = Callable[[State, Context, validator.Misbehaviour], None]
 """Told of each item of evidence that comes with a block from consensus. One that fails is set aside, not the block."""
+
+Committed = Callable[[State, Context, rotation.Agreed], None]
+"""Told with each block how the one before it was agreed, in the order of blocks. One that fails is set aside, not the
+block. On a chain without consensus, and with the first block of a consensus, there is nothing to tell."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,13 @@ class Module:
     """Emergency and authority messages: first in a block."""
     cancels: frozenset[type[Message]] = frozenset()
     """Messages that only cancel: second in a block."""
+    while_frozen: frozenset[type[Message]] = frozenset()
+    """Messages that are taken although the market is frozen."""
+    waits: frozenset[int] = frozenset()
+    """Kinds of scheduled work that wait while the market is frozen."""
     void: Void | None = None
     misbehaviour: Misbehaved | None = None
+    commit: Committed | None = None
     invariants: Callable[[State], Iterator[str]] = lambda state: iter(())
     """Sentences about what does not hold; nothing when all is well."""
 
@@ -57,6 +77,9 @@ KERNEL_TABLES: tuple[Table[Any], ...] = (
     header.LAST_BLOCK,
     consensus.CONSENSUS,
     validator.VALIDATORS,
+    rotation.ROTATION,
+    freeze.FREEZE,
+    freeze.PAST_FREEZES,
 )
 
 
@@ -83,9 +106,25 @@ class Chain:
 
     @cached_property
     def scheduled(self) -> dict[int, ScheduledHandler]:
-        """The handler of each kind of scheduled work, the kernel's own included."""
-        own = {**transaction.SCHEDULED, **batch.SCHEDULED}
-        return own | {kind: run for module in self.modules for kind, run in module.scheduled.items()}
+        """The handler of each kind of scheduled work, the kernel's own included. Kinds that wait while the market is
+        frozen look for themselves: work that runs may freeze it for what comes after it in the same block."""
+        own = {**transaction.SCHEDULED, **batch.SCHEDULED, **freeze.SCHEDULED}
+        runs = own | {kind: run for module in self.modules for kind, run in module.scheduled.items()}
+        waiting = frozenset(kind for module in self.modules for kind in module.waits)
+        return {kind: partial(_unless_frozen, kind, run) if kind in waiting else run for kind, run in runs.items()}
+
+    def handlers_now(self, state: State) -> Mapping[type[Message], Handler]:
+        """The handlers that count: while the market is frozen most only refuse."""
+        return self._handlers_while_frozen if freeze.is_frozen(state) else self.handlers
+
+    @cached_property
+    def while_frozen(self) -> frozenset[type[Message]]:
+        """Messages that are taken although the market is frozen."""
+        return frozenset(kind for module in self.modules for kind in module.while_frozen)
+
+    @cached_property
+    def _handlers_while_frozen(self) -> dict[type[Message], Handler]:
+        return {kind: run if kind in self.while_frozen else _refuse_frozen for kind, run in self.handlers.items()}
 
     @cached_property
     def indexes(self) -> tuple[Index[Any], ...]:
@@ -115,3 +154,15 @@ class Chain:
         """Every code and its name."""
         kinds: tuple[type[IntEnum], ...] = (KernelCode, *(module.codes for module in self.modules))
         return {int(code): code.name for kind in kinds for code in kind}
+
+
+def _refuse_frozen(state: State, context: Context, message: Message) -> tuple[int, ...]:
+    raise Rejected(KernelCode.FROZEN, "messages")
+
+
+def _unless_frozen(kind: int, run: ScheduledHandler, state: State, context: Context, payload: bytes) -> int:
+    """While the market is frozen look again later whether it goes on."""
+    if not freeze.is_frozen(state):
+        return run(state, context, payload)
+    schedule.add(state, context.time_ms + limits.FREEZE_RETRY_MS, kind, payload)
+    return 1

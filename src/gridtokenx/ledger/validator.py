@@ -5,6 +5,7 @@ no validators.
 """
 
 from enum import IntEnum
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -57,6 +58,14 @@ class Misbehaviour(Record, frozen=True):
     power: Whole
 
 
+class LastCommit(Record, frozen=True):
+    """What a block carries about how the one before it was agreed: in which round, and whose votes it does not hold
+    (addresses ascending). A vote for no block is a vote."""
+
+    round: Whole
+    absent: tuple[Address, ...]
+
+
 MISBEHAVIOUR = 0x0A
 """Kind of guarded work; it is never scheduled, only set aside under this name."""
 
@@ -66,6 +75,13 @@ Powers = dict[bytes, Validator]
 def address_of(public_key: bytes) -> bytes:
     """The address of a validator with this key."""
     return hash_bytes(public_key)[:ADDRESS_BYTES]
+
+
+def check_last_commit(commit: LastCommit) -> None:
+    """ValueError unless it has the form that every engine gives it: no more than can vote, addresses ascending."""
+    absent = commit.absent
+    if len(absent) > limits.VALIDATORS_MAX or any(low >= high for low, high in pairwise(absent)):
+        raise ValueError(f"{len(absent)} absent validators, at most {limits.VALIDATORS_MAX} in the order of addresses")
 
 
 def node_of(state: State, address: bytes) -> bytes:

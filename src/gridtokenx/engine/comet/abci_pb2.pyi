@@ -50,6 +50,22 @@ class Misbehavior(_message.Message):
     total_voting_power: int
     def __init__(self, type: _Optional[int] = ..., validator: _Optional[_Union[Validator, _Mapping]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[Timestamp, _Mapping]] = ..., total_voting_power: _Optional[int] = ...) -> None: ...
 
+class VoteInfo(_message.Message):
+    __slots__ = ("validator", "block_id_flag")
+    VALIDATOR_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_ID_FLAG_FIELD_NUMBER: _ClassVar[int]
+    validator: Validator
+    block_id_flag: int
+    def __init__(self, validator: _Optional[_Union[Validator, _Mapping]] = ..., block_id_flag: _Optional[int] = ...) -> None: ...
+
+class CommitInfo(_message.Message):
+    __slots__ = ("round", "votes")
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    VOTES_FIELD_NUMBER: _ClassVar[int]
+    round: int
+    votes: _containers.RepeatedCompositeFieldContainer[VoteInfo]
+    def __init__(self, round: _Optional[int] = ..., votes: _Optional[_Iterable[_Union[VoteInfo, _Mapping]]] = ...) -> None: ...
+
 class Snapshot(_message.Message):
     __slots__ = ("height", "format", "chunks", "hash", "metadata")
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
@@ -195,18 +211,20 @@ class RequestVerifyVoteExtension(_message.Message):
     def __init__(self, vote_extension: _Optional[bytes] = ...) -> None: ...
 
 class RequestFinalizeBlock(_message.Message):
-    __slots__ = ("txs", "misbehavior", "height", "time", "proposer_address")
+    __slots__ = ("txs", "decided_last_commit", "misbehavior", "height", "time", "proposer_address")
     TXS_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_LAST_COMMIT_FIELD_NUMBER: _ClassVar[int]
     MISBEHAVIOR_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     PROPOSER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     txs: _containers.RepeatedScalarFieldContainer[bytes]
+    decided_last_commit: CommitInfo
     misbehavior: _containers.RepeatedCompositeFieldContainer[Misbehavior]
     height: int
     time: Timestamp
     proposer_address: bytes
-    def __init__(self, txs: _Optional[_Iterable[bytes]] = ..., misbehavior: _Optional[_Iterable[_Union[Misbehavior, _Mapping]]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[Timestamp, _Mapping]] = ..., proposer_address: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, txs: _Optional[_Iterable[bytes]] = ..., decided_last_commit: _Optional[_Union[CommitInfo, _Mapping]] = ..., misbehavior: _Optional[_Iterable[_Union[Misbehavior, _Mapping]]] = ..., height: _Optional[int] = ..., time: _Optional[_Union[Timestamp, _Mapping]] = ..., proposer_address: _Optional[bytes] = ...) -> None: ...
 
 class RequestInsertTx(_message.Message):
     __slots__ = ("tx",)

@@ -16,11 +16,14 @@ from gridtokenx.engine.comet.server import Call
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.snapshots import SnapshotStore
 from gridtokenx.ledger.block import BlockOutcome
-from gridtokenx.ledger.validator import Misbehaviour
+from gridtokenx.ledger.validator import LastCommit, Misbehaviour
 
 ACCEPT: Final = 1
 REJECT: Final = 2
 """Of a proposal, and of a vote extension."""
+
+ABSENT: Final = 1
+"""Of a vote in a commit: it is not there. A vote for a block and a vote for none are both there."""
 
 log = logging.getLogger("gridtokenx.consensus")
 
@@ -149,6 +152,7 @@ class Calls:
             request.proposer_address,
             list(request.txs),
             tuple([_misbehaviour(item) for item in request.misbehavior]),
+            _last_commit(request.decided_last_commit),
         )
         return _finalized(outcome)
 
@@ -183,6 +187,14 @@ def _misbehaviour(item: abci.Misbehavior) -> Misbehaviour:
     time_ms = item.time.seconds * 1_000 + item.time.nanos // 1_000_000
     who = item.validator
     return Misbehaviour(item.type, who.address, item.height, time_ms, item.total_voting_power, who.power)
+
+
+def _last_commit(commit: abci.CommitInfo) -> LastCommit | None:
+    """None with the first block: nobody voted on one before it."""
+    if not commit.votes:
+        return None
+    absent = [vote.validator.address for vote in commit.votes if vote.block_id_flag == ABSENT]
+    return LastCommit(commit.round, tuple(sorted(absent)))
 
 
 def _finalized(outcome: BlockOutcome) -> abci.ResponseFinalizeBlock:
