@@ -6,13 +6,28 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from tests.consortium import Consortium, consensus_key, node_key
 from tests.scenarios.founding import day_number
 from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, time_of
 from tests.world import batch_of, order, pseudonym, report_of, signer
 
 from gridtokenx.chains.genesis import FOREVER_MS
-from gridtokenx.ledger.codec import Message
-from gridtokenx.modules.authority.messages import SetNode, SetValidator
+from gridtokenx.ledger.codec import Message, encode
+from gridtokenx.modules.authority.messages import (
+    Act,
+    Attest,
+    Endorse,
+    Group,
+    NodeLicence,
+    Propose,
+    Replacement,
+    RotatedKey,
+    SetNode,
+    SetValidator,
+    Tier,
+    Vote,
+    Withdraw,
+)
 from gridtokenx.modules.identity.messages import (
     Kyc,
     Licence,
@@ -187,6 +202,40 @@ def _report(player: "Player", who: str, what: str, number: str, node: str, until
     return report_of(wire, {"good": 0, "bad": 2}[what], by)
 
 
+def _apply(player: "Player", who: str, tier: str, group: str, zone: str, stake: str) -> Message:
+    consortium = Consortium.around(player.world)
+    return consortium.application(
+        who, Group[group.upper()], Tier[tier.upper()], zone=int(zone), stake_micro=amount(stake)
+    )
+
+
+def _propose_about(player: "Player", who: str, act: str, name: str) -> Message:
+    return Propose(int(Act[act.upper()]), pseudonym(name), b"")
+
+
+def _propose_stop(player: "Player", who: str, act: str) -> Message:
+    return Propose(int(Act[act.upper()]), b"", b"")
+
+
+def _propose_terms(player: "Player", who: str, name: str, number: str) -> Message:
+    terms = msgspec.structs.replace(Consortium.around(player.world).terms, **{name: int(number.replace(",", ""))})
+    return Propose(int(Act.SET_TERMS), b"", encode(terms))
+
+
+def _propose_licence(player: "Player", who: str, name: str) -> Message:
+    return Propose(int(Act.LICENSE), pseudonym(name), encode(NodeLicence(signer(name).keys[0], True)))
+
+
+def _propose_replacement(player: "Player", who: str, name: str, account: str) -> Message:
+    keys = node_key(name, 1).keys[0], consensus_key(name, 1).keys[0]
+    value = encode(Replacement(player.world.accounts[account], *keys))
+    return Propose(int(Act.REPLACE), pseudonym(name), value)
+
+
+def _rotate_key(player: "Player", who: str, which: str) -> Message:
+    return Consortium.around(player.world).rotation(who, RotatedKey[which.upper()])
+
+
 ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (r"cancels ([\w-]+)", lambda player, who, name: CancelOrder(pseudonym(name))),
     (
@@ -236,6 +285,18 @@ ACTIONS: list[tuple[str, Callable[..., Message]]] = [
         _report,
     ),
     (r"sets terms (.*)", _set_terms),
+    (r"applies as (\w+) of (\w+) in zone (\d) with (\S+)", _apply),
+    (r"attests ([\w-]+)", lambda player, who, name: Attest(pseudonym(name))),
+    (r"endorses ([\w-]+)", lambda player, who, name: Endorse(pseudonym(name))),
+    (r"proposes to (admit|remove|reinstate) ([\w-]+)", _propose_about),
+    (r"proposes to (freeze|resume)", _propose_stop),
+    (r"proposes the term (\w+) ([\d,]+)", _propose_terms),
+    (r"proposes to license node ([\w-]+)", _propose_licence),
+    (r"proposes new keys for ([\w-]+) and the account ([\w-]+)", _propose_replacement),
+    (r"votes for proposal (\d+)", lambda player, who, number: Vote(int(number), True)),
+    (r"votes against proposal (\d+)", lambda player, who, number: Vote(int(number), False)),
+    (r"replaces its (node|consensus) key", _rotate_key),
+    (r"leaves", lambda player, who: Withdraw()),
     (r"declares (\w+) a holiday", lambda player, who, day: SetHoliday(day_number(day), holiday=True)),
     (r"declares (\w+) a working day", lambda player, who, day: SetHoliday(day_number(day), holiday=False)),
     (r"carries ([\w-]+)'s registers after (.*?\d\d:\d\d): import (\S+ \w+), export (\S+ \w+)", _submit),

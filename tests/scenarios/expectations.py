@@ -4,14 +4,17 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tests.consortium import Consortium
 from tests.scenarios.words import ScenarioError, amount, energy, interval_of
 from tests.world import pseudonym, signer
 
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.ledger.freeze import is_frozen
 from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.transaction import Receipt
 from gridtokenx.ledger.validator import VALIDATORS, address_of
-from gridtokenx.modules.authority.state import MISDEEDS, MisdeedKind
+from gridtokenx.modules.authority.state import KEY_OWNERS, MISDEEDS, MisdeedKind, Outcome
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import INTERVALS, ORDERS, POSITIONS
 from gridtokenx.modules.settlement.state import PAYABLES, STATEMENTS, Quality, Stage, settlement_of
@@ -51,6 +54,11 @@ def check(player: "Player", what: str, expected: str) -> None:
         "summary": _summary,
         "validators": _validators,
         "misdeeds": _misdeeds,
+        "member": _member,
+        "seats": _seats,
+        "proposal": _proposal,
+        "reputation": _reputation,
+        "market": _market,
     }
     if subject in checks:
         checks[subject](player, rest, expected)
@@ -238,6 +246,39 @@ def _misdeeds(player: "Player", node: str, expected: str) -> None:
     rows.sort(key=lambda row: row.reported_ms)
     real = [f"{MisdeedKind(row.kind).name.lower()} by {_name_of(player, row.reporter)}" for row in rows]
     assert real == _items(expected), f"they are {'; '.join(real) or 'none'}"
+
+
+def _member(player: "Player", name: str, expected: str) -> None:
+    """`candidate`, `reserve`, `seated`, `suspended`, `left`, or `unknown`."""
+    real = Consortium.around(player.world).standing(name).lower()
+    assert real == expected, f"it is {real}"
+
+
+def _seats(player: "Player", _: str, expected: str) -> None:
+    """Who votes in consensus, as consensus was told: `egat; erc; mea`, in the order of names."""
+    owners = {pseudonym(name): name for name in player.world.accounts}
+    rows = player.world.state.rows
+    real = sorted(owners[rows[KEY_OWNERS.prefix][address].member] for address in rows[VALIDATORS.prefix])
+    assert real == _items(expected), f"they are {'; '.join(real)}"
+
+
+def _proposal(player: "Player", number: str, expected: str) -> None:
+    """`open`, `carried`, `lost`, or `failed STANDING_WRONG`."""
+    proposal = Consortium.around(player.world).proposal(int(number))
+    real = Outcome(proposal.outcome).name.lower() + (f" {CONSORTIUM.codes[proposal.code]}" if proposal.code else "")
+    assert real == expected, f"it is {real}"
+
+
+def _reputation(player: "Player", name: str, expected: str) -> None:
+    """In millionths."""
+    real = Consortium.around(player.world).conduct(name).score_ppm
+    assert real == int(expected.replace(",", "")), f"it is {real:,}"
+
+
+def _market(player: "Player", _: str, expected: str) -> None:
+    """`frozen` or `open`."""
+    real = "frozen" if is_frozen(player.world.state) else "open"
+    assert real == expected, f"it is {real}"
 
 
 def _summary(player: "Player", _: str, expected: str) -> None:

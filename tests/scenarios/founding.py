@@ -4,11 +4,13 @@ import re
 from typing import Any
 
 import msgspec
+from tests.consortium import TERMS, found_member
 from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of, whole
 from tests.world import MONDAY_MS, Founding, World, at, signer
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, TPA_DRAFT_2026
 from gridtokenx.ledger.quantities import BANGKOK_OFFSET_MS, DAY_MS
+from gridtokenx.modules.authority.messages import Group, Tier
 from gridtokenx.modules.identity.messages import Licence, Source
 
 MONDAY = (MONDAY_MS + BANGKOK_OFFSET_MS) // DAY_MS
@@ -34,10 +36,10 @@ class Community:
             self._change_terms(rest)
         elif verb == "begins":
             self.genesis_ms = time_of(rest, Clock())
-        elif verb in ("home", "dealer", "account", "sky", "holiday", "consensus"):
+        elif verb in ("home", "dealer", "account", "sky", "holiday", "consensus", "consortium", "member"):
             self.lines.append(line)
         else:
-            known = "begins, has home, dealer, account, terms, sky, holiday and consensus"
+            known = "begins, has home, dealer, account, terms, sky, holiday, consensus, consortium and member"
             raise ScenarioError(f"a community {known}, not {verb!r}")
 
     def _change_terms(self, text: str) -> None:
@@ -122,6 +124,22 @@ class Community:
         if found is None:
             raise ScenarioError(f"{text!r} is no consensus")
         self.founding.builder.set_consensus(whole(found[1], 1_000))
+
+    def _consortium(self, text: str) -> None:
+        """`of 1 s blocks, seats_min 4, seats_max 12`: its terms, as far as they are others than those of the tests."""
+        head, *changes = text.split(", ")
+        self._consensus(head)
+        pairs = (change.split() for change in changes)
+        changed = {name: int(number.replace(",", "")) for name, number in pairs}
+        self.founding.builder.set_consortium(msgspec.structs.replace(TERMS, **changed))
+
+    def _member(self, text: str) -> None:
+        """`erc: primary, regulation, zone 2`"""
+        found = re.fullmatch(r"([\w-]+): (\w+), (\w+), zone (\d)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no member")
+        name, tier, group, zone = found.groups()
+        found_member(self.founding, name, Group[group.upper()], Tier[tier.upper()], int(zone))
 
     def _holiday(self, text: str) -> None:
         self.founding.builder.add_holiday(day_number(text))

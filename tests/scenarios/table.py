@@ -4,10 +4,12 @@ After every block of every scenario the auditor and the ledger's own invariants 
 derived structure must equal the one built anew.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.consortium import Consortium, consensus_key
 from tests.invariants import Watch
 from tests.scenarios import expectations, founding, words
 from tests.scenarios.actions import message_of
@@ -19,6 +21,7 @@ from gridtokenx.ledger import schedule
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
 from gridtokenx.ledger.quantities import INTERVAL_MS, interval_end_ms, interval_key
+from gridtokenx.ledger.validator import Misbehaviour, address_of
 from gridtokenx.modules.market.state import INTERVALS, Trade
 
 READING_DELAY_MS = 1_000
@@ -134,8 +137,31 @@ class Player:
             self.silent.update((columns[0], number) for number in words.intervals(columns[1], self.clock))
         elif verb == "expect":
             expectations.check(self, columns[0], columns[1])
+        elif verb in ("blocks", "proved"):
+            self._consortium_step(verb, *columns)
         else:
-            raise ScenarioError(f"a line begins with at, resumes, and, meters, silent or expect, not with {verb!r}")
+            known = "at, resumes, and, meters, silent, blocks, proved or expect"
+            raise ScenarioError(f"a line begins with {known}, not with {verb!r}")
+
+    def _consortium_step(self, verb: str, what: str, how: str) -> None:
+        """`blocks | 40 | without ipp sec`, `blocks | 15 | newcomer observes`, `blocks | 5 | all vote`;
+        `proved | ipp | signed twice at 7`, its key of before with `by its former key` after it."""
+        consortium = Consortium.around(self.world)
+        if verb == "proved":
+            found = re.fullmatch(r"signed twice at (\d+)( by its former key)?", how)
+            if found is None:
+                raise ScenarioError(f"{how!r} is nothing that consensus proves")
+            member = consortium.member(what)
+            key = consensus_key(what).keys[0] if found[2] else member.consensus_key
+            consortium.block(misbehaviour=(Misbehaviour(1, address_of(key), int(found[1]), 1, 100, 10),))
+        elif how.endswith(" observes"):
+            consortium.observe(how.removesuffix(" observes"), int(what))
+        else:
+            away = how.removeprefix("without ").split() if how.startswith("without ") else []
+            if not away and how != "all vote":
+                raise ScenarioError(f"{how!r} says nothing of who votes")
+            consortium.blocks(int(what), away=away)
+        self.clock.now_ms = self.world.time_ms
 
     def _block(self, lines: list[Line], time_ms: int) -> None:
         """All transactions of the lines in one block; their receipts against the last column."""

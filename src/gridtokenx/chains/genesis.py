@@ -8,11 +8,16 @@ from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import Node
 from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY, ConsensusTerms
 from gridtokenx.ledger.context import Context
+from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.genesis import export_state, new_state
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, MICRO_PER_WATT, interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import ALGORITHM_ED25519
-from gridtokenx.modules.authority.handlers import change_node, change_validator
+from gridtokenx.modules.authority.members import add_member
+from gridtokenx.modules.authority.nodes import change_node, change_validator
+from gridtokenx.modules.authority.seats import wanted
+from gridtokenx.modules.authority.state import CONSORTIUM_TERMS, THE_ONE, ConsortiumTerms, Member, terms_of
+from gridtokenx.modules.authority.terms import check_terms as check_consortium_terms
 from gridtokenx.modules.identity.handlers import (
     NO_CAPACITY,
     add_portfolio,
@@ -115,6 +120,20 @@ class GenesisBuilder:
         """A key that votes in consensus for a node: `KEY_NOT_ALLOWED`, `NODE_UNKNOWN`, `VALIDATORS_EXCEEDED`."""
         change_validator(self.state, public_key, power, node_id)
 
+    def set_consortium(self, terms: ConsortiumTerms) -> None:
+        """Members decide who runs the chain, by these terms: `TERMS_OUT_OF_BOUNDS`."""
+        check_consortium_terms(terms)
+        self.state.put(CONSORTIUM_TERMS, THE_ONE, terms)
+
+    def add_member(self, name: bytes, member: Member, node_key: bytes) -> None:
+        """An organisation that is in from the start; one that is seated votes in consensus. Raises as
+        `members.add_member`.
+        Whether there are seats enough is not asked: whoever founds a consortium looks at the whole."""
+        add_member(self.state, self.context, name, member, node_key)
+        validator = wanted(member, terms_of(self.state))
+        if validator is not None:
+            change_validator(self.state, validator.public_key, validator.power, validator.node)
+
     def set_consensus(self, block_ms: int) -> None:
         """A consensus times the blocks, normally so far apart. ValueError if that is no time."""
         if block_ms < 1:
@@ -134,6 +153,12 @@ class GenesisBuilder:
         account = Account(participant_id, account_id, 0, b"", balance_micro, 0, 0)
         self.state.put(ACCOUNTS, account_id, account)
         self.supply_micro += balance_micro
+        return account_id
+
+    def add_vault(self, participant_id: bytes, name: str) -> bytes:
+        """An account that only the rules move money of: its id is the hash of no list of keys."""
+        account_id = hash_bytes(b"gridtokenx/vault/1\x00" + name.encode())
+        self.state.put(ACCOUNTS, account_id, Account(participant_id, account_id, 0, b"", 0, 0, 0))
         return account_id
 
     def set_role(self, role: RoleName, account_id: bytes) -> None:

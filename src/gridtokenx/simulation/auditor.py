@@ -21,6 +21,7 @@ from gridtokenx.ledger.header import LAST_BLOCK
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import SCHEDULE, SET_ASIDE
 from gridtokenx.ledger.state import Table
+from gridtokenx.modules.authority.state import MEMBERS, PENALTIES
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import FEEDERS, METERS, PARTICIPANTS, PORTFOLIOS, ROLES, SITES, ZONES
 from gridtokenx.modules.market.messages import Side, Terms
@@ -54,7 +55,7 @@ from gridtokenx.simulation.audit_trades import TradeAudit
 WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
     TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
-    SET_ASIDE, CONSENSUS, LAST_BLOCK,
+    SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
 
@@ -76,12 +77,12 @@ class Auditor:
         self.copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
         self.balances = self.debts = self.payables = 0
         self.held: defaultdict[bytes, int] = defaultdict(int)
-        """What orders, trades, collateral and redemptions need, by account."""
+        """What orders, trades, collateral, redemptions and stakes need, by account."""
         self.worth: defaultdict[bytes, int] = defaultdict(int)
         """Balance - debt + payable, as the account's own doings and settlements explain it."""
         self.open_wh: defaultdict[tuple[bytes, int], int] = defaultdict(int)
         self._holds: dict[bytes, int] = {}
-        """What each order, position or redemption (by prefixed key) adds to its account's hold."""
+        """What each order, position, redemption, member or penalty (by prefixed key) adds to its account's hold."""
         self._settled: dict[bytes, dict[bytes, int]] = {}
         """What each position, statement or due (by prefixed key) has added to whose worth so far."""
         self._by_interval: defaultdict[bytes, dict[bytes, None]] = defaultdict(dict)
@@ -106,6 +107,7 @@ class Auditor:
         changes = self._take(outcome.changes)
         self._follow_tokens(told, changes)
         self._follow_accounts(changes)
+        self._follow_stakes(changes)
         self._follow_orders(changes)
         metered, paid = self._follow_settlement(changes)
         self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
@@ -180,15 +182,36 @@ class Auditor:
 
     def _follow_accounts(self, changes: dict[int, Changed]) -> None:
         for key, (old, new) in changes[ACCOUNTS.prefix].items():
-            self._touched[key] = None
             if new is None:
-                self._find(f"account {key.hex()} vanished")
+                # One that was opened by what was taken back again was never there.
+                if old is not None:
+                    self._find(f"account {key.hex()} vanished")
                 continue
+            self._touched[key] = None
             self.balances += new.balance_micro - (old.balance_micro if old else 0)
             self.debts += new.debt_micro - (old.debt_micro if old else 0)
         for key, (old, new) in changes[PAYABLES.prefix].items():
             self._touched[key] = None
             self.payables += (new.amount_micro if new else 0) - (old.amount_micro if old else 0)
+
+    def _follow_stakes(self, changes: dict[int, Changed]) -> None:
+        """A member's stake is held of one account; what it loses stays held until the fee pool gets it, or is stake
+        again."""
+        members = changes[MEMBERS.prefix]
+        for key, (old, new) in members.items():
+            self._hold(MEMBERS, key, (new or old).staked_by, new.stake_micro if new else 0)
+            if old and new and new.staked_by != old.staked_by:
+                self._find(f"the stake of member {key.hex()} changed its account")
+        for key, (old, new) in changes[PENALTIES.prefix].items():
+            member_before, member = members.get(key, (None, None))
+            member = member or self.copy[MEMBERS.prefix].get(key) or member_before
+            self._hold(PENALTIES, key, member.staked_by, new.amount_micro if new else 0)
+            returned = member_before and member.stake_micro == member_before.stake_micro + (
+                old.amount_micro if old else 0
+            )
+            if old and not new and not returned:
+                self._move(member.staked_by, -old.amount_micro)
+                self._move(self._holder(RoleName.FEE_POOL), old.amount_micro)
 
     def _follow_orders(self, changes: dict[int, Changed]) -> None:
         for key, (old, new) in changes[ORDERS.prefix].items():
@@ -304,7 +327,7 @@ class Auditor:
             if not 0 <= account.held_micro <= account.balance_micro or account.debt_micro < 0:
                 self._find(f"{name}: balance {account.balance_micro} held {account.held_micro}")
             if account.held_micro != self.held[key]:
-                self._find(f"{name} holds {account.held_micro}, its orders and trades need {self.held[key]}")
+                self._find(f"{name} holds {account.held_micro}, its orders, trades and stakes need {self.held[key]}")
             payable = self.copy[PAYABLES.prefix].get(key)
             if account.debt_micro and payable:
                 self._find(f"{name} owes and is owed: the two should have been set off")
@@ -406,6 +429,7 @@ class Auditor:
                 self.copy[key[0]][key[1:]] = self._decode[key[0]](data)
         everything = {prefix: {key: (None, new) for key, new in own.items()} for prefix, own in self.copy.items()}
         self._follow_accounts(everything)
+        self._follow_stakes(everything)
         for key, redemption in self.copy[REDEMPTIONS.prefix].items():
             self._hold(REDEMPTIONS, key, key[:32], redemption.amount_micro)
         for key, order in self.copy[ORDERS.prefix].items():

@@ -1,4 +1,7 @@
-"""The authorities: which nodes may sign batches, who validates, and what is proved against them.
+"""The authorities: who runs the chain. Which organisations are members, with which powers; which of their nodes sign
+batches and vote in consensus; what is proved against them, how they do, and what follows; and the stop of the market in
+an emergency.
 
-What follows from a misdeed (suspension, loss of a deposit) is not here yet: the office sees it and acts.
+A chain without a consortium (`consortium_terms` is empty) has an office instead, which sets nodes and validators: for
+development, and for a market on one machine.
 """

@@ -10,13 +10,14 @@ from bisect import bisect_right
 
 import msgspec
 
-from gridtokenx.ledger import schedule
+from gridtokenx.ledger import freeze, schedule
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.module import Module
-from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.quantities import interval_end_ms, interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import METER_STARTED, PORTFOLIOS, holder_of
+from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
@@ -63,9 +64,9 @@ ITEMS_PER_STEP = 500
 
 def metering_deadline(state: State, context: Context, key: bytes) -> int:
     """Scheduled 30 minutes after delivery: settle with what came, if it has not begun. While the interval before
-    is still computing it waits its turn."""
+    is still computing it waits its turn; a freeze of the market puts it off."""
     interval = int.from_bytes(key, "big")
-    if settlement_of(state, interval).stage != Stage.METERING:
+    if settlement_of(state, interval).stage != Stage.METERING or _is_later(state, context, METERING_DEADLINE, key):
         return 1
     if not may_settle(state, interval):
         schedule.add(state, context.time_ms + 1, METERING_DEADLINE, key)
@@ -206,6 +207,8 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
     """Scheduled at the end of the correction window: forget the interval, some hundred records a step. Its
     registers stay until the next interval has ended too, whose energy starts there."""
     interval = int.from_bytes(key, "big")
+    if _is_later(state, context, INTERVAL_FINAL, key):
+        return 1
     if settlement_of(state, interval).stage != Stage.SETTLED:
         schedule.add(state, context.time_ms + RETRY_MS, INTERVAL_FINAL, key)
         return 1
@@ -224,6 +227,21 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
         state.delete(SETTLEMENTS, key)
     state.delete(INTERVALS, key)
     return used + 1
+
+
+def _is_later(state: State, context: Context, kind: int, key: bytes) -> bool:
+    """Whether a freeze of the market has put a deadline of the interval off; then it is scheduled anew."""
+    number = int.from_bytes(key, "big")
+    interval = state.get(INTERVALS, key)
+    if interval is None:
+        return False
+    terms = terms_of(state, interval)
+    wait_ms = terms.metering_deadline_ms if kind == METERING_DEADLINE else terms.correction_ms
+    due_ms = freeze.falls_due_ms(state, interval_end_ms(number), wait_ms)
+    assert due_ms is not None, "it waits while the market is frozen"
+    if due_ms > context.time_ms:
+        schedule.add(state, due_ms, kind, key)
+    return due_ms > context.time_ms
 
 
 RETRY_MS = 60_000
@@ -250,6 +268,8 @@ MODULE = Module(
         PAY_PAYABLE: pay_payable,
         INTERVAL_FINAL: interval_final,
     },
+    waits=frozenset({METERING_DEADLINE, SETTLE, RECALCULATE, PAY_PAYABLE, INTERVAL_FINAL}),
+    while_frozen=frozenset({SubmitReadings, CorrectReading}),
     indexes=(REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL, PORTFOLIO_LIST, PAYABLES_BY_AGE),
     invariants=invariants,
 )

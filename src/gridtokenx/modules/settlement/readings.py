@@ -3,6 +3,7 @@
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.freeze import is_in_time
 from gridtokenx.ledger.quantities import energy_wh_of, interval_end_ms, interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.state import METERS, PORTFOLIOS, Meter, distributor_of
@@ -78,12 +79,12 @@ def _take_reading(state: State, context: Context, chain: str, reading: Reading, 
     _check_against_neighbours(state, meter, reading)
     known = state.get(REGISTERS, interval_key(reading.interval) + reading.meter)
     if is_done(state, Stage.COMPUTING, interval_key(reading.interval) + meter.portfolio):
-        _check_correction(known, cause, in_time=context.time_ms < end_ms + terms.correction_ms)
+        _check_correction(known, cause, in_time=is_in_time(state, context.time_ms, end_ms, terms.correction_ms))
         measured = Registers(reading.import_wh, reading.export_wh, 0, Quality.CORRECTED)
         correct(state, context, reading.interval, reading.meter, meter.portfolio, measured)
     else:
         metering = settlement_of(state, reading.interval).stage == Stage.METERING
-        in_time = metering and context.time_ms < end_ms + terms.metering_deadline_ms
+        in_time = metering and is_in_time(state, context.time_ms, end_ms, terms.metering_deadline_ms)
         _check_first(known, cause, in_time=in_time)
         measured = Registers(reading.import_wh, reading.export_wh, 0, Quality.MEASURED)
         state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(reading.interval) + reading.meter, measured)

@@ -9,6 +9,7 @@ from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import Index, State, Table
 from gridtokenx.ledger.transaction import Small, Whole
+from gridtokenx.modules.authority.state import staked_micro
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import PORTFOLIOS, holder_of
 from gridtokenx.modules.market.holds import order_hold_micro
@@ -169,8 +170,9 @@ def settlement_of(state: State, interval: int) -> Settlement:
 
 
 def invariants(state: State) -> Iterator[str]:
-    """Each account's hold is the sum of its open orders, unsettled trades, collateral and redemptions; who owes has
-    nothing free, and the residual supplier owes its payables; contract, residual and imbalance add up to the meter."""
+    """Each account's hold is the sum of its open orders, unsettled trades, collateral, redemptions and stakes; who owes
+    has nothing free, and the residual supplier owes its payables; contract, residual and imbalance add up to the
+    meter."""
     held: dict[bytes, int] = {}
     for key, order in state.items(ORDERS):
         interval = state.rows[INTERVALS.prefix][interval_key(order.interval)]
@@ -184,10 +186,13 @@ def invariants(state: State) -> Iterator[str]:
             held[account] = held.get(account, 0) + position.purchase_cost_micro + position.collateral_micro
     for key, redemption in state.items(REDEMPTIONS):
         held[key[:32]] = held.get(key[:32], 0) + redemption.amount_micro
+    for account, amount in staked_micro(state):
+        held[account] = held.get(account, 0) + amount
     supplier = holder_of(state, RoleName.RESIDUAL_SUPPLIER)
     for key, record in state.items(ACCOUNTS):
         if record.held_micro != held.get(key, 0):
-            yield f"account {key.hex()} holds {record.held_micro}, its orders and trades need {held.get(key, 0)}"
+            needed = held.get(key, 0)
+            yield f"account {key.hex()} holds {record.held_micro}, its orders, trades and stakes need {needed}"
         if key == supplier:
             payable_micro = sum(payable.amount_micro for _, payable in state.items(PAYABLES))
             if record.debt_micro != payable_micro:

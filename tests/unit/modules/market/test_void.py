@@ -184,7 +184,7 @@ def test_traffic_that_stands_still_again_and_again(seed: int) -> None:
     world, draw = founded(1_000), random.Random(seed)
     watch, ledger = Watch(world), Ledger(world)
     traffic = Traffic(world, seed, (1_000, 20_000, 60_000, 240_000))
-    for _ in range(25):
+    for _ in range(35):
         for _ in traffic.steps(3):
             pass
         orders = random_orders(draw, world, 30)
