@@ -7,22 +7,20 @@ RocksDB with a column family for each kind of thing:
     results   height → `Results`
     index     transaction id → `Place`
     feed      height → changed records of a few tables, for those who follow; the last 10,000 blocks
+    history   all versions of all records, in the database of an archive (`engine.history`)
     meta      "head" → `Head`: which block all of this is the state after
               "beginning" → `Head`: the block whose snapshot this was restored from, if it was
+              "history" → height from which on there is history, if there is
 
 A database that was restored from a snapshot knows nothing of the blocks up to there but the results of that last one,
 without its receipts: no blocks, no places of transactions, no feed. So of a transaction that does nothing in a later
 block (its nonce is used, say) it does not tell, where an earlier block may have seen the same one succeed.
 
-`Storage` is the node's own. `Reader` is for other processes: it follows the node's files and never asks the
-node. Heights are 8 bytes, big-endian. Every call raises `DatabaseFailed` when RocksDB cannot open, read or write its
-files; a node that meets that stops.
+`Storage` is the node's own. `Reader` is for other processes: it follows the node's files (`engine.follower`) and never
+asks the node. Heights are 8 bytes, big-endian. Every call raises `DatabaseFailed` when RocksDB cannot open, read or
+write its files; a node that meets that stops.
 """
 
-import contextlib
-import os
-import shutil
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -31,7 +29,10 @@ from typing import Final, NamedTuple
 import rocksdict
 from rocksdict import Rdict, WriteBatch
 
+from gridtokenx.engine.database import HISTORY, DatabaseFailed, attempt, columns_of, open_database
 from gridtokenx.engine.faultpoints import reached
+from gridtokenx.engine.follower import Follower
+from gridtokenx.engine.history import History, HistoryMissing, write_versions
 from gridtokenx.ledger.batch import decode_batch
 from gridtokenx.ledger.block import BatchOutcome, Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder, Record, encode
@@ -43,28 +44,15 @@ from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, Header
 from gridtokenx.ledger.limits import TRANSACTION_LIFETIME_MS_MAX, TRANSACTIONS_PER_BATCH_MAX
 from gridtokenx.ledger.transaction import decode_envelope
 
-COLUMN_FAMILIES: Final = ("state", "blocks", "results", "index", "feed", "meta")
 FEED_BLOCKS_KEPT: Final = 10_000
 """Who was away for longer reads the state instead."""
 
-WAL_BYTES_MAX: Final = 256 * 1024 * 1024
-"""How much a restart may have to read again."""
-
-REFRESH_S_MAX: Final = 30
-"""How long a reader tries to read files that change meanwhile: on a busy disk flushes and compactions take seconds."""
-REFRESH_PAUSE_S: Final = 0.02
-
 ROWS_PER_WRITE: Final = 50_000
-INDEX_PREFIX_BYTES: Final = 3
-INDEX_BUCKETS: Final = 1 << 18
 
 _HEAD: Final = b"head"
 _BEGINNING: Final = b"beginning"
+_HISTORY_SINCE: Final = b"history"
 _LAST_BLOCK: Final = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
-
-
-class DatabaseFailed(Exception):
-    """RocksDB cannot open, read or write its files: they are damaged, or the disk is full, or gone."""
 
 
 class StoredBlock(Record, frozen=True):
@@ -150,71 +138,6 @@ def height_key(height: int) -> bytes:
     return height.to_bytes(8, "big")
 
 
-def _options(name: str, *, writing: bool) -> rocksdict.Options:
-    """Options of one column family (those of the database are taken from the default one)."""
-    options = rocksdict.Options(raw_mode=True)
-    options.set_compression_type(rocksdict.DBCompressionType.lz4())
-    if name in {"blocks", "results"}:
-        options.set_bottommost_compression_type(rocksdict.DBCompressionType.zstd())
-    if name in {"state", "index"}:
-        table = rocksdict.BlockBasedOptions()
-        table.set_bloom_filter(10, block_based=False)
-        options.set_block_based_table_factory(table)
-    if name == "index":
-        # Never read in order: hash lists take a third of the time of a skip list. The stubs forget the argument.
-        options.set_prefix_extractor(rocksdict.SliceTransform.create_fixed_prefix(INDEX_PREFIX_BYTES))
-        lists = rocksdict.MemtableFactory.hash_link_list(INDEX_BUCKETS)  # type: ignore[call-arg]
-        options.set_memtable_factory(lists)
-    if name == "state" and writing:
-        # The node reads state at its start only, from files: what is new may wait unsorted until it goes to one.
-        options.set_memtable_factory(rocksdict.MemtableFactory.vector())
-    return options
-
-
-def _database_options(*, writing: bool) -> rocksdict.Options:
-    options = _options("default", writing=writing)
-    options.create_if_missing(writing)
-    options.create_missing_column_families(writing)
-    options.set_allow_concurrent_memtable_write(False)
-    options.set_max_open_files(-1)
-    options.set_max_total_wal_size(WAL_BYTES_MAX)
-    options.set_keep_log_file_num(4)
-    # An unfinished write at the end is what a killed process leaves; anything else that is wrong is an error.
-    options.set_wal_recovery_mode(rocksdict.DBRecoveryMode.tolerate_corrupted_tail_records())
-    return options
-
-
-def _open(path: Path, access: rocksdict.AccessType, *, writing: bool) -> Rdict:
-    families = {name: _options(name, writing=writing) for name in COLUMN_FAMILIES}
-    try:
-        return Rdict(str(path), _database_options(writing=writing), families, access)
-    except Exception as error:  # the library raises nothing narrower
-        raise DatabaseFailed(f"cannot open the database in {path}: {error}") from error
-
-
-class _Files(NamedTuple):
-    """What tells whether a database has gone from memory to files, or from files to others: bytes by number."""
-
-    logs: dict[int, int]
-    manifests: dict[int, int]
-
-    def are_those_of(self, others: "_Files") -> bool:
-        """Whether nothing but the logs' length is different."""
-        return self.logs.keys() == others.logs.keys() and self.manifests == others.manifests
-
-
-def _files_of(path: Path) -> _Files:
-    files = _Files({}, {})
-    with os.scandir(path) as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):  # it is gone since it was listed
-                if entry.name.endswith(".log"):
-                    files.logs[int(entry.name.removesuffix(".log"))] = entry.stat().st_size
-                elif entry.name.startswith("MANIFEST-"):
-                    files.manifests[int(entry.name.removeprefix("MANIFEST-"))] = entry.stat().st_size
-    return files
-
-
 class Reader:
     """What the database says, for a process that is not the node.
 
@@ -229,59 +152,20 @@ class Reader:
         """
         if not (path / "CURRENT").is_file():
             raise FileNotFoundError(f"there is no database in {path} yet: the node makes it when it first starts")
-        if own_files is None:
-            self._use(_open(path, rocksdict.AccessType.read_only(), writing=False))
-            return
-        self._path, self._own_files = path, own_files
-        self._followed: tuple[int, int] | None = None
-        """Number of the newest log, and how much of it was surely read."""
-        self.refresh()
+        self._follower = None if own_files is None else Follower(path, own_files)
+        read_only = rocksdict.AccessType.read_only
+        self._use(self._follower.database if self._follower else open_database(path, read_only(), writing=False))
 
     def _use(self, database: Rdict) -> None:
         self._database = database
-        self._columns = {name: database.get_column_family(name) for name in COLUMN_FAMILIES}
+        self._columns = columns_of(database)
 
     def refresh(self) -> None:
-        """See the blocks that were committed since. Raises `DatabaseFailed`.
-
-        RocksDB reads which files there are, then the write-ahead logs. If the node writes its memory to files in
-        between, the records of a log that is gone by then are missed; and what was read of a log before the rest of it
-        came in a file goes on hiding what the file says (facebook/rocksdb issue 14444). So nothing counts that was
-        read while files came or went, and the reader begins anew if it may not have read the end of a log."""
-        give_up_s = time.monotonic() + REFRESH_S_MAX
-        while True:
-            before = _files_of(self._path)
-            if self._has_read_ends(before.logs):
-                self._catch_up()
-            else:
-                self._begin_anew()
-            after = _files_of(self._path)
-            if after.are_those_of(before):
-                self._followed = max(before.logs.items(), default=(0, 0))
-                return
-            if after.logs.keys() != before.logs.keys():
-                self._followed = None
-            if time.monotonic() > give_up_s:
-                raise DatabaseFailed(f"the files of the database in {self._path} change faster than they can be read")
-            time.sleep(REFRESH_PAUSE_S)
-
-    def _has_read_ends(self, logs: dict[int, int]) -> bool:
-        """Whether the log that was the newest has no successor yet, or nothing came after what was read of it."""
-        if self._followed is None:
-            return False
-        number, size = self._followed
-        return number == max(logs, default=0) or logs.get(number) == size
-
-    def _begin_anew(self) -> None:
-        """Whoever still reads in the database that was open until now may finish."""
-        shutil.rmtree(self._own_files, ignore_errors=True)
-        self._use(_open(self._path, rocksdict.AccessType.secondary(str(self._own_files)), writing=False))
-
-    def _catch_up(self) -> None:
-        try:
-            self._database.try_catch_up_with_primary()
-        except Exception as error:  # the library raises nothing narrower
-            raise DatabaseFailed(f"cannot follow the database in {self._path}: {error}") from error
+        """See the blocks that were committed since. Raises `DatabaseFailed`."""
+        assert self._follower is not None, "nobody writes this database"
+        self._follower.refresh()
+        if self._follower.database is not self._database:
+            self._use(self._follower.database)
 
     def close(self) -> None:
         """Free files and memory."""
@@ -328,10 +212,14 @@ class Reader:
         while valid():
             yield key(), value()
             forward()
-        try:
-            rows.status()
-        except Exception as error:  # the library raises nothing narrower
-            raise DatabaseFailed(f"cannot read the state from the database: {error}") from error
+        attempt("read the state from the database", rows.status)
+
+    def history(self) -> History:
+        """All versions of all records, from some height on. Raises `HistoryMissing` if none are kept here."""
+        since, head = self._get("meta", _HISTORY_SINCE), self.head()
+        if since is None or head is None or HISTORY not in self._columns:
+            raise HistoryMissing("this node keeps no history, only the last state: ask an archive", None)
+        return History(self._columns[HISTORY], int.from_bytes(since, "big"), head.height)
 
     def feed(self, height: int) -> list[Change] | None:
         """Records of the followed tables that the block changed; None if it is not known, or too long ago."""
@@ -356,7 +244,7 @@ class Reader:
     def _get(self, column: str, key: bytes) -> bytes | None:
         try:
             found: bytes | None = self._columns[column].get(key)
-        except Exception as error:  # the library raises nothing narrower
+        except Exception as error:  # the library raises nothing narrower; a lambda for `attempt` costs too much here
             raise DatabaseFailed(f"cannot read {column} from the database: {error}") from error
         return found
 
@@ -371,17 +259,24 @@ class Storage(Reader):
         sync: bool = True,
         feed_prefixes: Iterable[int] = (),
         feed_blocks_kept: int = FEED_BLOCKS_KEPT,
+        history: bool = False,
     ) -> None:
         """Open or create. With `sync` a block is on the disk when `write_block` returns. `feed_prefixes` are the
-        tables whose changes the feed keeps, for so many blocks. Raises `DatabaseFailed`."""
+        tables whose changes the feed keeps, for so many blocks. With `history` all versions are kept from now on; a
+        database that has a history goes on with it in any case, until `end_history`. Raises `DatabaseFailed`."""
         path.mkdir(parents=True, exist_ok=True)
         self._sync = sync
         self._feed_prefixes = frozenset(feed_prefixes)
         self._feed_blocks_kept = feed_blocks_kept
         self._kept_head: Head | None = None
-        self._use(_open(path, rocksdict.AccessType.read_write(), writing=True))
-        self._handles = {name: self._database.get_column_family_handle(name) for name in COLUMN_FAMILIES}
+        self._follower = None
+        self._use(open_database(path, rocksdict.AccessType.read_write(), writing=True, history=history))
+        self._handles = {name: self._database.get_column_family_handle(name) for name in self._columns}
         self._kept_beginning = self.beginning()
+        self._wants_history = history
+        self._keeps_history = self._get("meta", _HISTORY_SINCE) is not None
+        if not self._keeps_history and HISTORY in self._handles:
+            self._begin_history() if history else self._drop_history()
 
     def refresh(self) -> None:
         """Nothing to do: this is the database itself."""
@@ -399,6 +294,8 @@ class Storage(Reader):
         self._write(batch)
         self._kept_head = head
         reached("genesis.head_written")
+        if self._wants_history:
+            self._begin_history()
 
     def write_rows(self, rows: Iterable[tuple[bytes, bytes]]) -> None:
         """Add some records to a state that is to be: it is none until a head stands beside it."""
@@ -423,14 +320,44 @@ class Storage(Reader):
         batch.put(_HEAD, encode(head), meta)
         self._write(batch)
         self._kept_head = self._kept_beginning = head
+        if self._wants_history:
+            self._begin_history()
+
+    def _begin_history(self) -> None:
+        """With a version of each record that there is; the mark comes last. What a stopped attempt left goes first."""
+        head = self.head()
+        if head is None:
+            return  # it begins with the first state
+        history, rows = self._handles[HISTORY], self.scan()
+        batch = WriteBatch(raw_mode=True)
+        batch.delete_range(b"", b"\xff" * 64, history)
+        while piece := tuple(islice(rows, ROWS_PER_WRITE)):
+            write_versions(batch, history, piece, head.height)
+            self._write(batch)
+            batch = WriteBatch(raw_mode=True)
+        reached("history.rows_written")
+        batch.put(_HISTORY_SINCE, height_key(head.height), self._handles["meta"])
+        self._write(batch)
+        self._keeps_history = True
+        reached("history.begun")
+
+    def end_history(self) -> None:
+        """Keep none from now on, and give its space back."""
+        batch = WriteBatch(raw_mode=True)
+        batch.delete(_HISTORY_SINCE, self._handles["meta"])
+        self._write(batch)
+        self._keeps_history = False
+        if HISTORY in self._handles:
+            self._drop_history()
+
+    def _drop_history(self) -> None:
+        del self._handles[HISTORY], self._columns[HISTORY]
+        attempt("write to the database", lambda: self._database.drop_column_family(HISTORY))
 
     def begin_flush(self) -> None:
         """Let threads of RocksDB write what is in memory only to files, and do not wait: soon before a checkpoint."""
-        try:
-            for column in self._columns.values():
-                column.flush(wait=False)
-        except Exception as error:  # the library raises nothing narrower
-            raise DatabaseFailed(f"cannot write to the database: {error}") from error
+        for column in self._columns.values():
+            attempt("write to the database", lambda: column.flush(wait=False))  # noqa: B023 - called at once
 
     def checkpoint(self, path: Path) -> None:
         """The database as it is after the last block, at a `path` where nothing is yet: links to the same files, if
@@ -438,10 +365,10 @@ class Storage(Reader):
 
         What is in memory only goes to files first, and all Python threads stand still meanwhile: half a second for
         64 MB, some milliseconds soon after `begin_flush`."""
-        try:
-            rocksdict.Checkpoint(self._database).create_checkpoint(str(path))
-        except Exception as error:  # the library raises nothing narrower
-            raise DatabaseFailed(f"cannot make a checkpoint of the database: {error}") from error
+        attempt(
+            "make a checkpoint of the database",
+            lambda: rocksdict.Checkpoint(self._database).create_checkpoint(str(path)),
+        )
 
     def write_block(self, block: Block, outcome: BlockOutcome, proof: Proof, expired: Sequence[bytes]) -> None:
         """Write a block and all that it did, at once or not at all. `proof` is that of the last block's record;
@@ -455,6 +382,8 @@ class Storage(Reader):
                 batch.delete(changed, state)
             else:
                 put(changed, record, state)
+        if self._keeps_history:
+            write_versions(batch, handles[HISTORY], outcome.changes, block.height)
         last_block = next(record for changed, record in outcome.changes if changed == _LAST_BLOCK)
         assert last_block is not None, "every block writes its own record"
         put(key, encode(StoredBlock(outcome.header, block)), handles["blocks"])
@@ -474,13 +403,10 @@ class Storage(Reader):
 
     def _write(self, batch: WriteBatch) -> None:
         # `write` with its own sync would hold Python's lock while the disk works; `flush_wal` lets others run.
-        try:
-            self._database.write(batch)
-            reached("storage.batch_written")
-            if self._sync:
-                self._database.flush_wal(sync=True)
-        except Exception as error:  # the library raises nothing narrower
-            raise DatabaseFailed(f"cannot write to the database: {error}") from error
+        attempt("write to the database", lambda: self._database.write(batch))
+        reached("storage.batch_written")
+        if self._sync:
+            attempt("write to the database", lambda: self._database.flush_wal(sync=True))
         reached("storage.batch_synced")
 
     def _next_head(self, outcome: BlockOutcome) -> Head:
