@@ -9,7 +9,8 @@ import random
 from tests.world import NODE_ID, World, batch_of, pseudonym, report_of, signer
 
 from gridtokenx.ledger.crypto import hash_bytes
-from gridtokenx.ledger.validator import VALIDATORS, Misbehaviour
+from gridtokenx.ledger.rotation import rotation_of
+from gridtokenx.ledger.validator import VALIDATORS, LastCommit, Misbehaviour
 from gridtokenx.modules.authority.messages import SetNode, SetValidator
 from gridtokenx.modules.market.messages import CancelOrder
 
@@ -25,7 +26,7 @@ class Nodes:
     def __init__(self, world: World, seed: int, reporters: tuple[str, ...]) -> None:
         """`reporters` are parties who may report a batch."""
         self.world = world
-        self.random = random.Random(seed)
+        self.random, self.agreement = random.Random(seed), random.Random(seed)
         self.reporters = reporters
         self.key = ROGUE_KEYS[0]
         self.started = False
@@ -73,6 +74,16 @@ class Nodes:
         addresses = [*world.state.keys(VALIDATORS), hash_bytes(b"somebody else")[:20]]
         height = draw.randint(1, len(world.blocks) + 1)
         return (Misbehaviour(draw.choice((1, 2)), draw.choice(addresses), height, world.time_ms, 1_000, 10),)
+
+    def last_commit(self) -> LastCommit | None:
+        """How the block before was agreed: mostly at once and by all."""
+        world, draw = self.world, self.agreement
+        rotation = rotation_of(world.state, len(world.blocks))
+        if rotation is None:
+            return None
+        voters = [voter.address for voter in rotation.voters.each]
+        absent = draw.sample(voters, draw.choice((0, 0, 0, len(voters) // 3)))
+        return LastCommit(draw.choice((0, 0, 0, 0, 1, 2, 50)), tuple(sorted(absent)))
 
     def _votes(self, power: int) -> SetValidator:
         return SetValidator(self.random.choice(VOTERS), power, self.random.choice((ROGUE_ID, NODE_ID)))

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 
 import msgspec
+from tests.members import Members, add_consortium
 from tests.nodes import Nodes
 from tests.world import WATT, Founding, World, at, pseudonym, sell
 
@@ -15,6 +16,7 @@ from gridtokenx.ledger import schedule
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.quantities import INTERVAL_MS
+from gridtokenx.modules.authority.state import CONSORTIUM_TERMS, THE_ONE
 from gridtokenx.modules.identity.messages import Source, SuspendParticipant
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side, TimeInForce
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
@@ -31,9 +33,10 @@ FEEDERS = (11, 11, 11, 11, 12, 12, 21, 21, 31, 31)
 NAMES = tuple(f"order-{number}" for number in range(24))
 
 
-def founded(block_ms: int = 0) -> World:
+def founded(block_ms: int = 0, members: bool = False) -> World:
     """Ten homes on four feeders and a dealer, Monday 09:30; two homes are related, one is poor. With `block_ms` a
-    consensus times the blocks: then every pause of more than a minute is a halt."""
+    consensus times the blocks: then every pause of more than a minute is a halt. With `members` a consortium runs
+    it."""
     founding = Founding(time_ms=at(9, 30))
     if block_ms:
         founding.builder.set_consensus(block_ms)
@@ -42,6 +45,8 @@ def founded(block_ms: int = 0) -> World:
         money = 3 * WATT if number == 9 else 2_000 * WATT
         founding.add_home(name, feeder, sources, 16_000, money, group=5 if number in (1, 2) else 0)
     founding.add_dealer("dealer", 12, 6_000, 6_000, 100 * WATT)
+    if members:
+        add_consortium(founding)
     founding.builder.set_sky(1, {6: tuple(600 if 36 <= quarter < 72 else 0 for quarter in range(96))})
     return founding.start()
 
@@ -56,9 +61,12 @@ class Traffic:
         pauses_ms: tuple[int, ...] = (1_000, 20_000, 60_000, 240_000),
         nodes: bool = False,
     ) -> None:
-        """With `nodes` also what goes on among many nodes: validators, evidence, bad batches."""
+        """With `nodes` also what goes on among many nodes: validators, evidence, bad batches; and what the members of a
+        consortium do, if the world has one."""
         self.world = world
         self.nodes = Nodes(world, seed, HOMES) if nodes else None
+        has_members = world.state.get(CONSORTIUM_TERMS, THE_ONE) is not None
+        self.members = Members(world, seed) if has_members else None
         self.pauses_ms = pauses_ms
         self.random = random.Random(seed)
         self.waiting: list[tuple[int, str, int]] = []
@@ -86,12 +94,15 @@ class Traffic:
         draw.shuffle(wires)
         cut = draw.randint(0, len(wires))
         batches = [world.batch(*part) for part in (wires[:cut], wires[cut:]) if part]
-        if self.nodes is None:
+        sent = [others.transactions() for others in (self.members, self.nodes) if others is not None]
+        batches += [world.batch(*wires) for wires in sent if wires]
+        if self.nodes is not None:
+            batches += self.nodes.batches(time_ms)
+        consensus = self.members or self.nodes
+        if consensus is None:
             return world.block(*batches, time_ms=time_ms)
-        if wires := self.nodes.transactions():
-            batches.append(world.batch(*wires))
-        batches += self.nodes.batches(time_ms)
-        return world.block(*batches, time_ms=time_ms, misbehaviour=self.nodes.misbehaviour())
+        told, commit = consensus.misbehaviour(), consensus.last_commit()
+        return world.block(*batches, time_ms=time_ms, misbehaviour=told, last_commit=commit)
 
     def _sign(self, name: str) -> bytes:
         messages = self._messages(name)

@@ -13,7 +13,7 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.application import Application
 from gridtokenx.engine.clocks import ChainClock
 from gridtokenx.engine.comet import abci_pb2 as abci
-from gridtokenx.engine.comet.calls import ACCEPT, Calls
+from gridtokenx.engine.comet.calls import ABSENT, ACCEPT, Calls
 from gridtokenx.engine.comet.engine import CometEngine
 from gridtokenx.engine.comet.joining import Joining
 from gridtokenx.engine.folder import DataFolder, NodeKey, create_data_folder
@@ -24,9 +24,14 @@ from gridtokenx.engine.storage import Storage
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
+from gridtokenx.ledger.freeze import FREEZE
 from gridtokenx.ledger.header import last_block
-from gridtokenx.ledger.validator import VALIDATORS, Misbehaviour
+from gridtokenx.ledger.rotation import rotation_of
+from gridtokenx.ledger.validator import VALIDATORS, LastCommit, Misbehaviour
 from gridtokenx.operations.network.programs import CHAIN
+
+COMMIT, NIL = 2, 3
+"""What a vote in a commit is for: the block, or none."""
 
 NOBODY = bytes(20)
 """A proposer who is no validator any more."""
@@ -48,7 +53,8 @@ class RecordedWorld(World):
         self.state, self.commitment = application.state, application.commitment
         key = NodeKey(NODE.secrets[0])
         author = BatchAuthor(self.chain, NODE_ID, key, self.journal.next_number)
-        mempool = Mempool(self.chain, author, self.state.rows[ACCOUNTS.prefix], self.storage.place_of)
+        rows = self.state.rows
+        mempool = Mempool(self.chain, author, rows[ACCOUNTS.prefix], self.storage.place_of, rows[FREEZE.prefix])
         self.engine = CometEngine(
             application, mempool, ChainClock(), NODE_ID, journal=self.journal, verifier=self.verifier
         )
@@ -65,6 +71,7 @@ class RecordedWorld(World):
         time_ms: int | None = None,
         proposer: bytes = NODE_ID,
         misbehaviour: tuple[Misbehaviour, ...] = (),
+        last_commit: LastCommit | None = None,
     ) -> BlockOutcome:
         """As `World.block`, but who proposes is drawn here."""
         before = last_block(self.state)
@@ -77,14 +84,33 @@ class RecordedWorld(World):
         self.judgements.append(verdict.status == ACCEPT)
         proposers = [*self.state.keys(VALIDATORS), NOBODY]
         said = [_misbehavior(item) for item in misbehaviour]
-        more = {"proposer_address": self.random.choice(proposers), "misbehavior": said}
+        more = {
+            "proposer_address": self.random.choice(proposers),
+            "misbehavior": said,
+            "decided_last_commit": self._commit_info(last_commit),
+        }
         answer = self.calls["finalize_block"](abci.RequestFinalizeBlock(**given, **more))
         self.calls["commit"](abci.RequestCommit())
         outcome = self.outcomes[-1]
         assert answer.app_hash == outcome.app_hash == self.commitment.root()
         self.trades = outcome.trades
-        self.blocks.append(Block(before.height + 1, time_ms, proposer, batches, misbehaviour))
+        self.blocks.append(Block(before.height + 1, time_ms, proposer, batches, misbehaviour, last_commit))
         return outcome
+
+    def _commit_info(self, commit: LastCommit | None) -> Any:
+        """In the order of powers, as CometBFT says it; a vote for nothing is said as well."""
+        if commit is None:
+            return abci.CommitInfo()
+        rotation = rotation_of(self.state, last_block(self.state).height)
+        assert rotation is not None
+        votes = [
+            abci.VoteInfo(
+                validator=abci.Validator(address=voter.address, power=voter.power),
+                block_id_flag=ABSENT if voter.address in commit.absent else self.random.choice((COMMIT, NIL)),
+            )
+            for voter in sorted(rotation.voters.each, key=lambda voter: -voter.power)
+        ]
+        return abci.CommitInfo(round=commit.round, votes=votes)
 
     @property
     def receipt_codes(self) -> set[int]:

@@ -16,25 +16,48 @@ from tests.world import World, at, buy, interval_at, sell
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.block import apply_block
 from gridtokenx.ledger.errors import KernelCode
+from gridtokenx.ledger.freeze import PAST_FREEZES
 from gridtokenx.ledger.genesis import export_state, import_state
-from gridtokenx.modules.authority.state import MISDEEDS
+from gridtokenx.modules.authority.messages import Act
+from gridtokenx.modules.authority.state import (
+    CONDUCT,
+    MEMBERS,
+    MISDEEDS,
+    PPM,
+    PROPOSALS,
+    Outcome,
+    epoch_of,
+)
 
 BLOCKS = 250
 RESTORED_AFTER = 150
 
 
-@pytest.fixture(scope="module")
-def lived() -> World:
-    """A world with a halt, in which a gate passed, and some hours of traffic behind it."""
-    world = founded(block_ms=1_000)
+@pytest.fixture(scope="module", params=[False, True], ids=["office", "members"])
+def lived(request: pytest.FixtureRequest) -> World:
+    """A world with a halt, in which a gate passed, and some hours of traffic behind it: an office or members decide who
+    runs it, and members stop the market now and then."""
+    world = founded(block_ms=1_000, members=request.param)
     stand_still(world)
     updates, codes = 0, set()
     for outcome in Traffic(world, 7, nodes=True).steps(BLOCKS):
         updates += len(outcome.validator_updates)
         codes |= {batch.code for batch in outcome.batches}
     assert {KernelCode.OK, KernelCode.BATCH_TRANSACTION_INVALID, KernelCode.BATCH_REPEATED} <= codes
-    assert updates > 10 and len({misdeed.kind for _, misdeed in world.state.items(MISDEEDS)}) == 3
+    if request.param:
+        check_members(world)
+    else:
+        assert updates > 10 and len({misdeed.kind for _, misdeed in world.state.items(MISDEEDS)}) == 3
     return world
+
+
+def check_members(world: World) -> None:
+    """Members did what they do."""
+    carried = {proposal.act for _, proposal in world.state.items(PROPOSALS) if proposal.outcome == Outcome.CARRIED}
+    assert carried >= {Act.ADMIT, Act.SET_TERMS, Act.FREEZE, Act.RESUME}
+    assert epoch_of(world.state).number > 10 and world.state.rows[PAST_FREEZES.prefix]
+    assert {conduct.score_ppm for _, conduct in world.state.items(CONDUCT)} > {PPM}
+    assert len({member.standing for _, member in world.state.items(MEMBERS)}) > 1
 
 
 def stand_still(world: World) -> None:

@@ -15,6 +15,7 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.snapshots import ProvedSnapshot, SnapshotStore
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.crypto import hash_bytes
+from gridtokenx.ledger.freeze import is_frozen
 from gridtokenx.ledger.genesis import GatheredState, export_state
 
 BLOCKS = 250
@@ -28,8 +29,9 @@ class Season:
 
     def __init__(self, path: Path) -> None:
         # A consensus times the blocks, so that every longer pause is a halt, and trades before it are voided after.
-        world = founded(1_000)
-        for _ in Traffic(world, 23, PAUSES_MS).steps(BLOCKS):
+        # Members run it, who stop the market now and then. With this seed there are a halt and two such times early on.
+        world = founded(1_000, members=True)
+        for _ in Traffic(world, 27, PAUSES_MS, nodes=True).steps(BLOCKS):
             pass
         self.path = path
         self.genesis = world.genesis
@@ -38,10 +40,14 @@ class Season:
         application = begin(CONSORTIUM, world.genesis, new_folder(path / "lived"))
         self.halts: list[int] = []
         """Heights whose trades the next block voids."""
+        self.freezes: list[int] = []
+        """Heights at which the market is frozen."""
         for block in world.blocks:
             self.outcomes += live(application, [block])
             if block.height in HEIGHTS:
                 checkpoint(application, self.files(block.height))
+            if is_frozen(application.state):
+                self.freezes.append(block.height)
             if self.outcomes[-1].summary.voided_wh:
                 self.halts.append(block.height - 1)
         self.picture = picture(application.state)
@@ -70,6 +76,14 @@ def test_restored_in_a_halt_is_lived(season: Season) -> None:
     halts = [height for height in season.halts if height in HEIGHTS]
     assert halts
     for height in halts[:3]:
+        for starts in (True, False):
+            check(season, height, 2_000, height, starts=starts)
+
+
+def test_restored_while_the_market_is_frozen_is_lived(season: Season) -> None:
+    freezes = [height for height in season.freezes if height in HEIGHTS]
+    assert freezes
+    for height in {freezes[0], freezes[-1]}:
         for starts in (True, False):
             check(season, height, 2_000, height, starts=starts)
 

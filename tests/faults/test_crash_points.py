@@ -15,8 +15,10 @@ CALLS = 16
 
 FOLDER_POINTS = [point for point in POINTS if point.startswith("folder.")]
 ONCE_POINTS = [point for point in POINTS if point.startswith("genesis.")]
-# These have tests of their own (`test_snapshot_crashes.py`, `tests/network/test_crash_points.py`).
-OTHER_POINTS = [point for point in POINTS if point.startswith(("snapshot.", "restore.", "consensus."))]
+# These have tests of their own (`test_snapshot_crashes.py`, `test_signer_crashes.py`, `test_history_crashes.py`,
+# `tests/network`).
+OTHERS = ("snapshot.", "restore.", "consensus.", "signer.", "history.")
+OTHER_POINTS = [point for point in POINTS if point.startswith(OTHERS)]
 NODE_POINTS = [point for point in POINTS if point not in {*FOLDER_POINTS, *ONCE_POINTS, *OTHER_POINTS}]
 
 # The first three writes of a database are those of the genesis (rows, head) and of the empty first block.

@@ -111,7 +111,7 @@ def comet_net(folder: Path, validators: int, others: int = 0, chain: str = "ligh
     subprocess.run([*command, "--populate-persistent-peers=false"], check=True, capture_output=True)
     nodes = [CometNode(folder / f"node{number}", free_port(), free_port()) for number in range(validators + others)]
     for node in nodes:
-        _settle(node, chain)
+        settle(node, chain)
     peers = [f"{node.node_id}@127.0.0.1:{node.p2p_port}" for node in nodes]
     try:
         for number, node in enumerate(nodes):
@@ -124,7 +124,7 @@ def comet_net(folder: Path, validators: int, others: int = 0, chain: str = "ligh
             node.stop()
 
 
-def _settle(node: CometNode, chain: str) -> None:
+def settle(node: CometNode, chain: str) -> None:
     """Quick blocks, and the chain's name."""
     config = node.home / "config"
     quick = {"timeout_commit": "100ms", "timeout_propose": "1s", "peer_gossip_sleep_duration": "20ms"}

@@ -9,7 +9,8 @@ It runs the ledger and knows no market: a chain is named by its import path. One
 4. `journal`: the batches are on disk before anyone hears "accepted";
 5. `solo`: a clock (`clocks`) says when, batches become a block;
 6. `application`: the ledger executes it, nothing is written yet;
-7. `storage`: block, results, index and state go to RocksDB in one write; a `Reader` in another process follows;
+7. `storage`: block, results, index and state go to RocksDB (`database`) in one write, on an archive all versions too
+   (`history`); a `Reader` in another process follows (`follower`);
 8. `receipts`: what proves one receipt to a stranger.
 
 `folder` says what lies where on disk, `metrics` times every phase, `faultpoints` lets tests stop a node anywhere.

@@ -17,6 +17,8 @@ POINTS: Final = (
     "folder.renamed",
     "genesis.rows_written",
     "genesis.head_written",
+    "history.rows_written",
+    "history.begun",
     "journal.segment_created",
     "journal.batches_written",
     "journal.batches_synced",
@@ -50,6 +52,9 @@ POINTS: Final = (
     "restore.database_whole",
     "restore.old_set_aside",
     "restore.swapped",
+    "signer.signed",
+    "signer.state_written",
+    "signer.state_synced",
 )
 """Every place, in the order in which a node comes by: after each write of a file, between any two engine calls.
 Those of consensus are where a call of CometBFT's has done its work, and is not answered yet."""

@@ -2,6 +2,7 @@
 
     genesis.bin   the state the chain began with (an export; its hash names the chain's beginning)
     node.key      32 secret bytes of the node's signing key, readable by its owner alone
+    node.key.next the key that takes its place when the chain knows the node by it (not always there)
     db/           RocksDB; `beginning` in it is the snapshot it was restored from, if it was
     db.new/, db.old/   only while a database is being restored and put in the place of another
     snapshots/    the newest snapshots of the state, for nodes that join
@@ -66,6 +67,11 @@ class DataFolder:
         return self.path / "node.key"
 
     @property
+    def next_key(self) -> Path:
+        """The seed of the key that takes the place of `key` when the chain says so."""
+        return self.path / "node.key.next"
+
+    @property
     def database(self) -> Path:
         """RocksDB."""
         return self.path / "db"
@@ -119,6 +125,11 @@ class DataFolder:
     def abci_socket(self) -> Path:
         """Where the node answers its consensus engine."""
         return self.run / "abci.sock"
+
+    @property
+    def waits(self) -> Path:
+        """What the node waits for before it takes part in consensus, a sentence; only while it does."""
+        return self.run / "waits"
 
     @property
     def lock(self) -> Path:
@@ -190,6 +201,12 @@ def load_or_create_node_key(path: Path, seed: bytes | None = None) -> NodeKey:
     return NodeKey(content)
 
 
+def take_next_node_key(folder: DataFolder) -> None:
+    """The next key is the node's from now on."""
+    folder.next_key.replace(folder.key)
+    sync_folder(folder.path)
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Write a new file, for its owner alone, and wait until it is on the disk."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -203,6 +220,17 @@ def write_durably(path: Path, data: bytes) -> None:
     reached("folder.file_written")
 
 
+def replace_durably(path: Path, data: bytes) -> None:
+    """Write a file in the place of the present one; stopped at any moment, the one or the other is there, whole. It
+    keeps the rights of the present one."""
+    draft = path.with_name(f".{path.name}.draft")
+    draft.unlink(missing_ok=True)
+    write_durably(draft, data)
+    draft.chmod(path.stat().st_mode & 0o777)
+    draft.replace(path)
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Wait until names made, changed or removed in the folder are on the disk."""
     file = os.open(path, os.O_RDONLY)
@@ -213,16 +241,16 @@ def sync_folder(path: Path) -> None:
 
 
 class FolderLock:
-    """One node a folder: held from the start of the node to its end, however it ends."""
+    """One process a folder: held from its start to its end, however it ends."""
 
-    def __init__(self, folder: DataFolder) -> None:
-        """Raises `FolderUnusable` if another process holds it."""
+    def __init__(self, folder: DataFolder, what: str = "node") -> None:
+        """Raises `FolderUnusable` if another process holds it; `what` it is."""
         self._file = os.open(folder.lock, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._file)
-            raise FolderUnusable(f"another node runs on {folder.path}: stop that one first") from None
+            raise FolderUnusable(f"another {what} runs on {folder.path}: stop that one first") from None
 
     def release(self) -> None:
         """Let others have it."""

@@ -1,8 +1,9 @@
 """The mempool: transactions between their check and their block.
 
 It answers at once for what can be known now: wrong chain, expired, unknown account, keys that are not the
-account's, used nonce. What is good is packed into batches; once the journal has a batch it waits in the pool
-(`pool.py`) until it is in a block or expired. A transaction is pending, committed (with a code), expired, or unknown.
+account's, used nonce, a frozen market. What is good is packed into batches; once the journal has a batch it waits in
+the pool (`pool.py`) until it is in a block or expired. A transaction is pending, committed (with a code), expired, or
+unknown.
 
 Nothing here waits, and nothing here is a rule: the ledger decides again.
 """
@@ -10,6 +11,7 @@ Nothing here waits, and nothing here is a rule: the ledger decides again.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Final
 
 from gridtokenx.engine.acceptance import Acceptance
@@ -23,6 +25,7 @@ from gridtokenx.ledger.batch import Batch, BatchHeader, signed_batch
 from gridtokenx.ledger.codec import Record, encode
 from gridtokenx.ledger.crypto import merkle_root_of
 from gridtokenx.ledger.errors import KernelCode, Rejected
+from gridtokenx.ledger.freeze import FREEZE_KEY, Freeze
 
 BATCH_TRANSACTIONS_MAX: Final = 500
 """Receipts of a batch are proved together: a proof then has nine steps."""
@@ -75,10 +78,15 @@ class BatchAuthor:
     def __init__(self, chain: str, node_id: bytes, key: NodeKey, first_sequence: int) -> None:
         """`first_sequence` is above every one that this node has used before."""
         self.node_id = node_id
-        self.public_key = key.public_key
+        self.key = key
+        """The node's own: another may take its place while the node runs."""
         self._chain = chain
-        self._key = key
         self._sequence = first_sequence
+
+    @property
+    def public_key(self) -> bytes:
+        """By which the chain knows the node."""
+        return self.key.public_key
 
     def sign(self, transactions: tuple[bytes, ...], checked: Sequence[Checked], expires_ms: int) -> PendingBatch:
         """The next batch, of transactions that were `checked`."""
@@ -86,7 +94,7 @@ class BatchAuthor:
         header = BatchHeader(self._chain, self.node_id, self._sequence, expires_ms, root)
         encoded = encode(header)
         self._sequence += 1
-        batch = Batch(encoded, self._key.sign(signed_batch(encoded)), transactions)
+        batch = Batch(encoded, self.key.sign(signed_batch(encoded)), transactions)
         return PendingBatch.of(encode(batch), batch, header, checked)
 
 
@@ -99,13 +107,16 @@ class Mempool:
         author: BatchAuthor,
         accounts: Mapping[bytes, Account],
         find_place: Callable[[bytes], Place | None] = lambda transaction_id: None,
+        freezes: Mapping[bytes, Freeze] = MappingProxyType({}),
     ) -> None:
-        """`accounts` are the live rows of the ledger's state; `find_place` looks a transaction up in the database."""
+        """`accounts` and `freezes` are live rows of the ledger's state; `find_place` looks a transaction up in the
+        database."""
         self.pool = BatchPool(author.node_id)
         """Where batches wait, own ones and those of other nodes."""
         self.author = author
         self._chain = chain
         self._accounts = accounts
+        self._freezes = freezes
         self._find_place = find_place
         self._lock = threading.Lock()
         self._latest_ms = 0
@@ -207,9 +218,9 @@ class Mempool:
         self.author.node_id = node_id
         self.pool.become(node_id)
 
-    def follow(self, accounts: Mapping[bytes, Account]) -> None:
+    def follow(self, accounts: Mapping[bytes, Account], freezes: Mapping[bytes, Freeze]) -> None:
         """From now on these are the live rows: the state came anew, from a snapshot."""
-        self._accounts = accounts
+        self._accounts, self._freezes = accounts, freezes
 
     def standing(self, transaction_id: bytes) -> Answer:
         """Where the transaction is. One that turned out not to be its account's is found by the hash of all its
@@ -257,6 +268,8 @@ class Mempool:
             return KernelCode.ACCOUNT_UNKNOWN, "sender"
         if account.keys_hash != checked.keys_hash:
             return KernelCode.UNAUTHENTICATED, "auth"
+        if FREEZE_KEY in self._freezes and not checked.while_frozen:
+            return KernelCode.FROZEN, "messages"
         return None
 
     def _take(self, wire: bytes, checked: Checked) -> None:

@@ -26,6 +26,7 @@ from gridtokenx.engine.comet.binary import CometMissing
 from gridtokenx.engine.comet.consensus import Consensus, ConsensusSettings
 from gridtokenx.engine.comet.engine import CometEngine
 from gridtokenx.engine.comet.home import FOLDER, ConsensusHome, read_beginning
+from gridtokenx.engine.database import DatabaseFailed
 from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
 from gridtokenx.engine.folder import (
     DataFolder,
@@ -42,18 +43,22 @@ from gridtokenx.engine.restoration import Restoration
 from gridtokenx.engine.server import Server
 from gridtokenx.engine.snapshot_schedule import BLOCKS_BETWEEN_SNAPSHOTS
 from gridtokenx.engine.solo import BLOCK_INTERVAL_MS, SoloEngine
-from gridtokenx.engine.storage import DatabaseFailed, Place, Storage
+from gridtokenx.engine.storage import Place, Storage
 from gridtokenx.engine.verifier import Verifier
 from gridtokenx.engine.worker import load_chain
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.errors import Rejected
+from gridtokenx.ledger.freeze import FREEZE
 from gridtokenx.ledger.validator import UNKNOWN_NODE
 
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
 
-FEED_PREFIXES: Final = (0x21, 0x22, 0x24, 0x60, 0x62, 0x63, 0x73, 0x74)
+FEED_PREFIXES: Final = (
+    *(0x06, 0x0A, 0x0C, 0x0D, 0x21, 0x22, 0x24, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x3A, 0x3B),
+    *(0x60, 0x62, 0x63, 0x73, 0x74),
+)
 """Tables whose changes are kept for followers: what a gateway follows (`gateway.readmodel.FOLLOWED`)."""
 
 SWITCH_SECONDS: Final = 0.002
@@ -72,8 +77,8 @@ log = logging.getLogger("gridtokenx.node")
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a node is started with. `speed` 0: real time; else a scenario clock that runs so many times faster. With
-    `consensus` it makes its blocks with others, in their time. With `end_with_input` it ends when its standard input
-    does: for a supervisor that may die."""
+    `consensus` it makes its blocks with others, in their time. With `history` it keeps all versions of all records.
+    With `end_with_input` it ends when its standard input does: for a supervisor that may die."""
 
     data: Path
     chain: str
@@ -84,6 +89,7 @@ class NodeSettings:
     journal_segment_bytes: int = SEGMENT_BYTES_MAX
     end_with_input: bool = False
     consensus: ConsensusSettings | None = None
+    history: bool = False
 
 
 class Node:
@@ -109,9 +115,7 @@ class Node:
         self.engine = self._make_engine()
         self._consensus: Consensus | None = None
         if isinstance(self.engine, CometEngine) and settings.consensus is not None:
-            self._consensus = Consensus(
-                self.folder, self.engine, self.storage, self._adopt, settings.consensus, self._key
-            )
+            self._consensus = Consensus(self.folder, self.engine, self.storage, self._adopt, settings.consensus)
         if self.journal.torn is not None:
             self.metrics.alarm(f"cut an unfinished entry off the journal: {self.journal.torn}")
         self.engine.restore(self.journal.recovered)
@@ -127,7 +131,7 @@ class Node:
             self.application.init_chain(genesis)
 
     def _open_storage(self) -> Storage:
-        return Storage(self.folder.database, feed_prefixes=self.settings.feed_prefixes)
+        return Storage(self.folder.database, feed_prefixes=self.settings.feed_prefixes, history=self.settings.history)
 
     def _make_engine(self) -> SoloEngine | CometEngine:
         key = self._key
@@ -135,7 +139,8 @@ class Node:
         # With consensus a node may follow the chain before it is admitted: it takes nothing in until then.
         node_id = UNKNOWN_NODE if self.settings.consensus is not None else node_id_of(state, key.public_key)
         author = BatchAuthor(chain, node_id, key, self.journal.next_number)
-        mempool = Mempool(chain, author, state.rows[ACCOUNTS.prefix], self._place_of)
+        rows = state.rows
+        mempool = Mempool(chain, author, rows[ACCOUNTS.prefix], self._place_of, rows[FREEZE.prefix])
         parts = self.application, mempool, self._make_clock(), node_id
         if self.settings.consensus is not None:
             return CometEngine(*parts, journal=self.journal, verifier=self.verifier, metrics=self.metrics)
@@ -286,7 +291,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--snapshot-blocks", type=int, default=BLOCKS_BETWEEN_SNAPSHOTS, help="0: no snapshots")
     parser.add_argument("--blocks-kept", type=int, default=0, help="for others, by CometBFT; 0: all")
     parser.add_argument("--processors", type=int, default=None, help="threads of CometBFT that run at once")
+    parser.add_argument("--history", action="store_true", help="keep all versions of all records: an archive")
     given = parser.parse_args(arguments)
+    if given.history and given.blocks_kept:
+        parser.error("an archive keeps all blocks: leave out --blocks-kept")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     settings = NodeSettings(
         given.data,
@@ -298,6 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.journal_segment_bytes,
         given.end_with_input,
         ConsensusSettings(given.snapshot_blocks, given.blocks_kept, given.processors) if given.consensus else None,
+        given.history,
     )
     return run_node(settings)
 

@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Callable
 from typing import IO, Final
 
+from gridtokenx.engine.database import DatabaseFailed
 from gridtokenx.engine.faultpoints import reached
 from gridtokenx.engine.snapshots import SnapshotStore
-from gridtokenx.engine.storage import DatabaseFailed, Storage
+from gridtokenx.engine.storage import Storage
 
 BLOCKS_BETWEEN_SNAPSHOTS: Final = 1_000
 """A quarter of an hour of blocks of one second: what a node that joins has to run through at most."""

@@ -33,7 +33,8 @@ FIELD_CHARACTERS_MAX: Final = 120
 
 class Checked(msgspec.Struct, array_like=True, frozen=True, gc=False, tag=0):
     """Canonical, and every signature is valid. What a mempool needs to look at it without decoding it again. `leaf` is
-    its hash in a batch's Merkle tree; `urgent` says that it goes first in a block."""
+    its hash in a batch's Merkle tree; `urgent` says that it goes first in a block, `while_frozen` that all of it is
+    taken although the market is frozen."""
 
     signatures: int
     transaction_id: bytes
@@ -44,6 +45,7 @@ class Checked(msgspec.Struct, array_like=True, frozen=True, gc=False, tag=0):
     expires_ms: int
     leaf: bytes
     urgent: bool
+    while_frozen: bool
 
 
 class Refused(msgspec.Struct, array_like=True, frozen=True, gc=False, tag=1):
@@ -128,6 +130,7 @@ def _conclude(wire: bytes, opened: Opened, valid: list[bool], chain: Chain) -> V
         body.expires_ms,
         merkle_leaf(wire),
         all(type(message) in urgent for message in body.messages),
+        all(type(message) in chain.while_frozen for message in body.messages),
     )
 
 

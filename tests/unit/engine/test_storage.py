@@ -20,8 +20,9 @@ from coin_chain import (
 )
 from coin_engine import CoinEngine, open_engine, replay
 
+from gridtokenx.engine.database import DatabaseFailed
 from gridtokenx.engine.engine import LostBlocks
-from gridtokenx.engine.storage import DatabaseFailed, Place, Reader
+from gridtokenx.engine.storage import Place, Reader
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.codec import encode

@@ -11,6 +11,9 @@ PROGRAM: Final = "cometbft"
 PROGRAM_VARIABLE: Final = "GRIDTOKENX_COMETBFT"
 """Names another binary than the one in the environment's `bin/`."""
 
+BOOT_PROGRAM: Final = "gridtokenx-boot"
+"""Tells nodes of each other; built beside CometBFT, with its links."""
+
 VERSION: Final = "0.40.0"
 """The release that `packages/cometbft` pins. Nodes of one network run the same."""
 
@@ -42,6 +45,15 @@ def find_cometbft() -> Path:
             f"{found} says {version!r} and is not the CometBFT {VERSION} that `make engine` builds"
             + (f" ({PROGRAM_VARIABLE} names it)" if named else "")
         )
+    return Path(found)
+
+
+def find_boot_program() -> Path:
+    """The program of a boot node: the one beside this interpreter, else the first on the PATH. Raises
+    `CometMissing`."""
+    found = shutil.which(str(Path(sys.executable).parent / BOOT_PROGRAM)) or shutil.which(BOOT_PROGRAM)
+    if found is None:
+        raise CometMissing(f"{BOOT_PROGRAM} is not in this environment: `make engine` builds it")
     return Path(found)
 
 

@@ -17,11 +17,12 @@ from gridtokenx.engine.pool import PendingBatch
 from gridtokenx.engine.verifier import BatchRefused, Verifier
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS
-from gridtokenx.ledger.batch import BATCHES, NODES, Batch, BatchHeader, batch_id, is_signed, open_batch
+from gridtokenx.ledger.batch import BATCHES, NODES, Batch, BatchHeader, batch_id, open_batch, signing_key
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
 from gridtokenx.ledger.errors import KernelCode, Rejected
-from gridtokenx.ledger.validator import UNKNOWN_NODE, VALIDATORS, Misbehaviour, node_of
+from gridtokenx.ledger.freeze import FREEZE
+from gridtokenx.ledger.validator import UNKNOWN_NODE, VALIDATORS, LastCommit, Misbehaviour, node_of
 
 CODE_OK: Final = 0
 CODE_REFUSED: Final = 1
@@ -47,6 +48,7 @@ class BadBatch:
 
     batch: Batch
     header: BatchHeader
+    public_key: bytes
     transaction: int
 
 
@@ -93,7 +95,7 @@ class CometEngine(Engine):
         self.head = self.application.info()
         state = self.application.state
         self._settle([name for name in self.mempool.pool.names() if state.get(BATCHES, name) is not None])
-        self.mempool.follow(state.rows[ACCOUNTS.prefix])
+        self.mempool.follow(state.rows[ACCOUNTS.prefix], state.rows[FREEZE.prefix])
         self.clock.start(self.head.time_ms)
         self.recognise()
 
@@ -119,7 +121,7 @@ class CometEngine(Engine):
         node = state.get(NODES, header.author)
         if node is None or not node.licensed:
             return CODE_RETRY  # it may have been licensed by a block that is not here yet
-        if not is_signed(batch, node.public_key):
+        if signing_key(batch, header, node) is None:
             return CODE_REFUSED
         pool = self.mempool.pool
         if header.author == self.node_id or name in pool or state.get(BATCHES, name) is not None:
@@ -174,6 +176,7 @@ class CometEngine(Engine):
         proposer: bytes,
         wires: Sequence[bytes],
         misbehaviour: tuple[Misbehaviour, ...],
+        last_commit: LastCommit | None,
     ) -> BlockOutcome:
         """Execute a decided block; nothing is written. It relies on no call before: what is not known is checked."""
         self.metrics.begin_block()
@@ -183,7 +186,7 @@ class CometEngine(Engine):
         known = list(self.known.each(wires))
         self._report_all(wires)
         time_ms = block_time_ms(state, seconds, nanoseconds)
-        block = Block(height, time_ms, node_of(state, proposer), tuple(wires), misbehaviour)
+        block = Block(height, time_ms, node_of(state, proposer), tuple(wires), misbehaviour, last_commit)
         self._signatures = sum(one.signatures for one in known if isinstance(one, PendingBatch))
         self.metrics.observe(COLLECT)
         outcome = self.finalize(block, self.known.count_signatures)
@@ -215,8 +218,8 @@ class CometEngine(Engine):
 
     def _report(self, batch: Batch, header: BatchHeader, refused: BatchRefused) -> None:
         node = self.application.state.get(NODES, header.author)
-        signed = node is not None and is_signed(batch, node.public_key)
-        if refused.transaction is None or not signed:
+        public_key = None if node is None else signing_key(batch, header, node)
+        if refused.transaction is None or public_key is None:
             return
         self.metrics.alarm(f"node {header.author.hex()} signed a bad batch: {refused.field}")
-        self.on_bad_batch(BadBatch(batch, header, refused.transaction))
+        self.on_bad_batch(BadBatch(batch, header, public_key, refused.transaction))

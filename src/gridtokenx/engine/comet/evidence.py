@@ -16,22 +16,19 @@ from pathlib import Path
 from typing import Final
 
 from gridtokenx.engine.comet.engine import BadBatch, CometEngine
-from gridtokenx.engine.folder import NodeKey, sync_folder, write_durably
+from gridtokenx.engine.comet.own_account import OwnAccount
+from gridtokenx.engine.folder import sync_folder, write_durably
 from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.ledger import limits
-from gridtokenx.ledger.account import ACCOUNTS
-from gridtokenx.ledger.batch import NODES, batch_id, decode_batch_header
+from gridtokenx.ledger.batch import batch_id, decode_batch_header
 from gridtokenx.ledger.codec import Decoder, encode
-from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN, merkle_path
+from gridtokenx.ledger.crypto import merkle_path
 from gridtokenx.ledger.errors import KernelCode, Rejected
-from gridtokenx.ledger.transaction import ALGORITHM_ED25519, Auth, Body, Envelope, keys_hash
 from gridtokenx.modules.authority.messages import AuthorityCode, ReportBatch
 from gridtokenx.modules.authority.state import MISDEEDS, MisdeedKind, misdeed_key
 
 FILES_OF_NODE_MAX: Final = 100
 """A node that signs nothing but bad batches is proved guilty by the first: the disk is not its to fill."""
-
-REPORT_LIFETIME_MS: Final = limits.TRANSACTION_LIFETIME_MS_MAX // 2
 
 _WAITING, _DONE = ".evidence", ".reported"
 
@@ -56,12 +53,11 @@ Submit = Callable[[Sequence[bytes]], Awaitable[list[Answer]]]
 class Evidence:
     """Of one node. `found` and `look` may be called by any thread; `run` is one event loop's."""
 
-    def __init__(self, folder: Path, engine: CometEngine, key: NodeKey) -> None:
+    def __init__(self, folder: Path, engine: CometEngine, account: OwnAccount) -> None:
         """Go on with what an earlier run found."""
         self._folder = folder
         self._engine = engine
-        self._key = key
-        self._account = keys_hash(ALGORITHM_ED25519, 1, (key.public_key,))
+        self._account = account
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._count_of: Counter[bytes] = Counter()
@@ -76,9 +72,8 @@ class Evidence:
     def found(self, bad: BadBatch) -> None:
         """Write it down, once for each batch, and report it when that is possible."""
         name = batch_id(bad.batch.header).hex()
-        node = self._engine.application.state.get(NODES, bad.header.author)
         with self._lock:
-            if node is None or name in self._known or self._count_of[bad.header.author] >= FILES_OF_NODE_MAX:
+            if name in self._known or self._count_of[bad.header.author] >= FILES_OF_NODE_MAX:
                 return
             self._known.add(name)
             self._count_of[bad.header.author] += 1
@@ -86,7 +81,7 @@ class Evidence:
         report = ReportBatch(
             bad.batch.header,
             bad.batch.signature,
-            node.public_key,
+            bad.public_key,
             transactions[bad.transaction],
             tuple(merkle_path(transactions, bad.transaction)),
         )
@@ -130,7 +125,7 @@ class Evidence:
                 return
 
     async def _submit(self, submit: Submit, name: str, report: ReportBatch) -> None:
-        wire = self._signed(report)
+        wire = self._account.signed(report)
         if len(wire) > limits.TRANSACTION_BYTES_MAX:
             self._engine.metrics.alarm(f"{name}{_WAITING} is too large to be reported by a transaction")
             del self._waiting[name]
@@ -155,17 +150,7 @@ class Evidence:
             self._finish(name)
 
     def _may_report(self) -> bool:
-        account = self._engine.application.state.get(ACCOUNTS, self._account)
-        hears = ReportBatch in self._engine.application.chain.handlers
-        return hears and account is not None and account.keys_hash == self._account
-
-    def _signed(self, report: ReportBatch) -> bytes:
-        account, head = self._engine.application.state.get(ACCOUNTS, self._account), self._engine.head
-        assert account is not None, "asked for before"
-        expires_ms = head.time_ms + REPORT_LIFETIME_MS
-        body = encode(Body(head.chain, self._account, account.nonce_highest + 1, expires_ms, (report,)))
-        signature = self._key.sign(TRANSACTION_DOMAIN + body)
-        return encode(Envelope(body, Auth(ALGORITHM_ED25519, 1, (self._key.public_key,), ((0, signature),))))
+        return ReportBatch in self._engine.application.chain.handlers and self._account.exists
 
     def _load(self) -> None:
         for path in sorted(self._folder.glob("*")) if self._folder.is_dir() else ():

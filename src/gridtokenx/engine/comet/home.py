@@ -4,6 +4,7 @@
     config/genesis.json              chain, time, consensus parameters; names our own genesis by its hash
     config/node_key.json             proves who is at the other end of a link
     config/priv_validator_key.json   signs votes
+    config/signer_key.json           in its place where a signer has the key: the public one
     data/                            CometBFT's blocks and states, and what this validator signed last
 
 CometBFT runs with the data folder as its working directory, so that the sockets in `run/` have short names however
@@ -13,7 +14,7 @@ deep the folder lies.
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -30,6 +31,8 @@ FOLDER: Final = "consensus"
 ABCI_ADDRESS: Final = "unix://run/abci.sock"
 RPC_SOCKET: Final = "rpc.sock"
 RPC_ADDRESS: Final = f"unix://run/{RPC_SOCKET}"
+SIGNER_SOCKET: Final = "signer.sock"
+SIGNER_ADDRESS: Final = f"unix://run/{SIGNER_SOCKET}"
 """Relative to the data folder. CometBFT's own API is open to whoever can reach it, also to web pages if it listens on
 a port: so it is a socket in a folder that only the owner can enter."""
 
@@ -52,6 +55,9 @@ PACKET_BYTES: Final = 32_768
 
 PEERS_MAX: Final = 128
 """Links a node takes or makes: every validator of a large consortium and some observers."""
+
+FOUND_MAX: Final = 10
+"""Links to peers that a boot node told of: enough for blocks to come, as many as CometBFT takes by itself."""
 
 NANOSECONDS_PER_MS: Final = 1_000_000
 
@@ -97,8 +103,12 @@ class HomeSettings:
 
     `listen`: HOST:PORT for links; `external`: what others are told instead, if any. `dials`: peers to keep a link to;
     with QUIC, all peers, whoever dials. `dialled_by`: node ids that must always find a place here. With
-    `peer_exchange` nodes tell each other of further ones (TCP only). `metrics_port`: loopback port for Prometheus.
-    `gossip_sleep_ms`: how long a node waits before it looks again for something to tell a peer."""
+    `peer_exchange` nodes tell each other of further ones (TCP only). `seeds`: boot nodes, asked who else there is.
+    `is_boot`: this is one itself, and `dials` are the peers that it knows first. `found_max`: how many peers it dials
+    that others told it of; while it has fewer it goes on asking, and whoever is asked twice within ten seconds hangs
+    up. `metrics_port`: loopback port for Prometheus. `gossip_sleep_ms`: how long a node waits before it looks again for
+    something to tell a peer. `signer`: another process signs its votes; `create_home` and `write_config` know that of a
+    home by themselves."""
 
     name: str
     listen: str = "127.0.0.1:26656"
@@ -114,6 +124,10 @@ class HomeSettings:
     gossip_sleep_ms: int = 20
     log_level: str = "statesync:info,blocksync:info,*:error"
     state_sync: StateSync | None = None
+    signer: bool = False
+    seeds: tuple[Peer, ...] = ()
+    is_boot: bool = False
+    found_max: int = PEERS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,24 +157,50 @@ class ConsensusHome:
         return self.path / "config" / "priv_validator_key.json"
 
     @property
+    def signer_key(self) -> Path:
+        """Public key of the votes, where a signer has the secret one."""
+        return self.path / "config" / "signer_key.json"
+
+    @property
+    def has_signer(self) -> bool:
+        """Whether another process signs this node's votes."""
+        return self.signer_key.exists()
+
+    def signers_key(self) -> bytes:
+        """The public key that the signer is to have. Raises `FolderUnusable`."""
+        try:
+            return keys.read_public(json.loads(self.signer_key.read_bytes()))
+        except (OSError, ValueError) as error:
+            raise FolderUnusable(f"{self.signer_key} names no key of a signer: {error}") from None
+
+    @property
     def validator_state(self) -> Path:
         """What this validator signed last: never to be restored from a backup."""
         return self.path / "data" / "priv_validator_state.json"
 
+    def link_key(self) -> keys.LinkKey:
+        """The key of the node's links. Raises `FolderUnusable`."""
+        return keys.LinkKey(keys.load_seed(self.node_key))
+
     def keys(self) -> keys.NodeKeys:
-        """The node's keys. Raises `FolderUnusable`."""
+        """The node's keys. Raises `FolderUnusable`, also if a signer has one of them."""
         return keys.load_node_keys(self.node_key, self.validator_key)
 
 
 def create_home(
-    path: Path, node_keys: keys.NodeKeys, settings: HomeSettings, genesis: bytes | None = None
+    path: Path,
+    node_keys: keys.NodeKeys,
+    settings: HomeSettings,
+    genesis: bytes | None = None,
+    signer_key: bytes | None = None,
 ) -> ConsensusHome:
-    """Make the home of a node that has not run yet. `genesis` is a `genesis_document`; None while nobody has one.
+    """Make the home of a node that has not run yet. `genesis` is a `genesis_document`; None while nobody has one. With
+    the public key of a signer there is no secret validator key in it.
 
     Raises `FolderUnusable` if there is something already, and ValueError for settings that make no sense. Stopped at
     any moment, it leaves nothing at `path`.
     """
-    config = config_toml(settings)
+    config = config_toml(replace(settings, signer=signer_key is not None))
     if path.exists():
         raise FolderUnusable(f"{path} exists already: choose another folder, or delete it first")
     draft = ConsensusHome(path.with_name(f".{path.name}.draft"))
@@ -171,8 +211,11 @@ def create_home(
     if genesis is not None:
         write_durably(draft.genesis, genesis)
     write_durably(draft.node_key, keys.node_key_file(node_keys.node_seed))
-    write_durably(draft.validator_key, keys.validator_key_file(node_keys.validator_seed))
-    write_durably(draft.validator_state, keys.validator_state_file())
+    if signer_key is not None:
+        write_durably(draft.signer_key, json.dumps(keys.public(signer_key), indent=2).encode() + b"\n")
+    else:
+        write_durably(draft.validator_key, keys.validator_key_file(node_keys.validator_seed))
+        write_durably(draft.validator_state, keys.validator_state_file())
     draft.path.rename(path)
     sync_folder(path.parent)
     return ConsensusHome(path)
@@ -182,7 +225,7 @@ def write_config(home: ConsensusHome, settings: HomeSettings) -> None:
     """Replace the settings of a node that is not running. Whole or not at all. Raises ValueError as `config_toml`."""
     draft = home.config.with_suffix(".draft")
     draft.unlink(missing_ok=True)
-    write_durably(draft, config_toml(settings))
+    write_durably(draft, config_toml(replace(settings, signer=home.has_signer)))
     draft.replace(home.config)
     sync_folder(home.config.parent)
 
@@ -273,6 +316,8 @@ def config_sections(settings: HomeSettings) -> dict[str, dict[str, Any]]:
     """Sections of `config.toml`: only what differs from CometBFT's defaults, each with its reason."""
     if settings.quic and settings.peer_exchange:
         raise ValueError("QUIC links know no peer exchange: name all peers")
+    if (settings.seeds or settings.is_boot) and not settings.peer_exchange:
+        raise ValueError("boot nodes are of no use without peer exchange")
     if settings.state_sync is not None and len(settings.state_sync.servers) < 2:
         raise ValueError("state sync compares two servers: name at least two")
     sections = {
@@ -281,6 +326,8 @@ def config_sections(settings: HomeSettings) -> dict[str, dict[str, Any]]:
         "p2p": _links(settings),
         "p2p.libp2p": _quic(settings),
         "mempool": _mempool(),
+        # It would let a node that catches up take part in consensus before it has all blocks.
+        "blocksync": {"adaptive_sync": False},
         "consensus": _consensus(settings),
         # `storage.discard_abci_responses` stays false: `LastResultsHash` is proved from these responses, and what
         # the application prunes takes them along.
@@ -303,6 +350,14 @@ def _base(settings: HomeSettings) -> dict[str, Any]:
         "log_level": settings.log_level,
         # One JSON object a line, without colours: logs are read by programs too.
         "log_format": "json",
+    } | (_signer() if settings.signer else {})
+
+
+def _signer() -> dict[str, Any]:
+    return {
+        "priv_validator_laddr": SIGNER_ADDRESS,
+        # CometBFT makes itself a key all the same. Nothing is signed with it, and nobody shall take it for the node's.
+        "priv_validator_key_file": "data/unused_validator_key.json",
     }
 
 
@@ -319,19 +374,25 @@ def _links(settings: HomeSettings) -> dict[str, Any]:
     return {
         "laddr": f"tcp://{settings.listen}",
         "external_address": settings.external,
-        "persistent_peers": ",".join(f"{peer.node_id}@{peer.address}" for peer in settings.dials if not settings.quic),
+        "persistent_peers": "" if settings.quic else _addresses(settings.dials),
+        **({"seeds": _addresses(settings.seeds)} if settings.seeds else {}),
+        **({"seed_mode": True} if settings.is_boot else {}),
         "unconditional_peer_ids": ",".join((*(peer.node_id for peer in settings.dials), *settings.dialled_by)),
         "pex": settings.peer_exchange,
         # Addresses of a VPN or of one machine are not routable on the internet, and that is meant.
         "addr_book_strict": False,
         "allow_duplicate_ip": True,
         "max_num_inbound_peers": PEERS_MAX,
-        "max_num_outbound_peers": PEERS_MAX,
+        "max_num_outbound_peers": settings.found_max,
         "persistent_peers_max_dial_period": "10s",
         "send_rate": LINK_BYTES_PER_SECOND,
         "recv_rate": LINK_BYTES_PER_SECOND,
         "max_packet_msg_payload_size": PACKET_BYTES,
     }
+
+
+def _addresses(peers: Sequence[Peer]) -> str:
+    return ",".join(f"{peer.node_id}@{peer.address}" for peer in peers)
 
 
 def _quic(settings: HomeSettings) -> dict[str, Any]:

@@ -29,20 +29,14 @@ PEER_ID_HEAD: Final = bytes.fromhex("002408011220")
 BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeKeys:
-    """The secret seeds of one node; 32 bytes each. Its text form shows nothing of them."""
+@dataclass(frozen=True, slots=True, repr=False)
+class LinkKey:
+    """The secret seed of a node's links; 32 bytes. Its text form shows nothing of it."""
 
     node_seed: bytes
-    validator_seed: bytes
 
     def __repr__(self) -> str:
-        return f"NodeKeys(node_id={self.node_id})"
-
-    @classmethod
-    def generate(cls) -> "NodeKeys":
-        """New keys from the operating system's randomness."""
-        return cls(token_bytes(SEED_BYTES), token_bytes(SEED_BYTES))
+        return f"{type(self).__name__}(node_id={self.node_id})"
 
     @property
     def node_id(self) -> str:
@@ -53,6 +47,18 @@ class NodeKeys:
     def peer_id(self) -> str:
         """The node's name on QUIC links."""
         return peer_id_of_key(public_key(self.node_seed))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class NodeKeys(LinkKey):
+    """The secret seeds of one node that has its validator's key itself."""
+
+    validator_seed: bytes
+
+    @classmethod
+    def generate(cls) -> "NodeKeys":
+        """New keys from the operating system's randomness."""
+        return cls(token_bytes(SEED_BYTES), token_bytes(SEED_BYTES))
 
     @property
     def validator_key(self) -> bytes:
@@ -111,10 +117,20 @@ def public(key: bytes) -> dict[str, str]:
     return {"type": PUBLIC_TYPE, "value": base64.b64encode(key).decode()}
 
 
+def read_public(document: object) -> bytes:
+    """The reverse of `public`. Raises ValueError."""
+    match document:
+        case {"type": str(kind), "value": str(value)} if kind == PUBLIC_TYPE:
+            key = base64.b64decode(value, validate=True)
+            if len(key) == SEED_BYTES:
+                return key
+    raise ValueError("no public key of Ed25519 in CometBFT's form")
+
+
 def load_node_keys(node_file: Path, validator_file: Path) -> NodeKeys:
     """The keys of these two files. Raises `FolderUnusable` if they are not Ed25519 keys of CometBFT's form, or others
     may read them."""
-    return NodeKeys(_load_seed(node_file), _load_seed(validator_file))
+    return NodeKeys(load_seed(node_file), load_seed(validator_file))
 
 
 def _secret(seed: bytes) -> dict[str, str]:
@@ -122,7 +138,8 @@ def _secret(seed: bytes) -> dict[str, str]:
     return {"type": PRIVATE_TYPE, "value": base64.b64encode(seed + public_key(seed)).decode()}
 
 
-def _load_seed(file: Path) -> bytes:
+def load_seed(file: Path) -> bytes:
+    """The secret seed in a key file of CometBFT's. Raises `FolderUnusable`, also if others may read it."""
     try:
         if file.stat().st_mode & 0o077:
             raise FolderUnusable(f"others may read {file}: `chmod 600` it, and consider the key known to them")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from gridtokenx.engine.comet.complaints import Complaints
-from gridtokenx.engine.comet.home import RPC_SOCKET
+from gridtokenx.engine.comet.home import RPC_SOCKET, SIGNER_SOCKET
 from gridtokenx.engine.comet.peers import keep_peers, persistent_peers
 
 STOP_SECONDS_MAX: Final = 10.0
@@ -68,7 +68,8 @@ class Cometbft:
         Raises OSError."""
         settings = self.settings
         (settings.data / "run").mkdir(mode=0o700, exist_ok=True)
-        (settings.data / "run" / RPC_SOCKET).unlink(missing_ok=True)
+        for socket in (RPC_SOCKET, SIGNER_SOCKET):
+            (settings.data / "run" / socket).unlink(missing_ok=True)
         _rotate(settings.log, in_use=False)
         complaints = Complaints(settings.log)
         tether = str(Path(__file__).with_name("tether.py"))

@@ -19,9 +19,12 @@ LOOK_SECONDS: Final = 5.0
 
 
 def persistent_peers(home: Path) -> list[str]:
-    """NODE_ID@HOST:PORT of the peers that this home's node dials over TCP."""
-    settings = tomllib.loads((home / "config" / "config.toml").read_text())
-    return [peer for peer in settings.get("p2p", {}).get("persistent_peers", "").split(",") if peer]
+    """NODE_ID@HOST:PORT of the peers that this home's node dials over TCP, and keeps a link to: a boot node keeps
+    none."""
+    settings = tomllib.loads((home / "config" / "config.toml").read_text()).get("p2p", {})
+    if settings.get("seed_mode", False):
+        return []
+    return [peer for peer in settings.get("persistent_peers", "").split(",") if peer]
 
 
 async def keep_peers(rpc: Path, wanted: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Frames on an ABCI socket: a message behind its length, an unsigned varint (seven bits a byte, lowest first)."""
+"""Frames on CometBFT's sockets: a message behind its length, an unsigned varint (seven bits a byte, lowest first)."""
 
 import asyncio
 from typing import Final
@@ -14,22 +14,32 @@ _LENGTH_BYTES_MAX: Final = 5
 
 
 class MessageInvalid(Exception):
-    """What came over the socket is no ABCI message."""
+    """What came over the socket is no message of its protocol."""
+
+
+def framed(content: bytes) -> bytes:
+    """The message behind its length."""
+    return varint(len(content)) + content
+
+
+async def read_frame(reader: asyncio.StreamReader, bytes_max: int) -> bytes:
+    """The next message. Raises `asyncio.IncompleteReadError` when the other side has closed, even inside a frame, and
+    `MessageInvalid` for a length above `bytes_max` before any of it is read."""
+    length = await _read_varint(reader)
+    if length > bytes_max:
+        raise MessageInvalid(f"a message of {length} bytes, at most {bytes_max} are read")
+    return await reader.readexactly(length)
 
 
 def frame(response: Response) -> bytes:
-    """The message behind its length."""
-    content = response.SerializeToString()
-    return _varint(len(content)) + content
+    """An answer on an ABCI socket."""
+    return framed(response.SerializeToString())
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """The next request; None when the other side has closed, even inside a frame. Raises `MessageInvalid`."""
+    """The next request on an ABCI socket; None when the other side has closed. Raises `MessageInvalid`."""
     try:
-        length = await _read_varint(reader)
-        if length > MESSAGE_BYTES_MAX:
-            raise MessageInvalid(f"a message of {length} bytes, at most {MESSAGE_BYTES_MAX} are read")
-        return Request.FromString(await reader.readexactly(length))
+        return Request.FromString(await read_frame(reader, MESSAGE_BYTES_MAX))
     except asyncio.IncompleteReadError:
         return None
     except DecodeError as error:
@@ -46,7 +56,8 @@ async def _read_varint(reader: asyncio.StreamReader) -> int:
     raise MessageInvalid("a length of more than five bytes")
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Seven bits a byte, lowest first; `value` is not negative."""
     parts = bytearray()
     while value >= 0x80:
         parts.append(value & 0x7F | 0x80)

@@ -18,6 +18,7 @@ from coin_comet import (
 
 from gridtokenx.engine.comet import evidence as evidence_module
 from gridtokenx.engine.comet.evidence import Evidence
+from gridtokenx.engine.comet.own_account import OwnAccount
 from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.engine.storage import Place
 from gridtokenx.ledger.batch import batch_id, decode_batch
@@ -55,7 +56,7 @@ class Watched:
         self.begin()
 
     def begin(self) -> None:
-        self.evidence = Evidence(self.folder, self.node.engine, node_key(self.node.number))
+        self.evidence = Evidence(self.folder, self.node.engine, OwnAccount(self.node.engine))
         self.node.engine.on_bad_batch = self.evidence.found
 
     async def submit(self, transactions: list[bytes]) -> list[Answer]:

@@ -109,6 +109,22 @@ def test_quic_and_peer_exchange_exclude_each_other() -> None:
         config_sections(HomeSettings("node-1", quic=True, peer_exchange=True))
 
 
+def test_nobody_takes_part_in_consensus_before_all_blocks_are_there() -> None:
+    for settings in (HomeSettings("node"), HomeSettings("boot", is_boot=True, peer_exchange=True)):
+        assert read(settings)["blocksync"]["adaptive_sync"] is False
+
+
+def test_boot_nodes_are_named_where_cometbft_looks_and_need_peer_exchange() -> None:
+    links = read(HomeSettings("node", seeds=PEERS, peer_exchange=True, found_max=2))["p2p"]
+    assert links["seeds"] == ",".join(f"{peer.node_id}@{peer.address}" for peer in PEERS)
+    assert (links["pex"], links["max_num_outbound_peers"]) == (True, 2) and "seed_mode" not in links
+    boot = read(HomeSettings("boot", dials=PEERS, is_boot=True, peer_exchange=True))["p2p"]
+    assert boot["seed_mode"] is True and boot["persistent_peers"] == links["seeds"]
+    for settings in (HomeSettings("node", seeds=PEERS), HomeSettings("boot", is_boot=True)):
+        with pytest.raises(ValueError, match="boot nodes"):
+            config_toml(settings)
+
+
 def test_blocks_and_batches_fit_through_what_consensus_allows() -> None:
     votes = 200 * SIGNATURE_RESERVE_BYTES
     assert BLOCK_BYTES_MAX + EVIDENCE_BYTES_MAX + votes <= CONSENSUS_BLOCK_BYTES_MAX
