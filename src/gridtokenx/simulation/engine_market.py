@@ -19,6 +19,7 @@ from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.errors import KernelCode
+from gridtokenx.ledger.freeze import FREEZE
 from gridtokenx.ledger.limits import TRANSACTION_LIFETIME_MS_MAX
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import Receipt
@@ -55,7 +56,9 @@ class EngineMarket:
             self.application.init_chain(genesis.data)
         node_key = NodeKey(genesis.node_key.secret())
         author = BatchAuthor(genesis.chain, genesis.node_id, node_key, first_sequence=1)
-        mempool = Mempool(genesis.chain, author, self.state.rows[ACCOUNTS.prefix])
+        mempool = Mempool(
+            genesis.chain, author, self.state.rows[ACCOUNTS.prefix], freezes=self.state.rows[FREEZE.prefix]
+        )
         self._on_block = on_block
         self._codes: dict[bytes, int] = {}
         self._older_codes: dict[bytes, int] = {}

@@ -3,7 +3,7 @@
 `make_genesis` is a pure function of the scenario: the same file gives the same bytes everywhere.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, FOREVER_MS, WATT, GenesisBuilder
@@ -38,6 +38,8 @@ FEEDER = 1
 SUPPLIER_WATT = 10_000_000
 """What the residual supplier has to pay for surplus with, until customers' bills come in."""
 
+AddMore = Callable[[GenesisBuilder], None]
+
 CHAIN_CHARACTERS_MAX = 50
 """CometBFT takes no longer names."""
 
@@ -53,6 +55,16 @@ ROLES = {
     RoleName.AUTHORITY: "authority",
 }
 """Who holds which office. Besides them: the bank, the attester, and the distributors MEA and PEA."""
+
+
+def office_name(role: RoleName) -> str:
+    """What people call it: `fee-pool`."""
+    return role.name.lower().replace("_", "-")
+
+
+OFFICES = (*(office_name(role) for role in RoleName if role != RoleName.CLEARING), "bank", "attester")
+"""What organisations are named to where no development keys hold the offices. Clearing is nobody's: what is in it
+belongs to the interval that is being settled."""
 
 COLLECTOR = "meter-collector"
 """Carries the readings that meters signed; an account of MEA."""
@@ -147,50 +159,66 @@ def market_terms(scenario: Scenario) -> MarketTerms:
     )
 
 
-def _add_reporter(builder: GenesisBuilder, node: GenesisNode) -> None:
-    """The account by which a node reports evidence against others: its batch key signs for it."""
-    builder.add_participant(
-        node.node_id, Participant(Licence.NONE, 0, Kyc.NONE, 0, suspended=False, group=0, short_wh=0, long_wh=0)
-    )
-    builder.add_account(node.node_id, [node.batch_key])
-
-
-def make_genesis(scenario: Scenario, nodes: Sequence[GenesisNode] = (), block_ms: int = 0) -> ScenarioGenesis:
+def make_genesis(
+    scenario: Scenario, nodes: Sequence[GenesisNode] = (), block_ms: int = 0, add_members: AddMore | None = None
+) -> ScenarioGenesis:
     """Build the chain's first state: for one node that makes its blocks alone, or for a network of `nodes` with blocks
-    so far apart. Raises `ScenarioError` for a zone or hours that do not exist."""
+    so far apart, or of the nodes of members, which `add_members` puts in. Raises `ScenarioError` for a zone or hours
+    that do not exist."""
     seed = scenario.development_seed
-    chain = f"gridtokenx-{scenario.name}"[:CHAIN_CHARACTERS_MAX]
-    time_ms = scenario.clock_start_ms // INTERVAL_MS * INTERVAL_MS
-    terms = terms_of_scenario(scenario)
-    builder = GenesisBuilder(chain, time_ms, terms)
+    builder = begin_chain(scenario, block_ms)
     node_id, node_key = development_pseudonym(seed, "node-1"), development_key(seed, "node-1")
-    for node in nodes or (GenesisNode(node_id, node_key.public_key),):
+    for node in nodes:
         builder.add_node(node.node_id, node.batch_key)
         if node.power:
             builder.add_validator(node.validator_key, node.power, node.node_id)
-        if nodes:
-            _add_reporter(builder, node)
-    if nodes:
-        builder.set_consensus(block_ms)
+        add_reporter(builder, node.node_id, node.batch_key)
+    if not nodes and add_members is None:
+        builder.add_node(node_id, node_key.public_key)
     organisations = _add_organisations(builder, seed)
-    _add_zones(builder, organisations, scenario)
+    mea, pea = organisations["mea"].account, organisations["pea"].account
+    add_zones(builder, {zone: mea if zone == "Bangkok" else pea for zone in ZONES}, scenario)
+    if add_members is not None:
+        add_members(builder)
     taken = set(organisations) | {name for owned in organisations.values() for name in owned.keys}
     for site in scenario.sites:
         if site.name in taken:
             raise ScenarioError(f"{scenario.name}: site '{site.name}': an organisation has that name; choose another")
     connections = {site.name: _add_site(builder, seed, site) for site in scenario.sites}
-    for day in sorted(scenario.tariff.holidays):
-        builder.add_holiday(day)
+    time_ms = builder.context.time_ms
     return ScenarioGenesis(
         builder.finish(),
-        chain,
+        builder.context.chain,
         time_ms,
         node_id,
         node_key,
         organisations,
         connections,
-        (time_ms + terms.gate_ms) // INTERVAL_MS + 1,
+        (time_ms + builder.gate_ms) // INTERVAL_MS + 1,
     )
+
+
+def chain_of(scenario: Scenario) -> str:
+    """What the scenario's chain is called."""
+    return scenario.chain or f"gridtokenx-{scenario.name}"[:CHAIN_CHARACTERS_MAX]
+
+
+def begin_chain(scenario: Scenario, block_ms: int = 0) -> GenesisBuilder:
+    """A state with the scenario's terms, and nobody in it; with blocks so far apart, if consensus makes them."""
+    chain = chain_of(scenario)
+    time_ms = scenario.clock_start_ms // INTERVAL_MS * INTERVAL_MS
+    builder = GenesisBuilder(chain, time_ms, terms_of_scenario(scenario))
+    if block_ms:
+        builder.set_consensus(block_ms)
+    return builder
+
+
+def add_reporter(builder: GenesisBuilder, node_id: bytes, batch_key: bytes) -> None:
+    """The account by which a node reports evidence against others: its batch key signs for it."""
+    builder.add_participant(
+        node_id, Participant(Licence.NONE, 0, Kyc.NONE, 0, suspended=False, group=0, short_wh=0, long_wh=0)
+    )
+    builder.add_account(node_id, [batch_key])
 
 
 def _add_organisations(builder: GenesisBuilder, seed: str) -> dict[str, OwnedAccount]:
@@ -245,17 +273,19 @@ def _add_account(
     return OwnedAccount(account, participant, threshold, keys)
 
 
-def _add_zones(builder: GenesisBuilder, organisations: dict[str, OwnedAccount], scenario: Scenario) -> None:
-    """All seven zones; the scenario's one has the feeder and the sky table."""
+def add_zones(builder: GenesisBuilder, distributors: Mapping[str, bytes], scenario: Scenario) -> None:
+    """All seven zones, each with the account whose wires they are; the scenario's one has the feeder and the sky table.
+    With them the days that are off-peak. Raises `ScenarioError` for a zone that does not exist."""
     if scenario.zone not in ZONES:
         raise ScenarioError(f"{scenario.name}: zone: '{scenario.zone}' is unknown; give one of {', '.join(ZONES)}")
     for number, name in enumerate(ZONES, start=1):
-        distributor = organisations["mea" if name == "Bangkok" else "pea"].account
         neighbours = tuple(ZONES.index(other) + 1 for other in NEIGHBOURS[name])
-        builder.add_zone(number, name, distributor, neighbours)
+        builder.add_zone(number, name, distributors[name], neighbours)
     zone = ZONES.index(scenario.zone) + 1
     builder.add_feeder(FEEDER, zone, scenario.feeder)
     builder.set_sky(zone, dict(enumerate(scenario.sky, start=1)))
+    for day in sorted(scenario.tariff.holidays):
+        builder.add_holiday(day)
 
 
 def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:

@@ -19,12 +19,13 @@ from gridtokenx.simulation.tariff_view import bangkok_day
 
 _START = re.compile(r"^start *= *\d{4}-\d{2}-\d{2}", re.MULTILINE)
 _CLOCK = re.compile(r"^\[clock\][^\n]*$", re.MULTILINE)
+_CHAIN = re.compile(r"^chain *=[^\n]*\n", re.MULTILINE)
 _TIME = "interval_start"
 
 
-def move_scenario(source: Path, target: Path, begins_ms: int) -> Scenario:
+def move_scenario(source: Path, target: Path, begins_ms: int, chain: str = "") -> Scenario:
     """Copy a scenario into a new folder, moved so that its first day of delivery is the day of `begins_ms` in Bangkok,
-    and its chain begins in that very interval. Raises `ScenarioError`."""
+    and its chain begins in that very interval; it is called `chain`, if that is given. Raises `ScenarioError`."""
     scenario = load_scenario(source)
     file = toml_of(source)
     today = _date_of(begins_ms // INTERVAL_MS)
@@ -34,6 +35,8 @@ def move_scenario(source: Path, target: Path, begins_ms: int) -> Scenario:
     text, clocks = _CLOCK.subn(f"[clock]\nbegins_ms = {begins_ms // INTERVAL_MS * INTERVAL_MS}", text, count=1)
     if not starts or not clocks:
         raise ScenarioError(f"{file}: `start` and `[clock]` have to stand on lines of their own to be moved")
+    if chain:
+        text = f'chain = "{chain}"\n' + _CHAIN.sub("", text)
     (target / "scenario.toml").write_text(text, encoding="utf-8")
     meters = target / scenario.meters_path.name
     header, *rows = read_csv(scenario.meters_path)

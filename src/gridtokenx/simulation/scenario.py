@@ -140,11 +140,13 @@ class ScenarioTable(_Table, frozen=True):
     tariff: TariffTable
     site: tuple[Site, ...]
     development_seed: str = ""
+    chain: str = ""
 
 
 class Scenario(msgspec.Struct, frozen=True):
     """A community ready to run. Deliveries lie in [first_interval, end_interval); `sky[month - 1][quarter]`
-    per mille. The chain begins at `clock_start_ms`, normally before the first of them.
+    per mille. The chain begins at `clock_start_ms`, normally before the first of them; `chain` is its name where it
+    does not follow from the scenario's.
     """
 
     name: str
@@ -162,6 +164,7 @@ class Scenario(msgspec.Struct, frozen=True):
     sites: tuple[Site, ...]
     meters_path: Path
     development_seed: str
+    chain: str = ""
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -196,6 +199,7 @@ def load_scenario(path: Path) -> Scenario:
         sites=table.site,
         meters_path=file.parent / table.meters,
         development_seed=table.development_seed or table.name,
+        chain=table.chain,
     )
 
 
