@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -12,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gridtokenx.cli.console import err, folder_failures, out, print_json, refuse
+from gridtokenx.cli.consortium import consortium_failures, find_consortium, split_names
 from gridtokenx.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -33,24 +35,53 @@ WIDTH_OF_A_FILE = 120
 FIXED = {
     "validators": "--validators",
     "observers": "--observers",
+    "archives": "--archives",
+    "gateway_nodes": "--gateway-nodes",
+    "rpcs": "--rpcs",
+    "boots": "--boots",
+    "backups": "--backups",
+    "backed": "--backed",
     "blocks": "--fast",
     "market": "--bare",
 }
 """What cannot change once a network has begun, and the option that says it."""
 
+WITH_A_CONSORTIUM = frozenset(
+    {"links", "blocks", "direct", "delay_ms", "gateways", "workers", "processors", "snapshot_blocks"}
+    | {"observers", "archives", "rpcs", "boots"}
+)
+"""What may be said of a network whose validators are the members' nodes. Other nodes that sign batches need a licence,
+which members vote on when it runs."""
+
 app = typer.Typer(help="Run many nodes on this machine, and see what faults do to them.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Option("--data", help="Folder of the network; nothing is written outside it.")]
 NodeNumber = Annotated[int, typer.Argument(min=1, help="Number of the node.", metavar="N")]
+ProcessName = Annotated[str, typer.Argument(help="Number of the node; or `signer`, which backups share.", metavar="N")]
 
 
 @app.command()
 def up(
     validators: Annotated[int | None, typer.Option(min=1, help="Nodes that vote (4).")] = None,
     observers: Annotated[int | None, typer.Option(min=0, help="Nodes that only follow (0).")] = None,
+    archives: Annotated[int | None, typer.Option(min=0, help="Nodes that keep all history (0).")] = None,
+    gateway_nodes: Annotated[int | None, typer.Option(min=0, help="Nodes for the public, without a vote (0).")] = None,
+    rpcs: Annotated[int | None, typer.Option(min=0, help="Nodes that answer and take nothing in (0).")] = None,
+    boots: Annotated[
+        int | None, typer.Option(min=0, help="Nodes that only tell others of each other; --direct (0).")
+    ] = None,
+    backups: Annotated[
+        int | None, typer.Option(min=0, help="Nodes that stand in for one validator, whose key a signer has (0).")
+    ] = None,
+    backed: Annotated[int | None, typer.Option(min=1, help="The validator that the backups stand in for (1).")] = None,
     scenario: Annotated[
         str | None, typer.Option(help=f"Name or folder of the market's scenario ({DEFAULT_SCENARIO}).")
     ] = None,
+    consortium: Annotated[
+        str | None,
+        typer.Option(help="Begin with the ceremony of a consortium: `thailand`, or a folder that `example` made."),
+    ] = None,
+    members: Annotated[str, typer.Option(help="Only these of a shipped consortium: egat,mea,pea,erc.")] = "",
     data: Folder = DEFAULT_NETWORK,
     fast: Annotated[bool | None, typer.Option("--fast", help="A block each half second, not each second.")] = None,
     quic: Annotated[bool | None, typer.Option("--quic/--tcp", help="QUIC links between the nodes, not TCP.")] = None,
@@ -58,7 +89,9 @@ def up(
         bool | None, typer.Option("--direct/--proxied", help="Nodes talk without the proxy: faster, but no faults.")
     ] = None,
     delay_ms: Annotated[int | None, typer.Option("--delay-ms", min=0, help="Added to each link, each way (0).")] = None,
-    gateways: Annotated[int | None, typer.Option(min=0, help="Nodes with a gateway (all; of many, four).")] = None,
+    gateways: Annotated[
+        int | None, typer.Option(min=0, help="Validators and observers with one (all; of many, four).")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes a node that check signatures (1).")] = None,
     processors: Annotated[int | None, typer.Option(min=0, help="Threads of each CometBFT (0: all).")] = None,
     snapshot_blocks: Annotated[
@@ -73,6 +106,12 @@ def up(
     given: dict[str, Any] = {
         "validators": validators,
         "observers": observers,
+        "archives": archives,
+        "gateway_nodes": gateway_nodes,
+        "rpcs": rpcs,
+        "boots": boots,
+        "backups": backups,
+        "backed": backed,
         "links": None if quic is None else ("quic" if quic else "tcp"),
         "blocks": None if fast is None else "fast",
         "market": None if bare is None else False,
@@ -84,7 +123,13 @@ def up(
         "snapshot_blocks": snapshot_blocks,
     }
     folder = NetworkFolder(data)
-    _make_ready(folder, {name: value for name, value in given.items() if value is not None}, scenario)
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if consortium is None:
+        if members:
+            refuse("only a consortium has members", "Name it with --consortium, or leave out --members.", code=2)
+        _make_ready(folder, wanted, scenario)
+    else:
+        _hold_ceremony(folder, wanted, scenario, consortium, split_names(members))
     if detach:
         _leave_running(folder)
         status(data)
@@ -125,6 +170,48 @@ def _make_ready(folder: "NetworkFolder", given: dict[str, Any], scenario: str | 
         write_plan(folder.plan, msgspec.structs.replace(plan, **given))
 
 
+def _hold_ceremony(
+    folder: "NetworkFolder", given: dict[str, Any], scenario: str | None, consortium: str, members: list[str]
+) -> None:
+    """Found a network of a consortium's members: as their folders are, or played from an example that begins now."""
+    from tempfile import TemporaryDirectory
+
+    from gridtokenx.cli.scenarios import find_scenario
+    from gridtokenx.engine.folder import FolderUnusable
+    from gridtokenx.ledger.quantities import INTERVAL_MS
+    from gridtokenx.operations.consortium.example import files_in, play
+    from gridtokenx.operations.consortium.terms import FILE, parse_terms, read_terms
+    from gridtokenx.operations.network.founding import found_network
+    from gridtokenx.operations.network.plan import NetworkPlan
+
+    if unfit := sorted(set(given) - WITH_A_CONSORTIUM):
+        option = "bare" if unfit[0] == "market" else unfit[0].replace("_", "-")
+        refuse("a consortium's members are its validators, and they run a market", f"Leave out --{option}.", code=2)
+    with folder_failures(), _plan_failures(), consortium_failures(), TemporaryDirectory() as temporary:
+        if folder.plan.exists():
+            raise FolderUnusable(
+                f"there is a network in {folder.path} already: leave out --consortium to go on with it"
+            )
+        place = Path(consortium)
+        if not files_in(place):
+            source, place = find_consortium(consortium), Path(temporary) / "consortium"
+            begins_ms = time.time_ns() // 1_000_000 // INTERVAL_MS * INTERVAL_MS
+            changes = {"begins": datetime.fromtimestamp(begins_ms // 1_000, UTC)}
+            changes |= {name: given[name] for name in ("blocks", "links") if name in given}
+            play(source, place, f"gridtokenx-{source.name}", members, changes)
+        elif members:
+            refuse(f"the members in {place} have begun to sign", "Leave out --members.", code=2)
+        terms = parse_terms(read_terms(place / FILE))
+        for name, said in (("blocks", terms.blocks), ("links", terms.links)):
+            if given.get(name, said) != said:
+                refuse(
+                    f"the terms in {place} have {name} = {said}", "Leave the option out, or change the terms.", code=2
+                )
+        plan = NetworkPlan(len(files_in(place)), **(given | {"blocks": terms.blocks, "links": terms.links}))
+        with out.status(f"the ceremony of {plan.validators} organisations"):
+            found_network(folder.path, plan, find_scenario(scenario or terms.scenario), place)
+
+
 def _refuse_changes(plan: "NetworkPlan", given: dict[str, Any], path: Path) -> None:
     for name, option in FIXED.items():
         if name in given and given[name] != getattr(plan, name):
@@ -151,7 +238,7 @@ def _run_here(folder: "NetworkFolder") -> None:
 
 
 def _leave_running(folder: "NetworkFolder") -> None:
-    from gridtokenx.operations.network.control import NobodyThere, ask
+    from gridtokenx.engine.control import NobodyThere, ask
 
     folder.logs.mkdir(mode=0o700, exist_ok=True)
     log = folder.log("network")
@@ -170,7 +257,7 @@ def _leave_running(folder: "NetworkFolder") -> None:
                 refuse(said or f"the network ended with status {process.returncode}", f"See {log}.", code=2)
             with suppress(NobodyThere):
                 nodes = ask(folder.control, {"do": "status"})["nodes"]
-            if nodes and all(node["height"] for node in nodes):
+            if nodes and all(node["height"] for node in nodes if node["kind"] != "boot"):
                 return
             time.sleep(POLL_SECONDS)
     if not nodes:
@@ -215,27 +302,27 @@ def logs(
 
 
 @app.command()
-def kill(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+def kill(node: ProcessName, data: Folder = DEFAULT_NETWORK) -> None:
     """End a node as a power cut would. It stays off until `restart`."""
-    _do_to_node("kill", node, data, f"Node {node} is off; `gridtokenx network restart {node}` starts it.")
+    _do_to("kill", node, data, f"is off; `gridtokenx network restart {node}` starts it.")
 
 
 @app.command()
-def pause(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+def pause(node: ProcessName, data: Folder = DEFAULT_NETWORK) -> None:
     """Let a node hang, as an overloaded machine does, until `resume`."""
-    _do_to_node("pause", node, data, f"Node {node} hangs; `gridtokenx network resume {node}` lets it go on.")
+    _do_to("pause", node, data, f"hangs; `gridtokenx network resume {node}` lets it go on.")
 
 
 @app.command()
-def resume(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+def resume(node: ProcessName, data: Folder = DEFAULT_NETWORK) -> None:
     """Let a paused node go on."""
-    _do_to_node("resume", node, data, f"Node {node} goes on.")
+    _do_to("resume", node, data, "goes on.")
 
 
 @app.command()
-def restart(node: NodeNumber, data: Folder = DEFAULT_NETWORK) -> None:
+def restart(node: ProcessName, data: Folder = DEFAULT_NETWORK) -> None:
     """Start a node again: one that runs is ended cleanly first."""
-    _do_to_node("restart", node, data, f"Node {node} starts.")
+    _do_to("restart", node, data, "starts.")
 
 
 @app.command()
@@ -305,8 +392,8 @@ def links(data: Folder = DEFAULT_NETWORK, as_json: AsJson = False) -> None:
 @app.command()
 def down(data: Folder = DEFAULT_NETWORK) -> None:
     """Stop a network that runs in the background, cleanly."""
+    from gridtokenx.engine.control import NobodyThere, ask
     from gridtokenx.engine.folder import DataFolder, FolderLock, FolderUnusable
-    from gridtokenx.operations.network.control import NobodyThere, ask
 
     folder = _folder(data)
     try:
@@ -335,13 +422,14 @@ def _folder(data: Path) -> "NetworkFolder":
     return folder
 
 
-def _do_to_node(deed: str, node: int, data: Path, done: str) -> None:
-    _ask(data, {"do": deed, "node": node})
-    out.print(done, highlight=False, soft_wrap=True)
+def _do_to(deed: str, name: str, data: Path, done: str) -> None:
+    _ask(data, {"do": deed, "node": int(name) if name.isdecimal() else name})
+    who = f"Node {name}" if name.isdecimal() else f"The {name}"
+    out.print(f"{who} {done}", highlight=False, soft_wrap=True)
 
 
 def _ask(data: Path, question: dict[str, Any]) -> dict[str, Any]:
-    from gridtokenx.operations.network.control import NobodyThere, Refused, ask
+    from gridtokenx.engine.control import NobodyThere, Refused, ask
 
     folder = _folder(data)
     try:
@@ -353,7 +441,7 @@ def _ask(data: Path, question: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask_proxy(data: Path, question: dict[str, Any]) -> dict[str, Any]:
-    from gridtokenx.operations.network.control import NobodyThere, Refused, ask
+    from gridtokenx.engine.control import NobodyThere, Refused, ask
     from gridtokenx.operations.network.plan import read_plan
     from gridtokenx.operations.network.proxy import control_socket
 

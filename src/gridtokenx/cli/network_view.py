@@ -22,26 +22,34 @@ LINE_SECONDS = 5.0
 NEWS_LINES = 6
 HASH_CHARACTERS = 12
 
+LEASE = {True: "holds it", False: "waits", None: ""}
+"""Of nodes that share a signer: which one is served now."""
+
 COLOURS = {"running": "green", "paused": "yellow", "stopped": "red"}
 
 
 def status_table(nodes: Sequence[dict[str, Any]], width: int = 120) -> Table:
     """A row for each node."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("node", "state", "block", "app hash", "peers", "round", "waiting"):
+    for name in ("node", "kind", "state", "block", "app hash", "peers", "round", "waiting"):
         table.add_column(name, justify="right" if name in {"block", "peers", "round", "waiting"} else "left")
+    has_lease = any(node["lease"] is not None for node in nodes)
+    if has_lease:
+        table.add_column("lease")
     if width >= 100:
         table.add_column("gateway")
     for node in nodes:
         state = node["state"] if not node["catching_up"] else "catching up"
         cells = [
-            f"{node['number']}" + ("" if node["votes"] else " observer"),
+            f"{node['number']}",
+            node["kind"],
             Text(state, COLOURS.get(node["state"], "default")),
             _number(node["height"]),
             (node["app_hash"] or "")[:HASH_CHARACTERS],
             _number(node["peers"]),
             _number(node["round"]),
             _number(node["pending"]),
+            *([LEASE[node["lease"]]] if has_lease else []),
         ]
         table.add_row(*cells, *([node["gateway"] or ""] if width >= 100 else []))
     return table

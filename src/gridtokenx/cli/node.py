@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import time
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gridtokenx.operations.network.card import NodeCard
+    from gridtokenx.operations.network.join_file import JoinFile
+    from gridtokenx.operations.network.kinds import NodeKind
     from gridtokenx.operations.supervisor import Supervisor
 
 TEND_SECONDS = 0.25
@@ -26,8 +29,14 @@ LINE_SECONDS = 10.0
 DEFAULT_SCENARIO = "community-week"
 
 HASH_DIGITS = 64
+KINDS_HELP = "What it does: validator, backup, observer, archive, gateway, rpc or boot."
 
 app = typer.Typer(help="One node of a network of several machines.", no_args_is_help=True)
+
+SignerKey = Annotated[
+    str,
+    typer.Option("--signer", help="Public key of the signer of its votes (`signer status`), or the signer's folder."),
+]
 
 
 @app.command()
@@ -35,14 +44,15 @@ def init(
     name: Annotated[str, typer.Option(help="Its name among the others: lower-case letters, digits, hyphens.")],
     address: Annotated[str, typer.Option(help="HOST:PORT at which the others reach it, such as 10.0.0.1:26656.")],
     data: Data = DEFAULT_DATA,
-    observer: Annotated[bool, typer.Option("--observer", help="It follows the chain and does not vote.")] = False,
+    kind: Annotated[str, typer.Option(help=KINDS_HELP)] = "validator",
+    signer: SignerKey = "",
     as_json: AsJson = False,
 ) -> None:
     """Make a node's keys, and the card that goes to the others. The keys never leave the folder."""
     from gridtokenx.operations.network.node_folder import CARD, create_node
 
     with folder_failures(), node_failures():
-        card = create_node(data, name, address, votes=not observer)
+        card = create_node(data, name, address, _kind(kind), signer_key=_key_of_signer(signer))
     _show(card, data / CARD, as_json=as_json)
 
 
@@ -112,43 +122,75 @@ def join(
     trust: Annotated[
         str | None, typer.Option(help="HEIGHT:HASH of a block you believe in; else the gateways are believed.")
     ] = None,
+    kind: Annotated[str, typer.Option(help="What it does: observer, archive, gateway, rpc or backup.")] = "observer",
+    signer: SignerKey = "",
 ) -> None:
     """Make a node that follows a chain which others have run for long. It takes its state from a snapshot."""
     from gridtokenx.operations.network.bundle import read_bundle
-    from gridtokenx.operations.network.join_file import JoinFile, write_join_file
-    from gridtokenx.operations.network.joining import CannotJoin, find_trust
+    from gridtokenx.operations.network.join_file import write_join_file
     from gridtokenx.operations.network.node_folder import create_node, install_bundle
 
-    if len(gateways) < 2:
-        refuse("one gateway alone could show anything", "Give --gateway twice, of different owners.", code=2)
     with folder_failures(), node_failures():
-        bundle = read_bundle(network)
-        try:
-            wanted = find_trust(gateways) if trust is None else JoinFile(tuple(gateways), *_trusted(trust))
-        except CannotJoin as error:
-            refuse(str(error), "Look at the addresses, or ask somebody you believe for --trust.")
-        create_node(data, name, address, votes=False)
+        wanted_kind = _kind(kind)
+        if wanted_kind.votes or not wanted_kind.follows:
+            raise ValueError(
+                f"a node that joins later cannot be a {wanted_kind}: give observer, archive, gateway, rpc or backup"
+            )
+        bundle, wanted = read_bundle(network), _join_by(gateways, trust)
+        create_node(data, name, address, wanted_kind, signer_key=_key_of_signer(signer))
         install_bundle(data, bundle)
         write_join_file(data, wanted)
-    print_facts({"trusted block": wanted.height, "its hash": wanted.block_hash})
-    if trust is None:
-        out.print(
-            "Compare the hash with somebody you believe: on it rests all that this node will have.", soft_wrap=True
-        )
+    _show_trust(wanted, trust)
     out.print(f"Then: gridtokenx node start --data {data}", highlight=False, soft_wrap=True)
 
 
 @app.command()
-def rejoin(data: Data = DEFAULT_DATA) -> None:
+def become(
+    kind: Annotated[str, typer.Argument(help="observer, archive, gateway or rpc.")],
+    data: Data = DEFAULT_DATA,
+    as_json: AsJson = False,
+) -> None:
+    """Make a node that is off one of another kind. Validators and boot nodes stay what they are.
+
+    Who becomes an archive keeps every version of every record from its next start on. An archive that becomes something
+    else forgets its history for good.
+    """
+    from gridtokenx.operations.network.node_folder import CARD, change_kind
+
+    with folder_failures(), node_failures():
+        card = change_kind(data, _kind(kind))
+    _show(card, data / CARD, as_json=as_json)
+
+
+@app.command()
+def rejoin(
+    data: Data = DEFAULT_DATA,
+    gateways: Annotated[
+        list[str],
+        typer.Option(
+            "--gateway", help="URL of a gateway, two at least: take the state from a snapshot, not from blocks."
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    trust: Annotated[
+        str | None, typer.Option(help="HEIGHT:HASH of a block you believe in; else the gateways are believed.")
+    ] = None,
+) -> None:
     """Forget the state of a node that is off: it takes it anew from the others at its next start.
 
-    For a node that stopped because its state is not that of the others. Keys, what its validator signed last, and the
-    batches that it promised to bring into a block stay.
+    For a node that stopped because its state is not that of the others, and for one of which only card, keys and
+    network.zip are left. Keys, what its validator signed last, and the batches that it promised to bring into a block
+    stay.
     """
+    from gridtokenx.operations.network.join_file import write_join_file
     from gridtokenx.operations.network.node_folder import forget_state
 
     with folder_failures(), node_failures():
+        wanted = _join_by(gateways, trust) if gateways or trust else None
         forget_state(data)
+        if wanted is not None:
+            write_join_file(data, wanted)
+    if wanted is not None:
+        _show_trust(wanted, trust)
     out.print(f"Then: gridtokenx node start --data {data}", highlight=False, soft_wrap=True)
 
 
@@ -168,8 +210,9 @@ def start(
 ) -> None:
     """Run a node and its gateway. Ctrl-C stops them; nothing is lost."""
     from gridtokenx.operations.network.bundle import read_bundle
+    from gridtokenx.operations.network.card import read_card
     from gridtokenx.operations.network.machine import Machine, machine_programs, prepare
-    from gridtokenx.operations.network.node_folder import install_bundle
+    from gridtokenx.operations.network.node_folder import CARD, install_bundle
     from gridtokenx.operations.supervisor import Supervisor
 
     with folder_failures(), node_failures():
@@ -177,19 +220,19 @@ def start(
         if network is not None:
             install_bundle(data, read_bundle(network))
         prepare(machine)
-    supervisor = Supervisor(machine_programs(machine), data / "logs")
-    out.print(
-        f"Node in {data}, its gateway at http://127.0.0.1:{port}, Ctrl-C stops it.", highlight=False, soft_wrap=True
-    )
+        programs, kind = machine_programs(machine), read_card(data / CARD).kind
+    supervisor = Supervisor(programs, data / "logs")
+    served = f", its gateway at http://127.0.0.1:{port}" if kind.follows else ""
+    out.print(f"{kind.capitalize()} in {data}{served}, Ctrl-C stops it.", highlight=False, soft_wrap=True)
     try:
-        asyncio.run(_watch(supervisor, data))
+        asyncio.run(_watch(supervisor, data, follows=kind.follows))
     finally:
         supervisor.stop()
     out.print("Stopped; `gridtokenx node start` goes on.", highlight=False, soft_wrap=True)
 
 
-async def _watch(supervisor: "Supervisor", data: Path) -> None:
-    """Keep the processes, and say from time to time where the node stands."""
+async def _watch(supervisor: "Supervisor", data: Path, *, follows: bool) -> None:
+    """Keep the processes, and say from time to time where the node stands, if it `follows` a chain."""
     from gridtokenx.engine.comet.rpc import RpcFailed
     from gridtokenx.operations.network.consensus_view import look
 
@@ -201,12 +244,12 @@ async def _watch(supervisor: "Supervisor", data: Path) -> None:
     while not stopping.is_set() and time.monotonic() < ends_s:
         for sentence in supervisor.tend():
             out.print(sentence, highlight=False, soft_wrap=True)
-        if time.monotonic() - told_s >= LINE_SECONDS:
+        if follows and time.monotonic() - told_s >= LINE_SECONDS:
             told_s = time.monotonic()
             try:
                 view = await look(data / "run" / "rpc.sock")
             except RpcFailed as error:
-                out.print(f"waiting: {error}", highlight=False, soft_wrap=True)
+                out.print(_waits_for(data) or f"waiting: {error}", markup=False, highlight=False, soft_wrap=True)
             else:
                 doing = "  catching up" if view.catching_up else ""
                 out.print(
@@ -220,12 +263,69 @@ async def _watch(supervisor: "Supervisor", data: Path) -> None:
             continue
 
 
+def _waits_for(data: Path) -> str:
+    """What the node says that it waits for; empty if it says nothing."""
+    from gridtokenx.engine.folder import DataFolder
+
+    try:
+        return DataFolder(data).waits.read_text(encoding="utf-8").strip()
+    except OSError:
+        return ""
+
+
+def _key_of_signer(text: str) -> bytes | None:
+    """A public key, or that of the signer in a folder; None if nothing is given. Raises ValueError, FolderUnusable."""
+    from gridtokenx.signer.folder import SignerFolder
+
+    if not text:
+        return None
+    if re.fullmatch("[0-9a-fA-F]{64}", text):
+        return bytes.fromhex(text)
+    if not Path(text).is_dir():
+        raise ValueError(
+            f"'{text}' is no signer: give the 64 digits of its public key (`signer status`), or its folder"
+        )
+    return bytes.fromhex(SignerFolder(Path(text)).read().key.public_key)
+
+
+def _join_by(gateways: list[str], trust: str | None) -> "JoinFile":
+    """Whom to ask, and which block to believe in. Ends with 2 for too few, with 1 if they cannot be asked. Raises
+    ValueError."""
+    from gridtokenx.operations.network.join_file import JoinFile
+    from gridtokenx.operations.network.joining import CannotJoin, find_trust
+
+    if len(gateways) < 2:
+        refuse("one gateway alone could show anything", "Give --gateway twice, of different owners.", code=2)
+    try:
+        return find_trust(gateways) if trust is None else JoinFile(tuple(gateways), *_trusted(trust))
+    except CannotJoin as error:
+        refuse(str(error), "Look at the addresses, or ask somebody you believe for --trust.")
+
+
+def _show_trust(wanted: "JoinFile", given: str | None) -> None:
+    print_facts({"trusted block": wanted.height, "its hash": wanted.block_hash})
+    if given is None:
+        out.print(
+            "Compare the hash with somebody you believe: on it rests all that this node will have.", soft_wrap=True
+        )
+
+
 def _trusted(text: str) -> tuple[int, str]:
     """HEIGHT:HASH. Raises ValueError."""
     height, _, block_hash = text.partition(":")
     if not height.isdecimal() or int(height) < 1 or len(block_hash) != HASH_DIGITS:
         raise ValueError(f"'{text}' is no block: write HEIGHT:HASH, the hash in {HASH_DIGITS} hexadecimal digits")
     return int(height), bytes.fromhex(block_hash).hex()
+
+
+def _kind(text: str) -> "NodeKind":
+    """One of the kinds. Raises ValueError."""
+    from gridtokenx.operations.network.kinds import NodeKind
+
+    try:
+        return NodeKind(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no kind of node: give one of {', '.join(NodeKind)}") from None
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -242,6 +342,7 @@ def _named(text: str) -> tuple[str, str]:
 def _show(card: "NodeCard", file: Path, *, as_json: bool) -> None:
     facts = {
         "name": card.name,
+        "kind": card.kind,
         "votes": card.votes,
         "address": card.address,
         "node id": card.node_id.hex(),

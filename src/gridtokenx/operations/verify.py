@@ -35,7 +35,7 @@ from gridtokenx.ledger.header import Header, last_block
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.state import State
 from gridtokenx.operations.verify_beginning import read_beginning
-from gridtokenx.operations.verify_index import Unreadable, attempt, check_feed, check_index
+from gridtokenx.operations.verify_index import Unreadable, attempt, check_feed, check_history, check_index
 from gridtokenx.operations.verify_journal import check_journal
 from gridtokenx.simulation.auditor import Auditor
 
@@ -280,6 +280,10 @@ class _Run:
         feed = _tried(f"feed of block {block.height}", self.found, lambda: reader.feed(block.height))
         if feed is not None and (what := check_feed(feed, outcome.changes)):
             self.found.find(f"feed of block {block.height}", what)
+        place = f"history of block {block.height}"
+        wrong = _tried(place, self.found, lambda: check_history(reader, block.height, outcome.changes))
+        if wrong:
+            self.found.find(place, wrong)
 
     def _learn_keys(self, state: State) -> None:
         for node_id, node in state.items(NODES):

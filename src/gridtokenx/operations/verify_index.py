@@ -1,8 +1,10 @@
-"""Where transactions are found, and what followers were told: derived, and compared all the same."""
+"""Where transactions are found, what followers were told, what an archive remembers: derived, and compared all the
+same."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from gridtokenx.engine.history import HistoryMissing, Version
 from gridtokenx.engine.storage import NONCE_UNUSED, Change, Reader
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder
@@ -71,4 +73,19 @@ def check_feed(feed: Sequence[Change], changes: Sequence[Change]) -> str:
     tables = {key[:1] for key, _ in feed}
     if list(feed) != [change for change in changes if change[0][:1] in tables]:
         return "followers were told of other changes than the block made"
+    return ""
+
+
+def check_history(reader: Reader, height: int, changes: Sequence[Change]) -> str:
+    """An archive has what the block left under each key that it changed; what is wrong with it, or nothing."""
+    try:
+        history = reader.history()
+        history.require(height)
+    except HistoryMissing:
+        return ""
+    if height == history.since:
+        return ""  # it begins with the records there were, not with what changed
+    for key, record in changes:
+        if history.versions(key, height, height, 1) != [Version(height, record)]:
+            return f"it has another version of record {key.hex()} than the block made"
     return ""

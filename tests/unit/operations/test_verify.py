@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.cli.main import app
-from gridtokenx.engine import storage
 from gridtokenx.engine.application import Application
+from gridtokenx.engine.database import open_database
 from gridtokenx.engine.folder import DataFolder, create_data_folder
 from gridtokenx.engine.journal import Entry, Journal, read_journal
 from gridtokenx.engine.storage import Storage, height_key
@@ -39,11 +39,11 @@ def make_folder(path: Path, journal_segment_bytes: int = 1 << 20, resolving: boo
 
 
 def _grow(
-    path: Path, journal_segment_bytes: int = 1 << 20, resolving: bool = True
+    path: Path, journal_segment_bytes: int = 1 << 20, resolving: bool = True, *, history: bool = False
 ) -> tuple[DataFolder, Application, Journal]:
     world = founded()
     folder = create_data_folder(path, world.genesis, NODE.secrets[0])
-    application = Application(CONSORTIUM, Storage(folder.database, feed_prefixes=FEED))
+    application = Application(CONSORTIUM, Storage(folder.database, feed_prefixes=FEED, history=history))
     application.init_chain(world.genesis)
     journal = Journal(folder.journal, segment_bytes_max=journal_segment_bytes)
     world.skip_to(at(9, 55))
@@ -83,7 +83,7 @@ def flipped(data: bytes, position: int) -> bytes:
 
 def spoil(folder: DataFolder, column: str, key: bytes, position: int) -> None:
     """Flip one bit of a value, through RocksDB."""
-    database = storage._open(folder.database, AccessType.read_write(), writing=True)
+    database = open_database(folder.database, AccessType.read_write(), writing=True)
     rows = database.get_column_family(column)
     value = rows.get(key)
     assert value is not None
@@ -95,7 +95,7 @@ def spoil(folder: DataFolder, column: str, key: bytes, position: int) -> None:
 
 def rows_of(folder: DataFolder, column: str) -> list[tuple[bytes, int]]:
     """Keys and lengths of the values of a column family that may be read in order."""
-    database = storage._open(folder.database, AccessType.read_only(False), writing=False)
+    database = open_database(folder.database, AccessType.read_only(False), writing=False)
     family = database.get_column_family(column)
     found = [(bytes(key), len(value)) for key, value in family.items()]
     family.close()
@@ -203,7 +203,7 @@ def test_a_byte_of_a_state_record(folder: DataFolder, origin: DataFolder) -> Non
 
 def test_a_record_too_few_and_one_too_many(folder: DataFolder, origin: DataFolder) -> None:
     key = rows_of(origin, "state")[50][0]
-    database = storage._open(folder.database, AccessType.read_write(), writing=True)
+    database = open_database(folder.database, AccessType.read_write(), writing=True)
     rows = database.get_column_family("state")
     value = rows.get(key)
     rows.delete(key)
@@ -356,3 +356,21 @@ def test_the_command_says_the_place_and_ends_with_one(origin: DataFolder, folder
     assert document["findings"][0]["place"].startswith("block 7")
     run = CliRunner().invoke(app, ["verify", "--data", str(folder.path / "nothing")])
     assert run.exit_code == 2
+
+
+def test_a_version_that_the_block_did_not_make_is_found(tmp_path: Path) -> None:
+    folder, application, journal = _grow(tmp_path / "data", history=True)
+    journal.close()
+    storage = application.storage
+    assert storage is not None
+    storage.close()
+    assert verified(folder).is_sound
+    database = open_database(folder.database, AccessType.read_write(), writing=True)
+    column = database.get_column_family("history")
+    rows = column.iter()
+    rows.seek_to_last()
+    key = rows.key()
+    column[key] = b"other"
+    database.close()
+    (finding,) = verified(folder).findings
+    assert finding.place == f"history of block {int.from_bytes(key[-8:], 'big')}"

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gridtokenx.engine.comet.home import HomeSettings, Peer, StateSync
-from gridtokenx.engine.comet.keys import NodeKeys
+from gridtokenx.engine.comet.home import FOUND_MAX, PEERS_MAX, HomeSettings, Peer, StateSync
+from gridtokenx.engine.comet.keys import LinkKey
+from gridtokenx.operations.network.kinds import NodeKind
 from gridtokenx.operations.network.links import Link
 from gridtokenx.operations.network.plan import NetworkPlan
 
@@ -61,26 +62,37 @@ class Addresses:
             links.append(link)
         return links
 
-    def settings(self, number: int, keys: Mapping[int, NodeKeys], state_sync: StateSync | None = None) -> HomeSettings:
+    def settings(self, number: int, keys: Mapping[int, LinkKey], state_sync: StateSync | None = None) -> HomeSettings:
         """The settings of a node's CometBFT; `keys` of all nodes."""
-        plan = self.plan
+        plan, kind, boots = self.plan, self.plan.kind_of(number), self.plan.boot_nodes
         has_joined = number > self.base
         by_link = {(link.dialler, link.dialled): f"{LOOPBACK}:{link.listen[1]}" for link in self.links()}
         dials = [
             Peer(keys[other].node_id, keys[other].peer_id, by_link.get((number, other), self.node(other)))
             for other in plan.numbers
-            if other > number or (has_joined and other < number)
+            if other not in boots and (other > number or kind is NodeKind.BOOT or (has_joined and other < number))
         ]
+        dialled_by = tuple(keys[other].node_id for other in plan.numbers if other < number)
+        seeds: tuple[Peer, ...] = ()
+        found_max = 0 if boots else PEERS_MAX
+        if has_joined and boots:
+            # Who comes later is told of the boot nodes alone: they know who else there is, and where.
+            seeds = tuple(Peer(keys[boot].node_id, keys[boot].peer_id, self.node(boot)) for boot in boots)
+            dials, dialled_by, found_max = [], (), min(self.base - len(boots), FOUND_MAX)
         return HomeSettings(
             name=f"node-{number}",
             listen=self.node(number),
             external="" if plan.direct else NOWHERE,
             dials=tuple(dials),
-            dialled_by=tuple(keys[other].node_id for other in plan.numbers if other < number),
+            dialled_by=dialled_by,
             quic=plan.quic,
             pace=plan.pace,
             gossip_sleep_ms=gossip_sleep_ms(plan.nodes),
+            peer_exchange=bool(boots),
             state_sync=state_sync,
+            seeds=seeds,
+            is_boot=kind is NodeKind.BOOT,
+            found_max=found_max,
         )
 
 

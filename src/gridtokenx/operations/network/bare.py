@@ -22,9 +22,9 @@ LOG = "cometbft.log"
 """Of CometBFT, in the data folder."""
 
 
-async def run(data: Path) -> int:
-    """Run until told to end; the exit status."""
-    comet = Cometbft(LaunchSettings(data, data / FOLDER, data / LOG, find_cometbft(), proxy_app=APPLICATION))
+async def run(settings: LaunchSettings) -> int:
+    """Run a program of CometBFT's with nothing of ours beside it, until told to end; the exit status."""
+    comet = Cometbft(settings)
     stopping = told_to_end()
     await comet.start()
     ended, told = asyncio.create_task(comet.wait()), asyncio.create_task(stopping.wait())
@@ -32,7 +32,7 @@ async def run(data: Path) -> int:
     if told.done():
         await comet.stop()
         return 0
-    print(f"cometbft ended with {ended.result()}: {comet.last_words()}", file=sys.stderr)
+    print(f"{settings.program.name} ended with {ended.result()}: {comet.last_words()}", file=sys.stderr)
     return 1
 
 
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of the process."""
     parser = argparse.ArgumentParser(prog="gridtokenx.operations.network.bare", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    return asyncio.run(run(parser.parse_args(arguments).data))
+    data = parser.parse_args(arguments).data
+    return asyncio.run(run(LaunchSettings(data, data / FOLDER, data / LOG, find_cometbft(), proxy_app=APPLICATION)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ network.toml       the plan
 scenario/          the scenario of the market, moved to today
 keys/              development keys of everybody in the scenario
 community/         what the sites' side has to remember
+signer/            the key of the validator that has backups
 node-1/ ...        a data folder for each node, with its consensus home
 logs/              what the processes print
 run/               sockets and the process id of the running network
@@ -14,8 +15,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridtokenx.engine.comet.home import FOLDER, ConsensusHome
+from gridtokenx.engine.comet.home import FOLDER, SIGNER_SOCKET, ConsensusHome
 from gridtokenx.engine.folder import DataFolder
+from gridtokenx.signer.folder import SignerFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,15 @@ class NetworkFolder:
     def logs(self) -> Path:
         """One file for each process."""
         return self.path / "logs"
+
+    @property
+    def signer(self) -> SignerFolder:
+        """Has the key of the validator with backups, if there is one."""
+        return SignerFolder(self.path / "signer")
+
+    def signs(self, number: int) -> Path:
+        """Where the signer reaches a node that shares it."""
+        return self.node(number).run / SIGNER_SOCKET
 
     def node(self, number: int) -> DataFolder:
         """The data folder of a node."""

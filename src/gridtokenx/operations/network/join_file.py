@@ -32,7 +32,8 @@ class JoinFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write_join_file(data: Path, join: JoinFile) -> None:
-    """Beside the node's card."""
+    """Beside the node's card, in the place of an earlier one."""
+    (data / FILE).unlink(missing_ok=True)
     write_durably(data / FILE, toml_document({"": msgspec.structs.asdict(join)}, "How this node joins its network."))
 
 

@@ -9,6 +9,7 @@ from gridtokenx.operations.network.addresses import Addresses
 from gridtokenx.operations.network.bundle import read_bundle
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.join_file import JoinFile
+from gridtokenx.operations.network.kinds import NodeKind
 from gridtokenx.operations.network.node_folder import BUNDLE, create_node, install_bundle
 from gridtokenx.operations.network.witness import Gateway, Missing, Silent
 
@@ -40,9 +41,9 @@ async def make_joiner(folder: NetworkFolder, addresses: Addresses, helpers: list
     """Make the folder of the last node of the plan, and its settings; `helpers` are nodes that run. Returns the height
     that it trusts, 0 if there is no snapshot and it takes block after block. Raises `CannotJoin`."""
     number = addresses.plan.nodes
-    create_node(folder.node(number).path, f"node-{number}", addresses.node(number), votes=False)
+    create_node(folder.node(number).path, f"node-{number}", addresses.node(number), NodeKind.OBSERVER)
     install_bundle(folder.node(number).path, read_bundle(folder.node(1).path / BUNDLE))
-    keys = {each: folder.home(each).keys() for each in addresses.plan.numbers}
+    keys = {each: folder.home(each).link_key() for each in addresses.plan.numbers}
     wanted = await _state_sync(folder, helpers)
     write_config(folder.home(number), addresses.settings(number, keys, wanted))
     return wanted.height if wanted else 0

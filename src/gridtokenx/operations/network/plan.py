@@ -10,6 +10,7 @@ import msgspec
 from gridtokenx.engine.comet.home import FAST, NORMAL, Pace
 from gridtokenx.engine.comet.toml import toml_document
 from gridtokenx.engine.folder import FolderUnusable
+from gridtokenx.operations.network.kinds import NodeKind
 
 NODES_MAX = 64
 """More links than ports for them; and more than one machine should carry."""
@@ -22,15 +23,21 @@ GATEWAYS_OF_A_CROWD = 4
 
 DELAY_MS_MAX = 10_000
 
+MARKET_KINDS = ("archives", "gateway_nodes", "rpcs", "boots")
+"""Nodes that there are only where there is a market."""
+
 
 class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A network on one machine. Nodes are numbered from 1: first the validators, then the observers.
+    """A network on one machine. Nodes are numbered from 1: first the validators, then the observers, archives, nodes
+    of the kind gateway, RPC and boot nodes, backups, last the `joined`: those that were added while it ran, which
+    follow. All `backups` are of one validator, the one with the number `backed`; a signer has its key.
 
     `market`: a scenario's market runs on it; else consensus alone runs, with CometBFT's own example application.
     `delay_ms`: of each link, each way. `direct`: no proxy between the nodes, so no faults of links, and nothing that
-    costs. `gateways`: so many nodes have one, from the first on. `processors`: threads of Go code for each CometBFT
-    (0: as many as there are). `snapshot_blocks`: blocks between two snapshots of a node. `first_port`: where the ports
-    of the last run began (0: anywhere).
+    costs. `gateways`: so many validators and observers have one, from the first on; archives, gateway and RPC nodes
+    have one in any case. `processors`: threads of Go code for each CometBFT (0: as many as there are).
+    `snapshot_blocks`: blocks between two snapshots of a node. `first_port`: where the ports of the last run began
+    (0: anywhere).
     """
 
     validators: int
@@ -45,25 +52,57 @@ class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     processors: int = 0
     snapshot_blocks: int = 1_000
     first_port: int = 0
+    archives: int = 0
+    gateway_nodes: int = 0
+    rpcs: int = 0
+    boots: int = 0
+    backups: int = 0
+    backed: int = 1
+    joined: int = 0
 
     def __post_init__(self) -> None:
         """Raises ValueError for what cannot be."""
         for name, value, lowest, highest in (
             ("validators", self.validators, 1, NODES_MAX),
             ("observers", self.observers, 0, NODES_MAX - self.validators),
+            *((name, getattr(self, name), 0, NODES_MAX if self.market else 0) for name in MARKET_KINDS),
+            ("backups", self.backups, 0, NODES_MAX),
+            ("backed", self.backed, 1, self.validators),
+            ("nodes", self.nodes, 1, NODES_MAX),
             ("delay_ms", self.delay_ms, 0, 0 if self.direct else DELAY_MS_MAX),
-            ("gateways", self.gateways, 0, self.nodes),
+            ("gateways", self.gateways, 0, len(self._ordinary)),
             ("workers", self.workers, 1, 64),
             ("processors", self.processors, 0, 1_024),
             ("snapshot_blocks", self.snapshot_blocks, 0, 1_000_000),
         ):
             if not lowest <= value <= highest:
                 raise ValueError(f"{name} is {value}: give {lowest} to {highest}")
+        if self.boots and (self.quic or not self.direct):
+            raise ValueError("nodes hear of each other from a boot node on direct TCP links only: give --direct --tcp")
 
     @property
     def nodes(self) -> int:
         """How many there are."""
-        return self.validators + self.observers
+        return len(self.kinds)
+
+    @property
+    def kinds(self) -> list[NodeKind]:
+        """Of all nodes, in the order of their numbers."""
+        counts = (
+            (NodeKind.VALIDATOR, self.validators),
+            (NodeKind.OBSERVER, self.observers),
+            (NodeKind.ARCHIVE, self.archives),
+            (NodeKind.GATEWAY, self.gateway_nodes),
+            (NodeKind.RPC, self.rpcs),
+            (NodeKind.BOOT, self.boots),
+            (NodeKind.BACKUP, self.backups),
+            (NodeKind.OBSERVER, self.joined),
+        )
+        return [kind for kind, count in counts for _ in range(count)]
+
+    def kind_of(self, number: int) -> NodeKind:
+        """What the node with this number is."""
+        return self.kinds[number - 1]
 
     @property
     def pace(self) -> Pace:
@@ -91,10 +130,35 @@ class NetworkPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 2 * (self.nodes + SPARE_NODES) + (0 if self.direct else len(self.pairs))
 
     @property
-    def with_gateway(self) -> range:
+    def with_gateway(self) -> list[int]:
         """The nodes that have one."""
-        wanted = self.gateways or (self.nodes if self.nodes <= 7 else GATEWAYS_OF_A_CROWD)
-        return range(1, wanted + 1) if self.market else range(0)
+        if not self.market:
+            return []
+        wanted = self.gateways or (len(self._ordinary) if self.nodes <= 7 else GATEWAYS_OF_A_CROWD)
+        served = [number for number, kind in enumerate(self.kinds, 1) if kind.is_served]
+        return sorted([*self._ordinary[:wanted], *served])
+
+    @property
+    def taking_orders(self) -> list[int]:
+        """The nodes whose gateways take transactions in."""
+        return [number for number in self.with_gateway if self.kind_of(number) is not NodeKind.RPC]
+
+    @property
+    def boot_nodes(self) -> list[int]:
+        """Those that only tell of others."""
+        return [number for number, kind in enumerate(self.kinds, 1) if kind is NodeKind.BOOT]
+
+    @property
+    def sharing(self) -> list[int]:
+        """The nodes of one validator that share its signer, first its own; none if it has no backups."""
+        backups = [number for number, kind in enumerate(self.kinds, 1) if kind is NodeKind.BACKUP]
+        return [self.backed, *backups] if backups else []
+
+    @property
+    def _ordinary(self) -> list[int]:
+        """Nodes that can do with a gateway or without."""
+        kinds = enumerate(self.kinds, 1)
+        return [number for number, kind in kinds if kind in {NodeKind.VALIDATOR, NodeKind.OBSERVER}]
 
 
 def write_plan(file: Path, plan: NetworkPlan) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gridtokenx.operations.network.control import Document, serve
+from gridtokenx.engine.control import Document, serve
 from gridtokenx.operations.network.ending import told_to_end
 from gridtokenx.operations.network.links import Flow, Link, groups_of, heal, partition
 from gridtokenx.operations.network.relay_tcp import TcpRelay

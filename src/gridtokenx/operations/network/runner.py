@@ -3,7 +3,7 @@
     python -m gridtokenx.operations.network.runner --data DIR
 
 is what `gridtokenx network up --detach` leaves behind. `run/network.sock` takes questions (`control`): `status`,
-`join`, `down`, and `kill`, `pause`, `resume`, `restart` with a `node`.
+`join`, `down`, and `kill`, `pause`, `resume`, `restart` with a `node`: its number, or `signer`.
 """
 
 import argparse
@@ -15,16 +15,16 @@ from pathlib import Path
 
 import msgspec
 
+from gridtokenx.engine.control import Document, NobodyThere, Refused, ask, serve
 from gridtokenx.engine.folder import DataFolder, FolderLock, FolderUnusable
 from gridtokenx.operations.network.addresses import Addresses
-from gridtokenx.operations.network.control import Document, serve
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.founding import settle
 from gridtokenx.operations.network.joining import CannotJoin, make_joiner
 from gridtokenx.operations.network.plan import SPARE_NODES, NetworkPlan, read_plan, write_plan
 from gridtokenx.operations.network.ports import PortBlock, PortsTaken
-from gridtokenx.operations.network.programs import joined_programs, node_name, programs
-from gridtokenx.operations.network.status import NodeStatus, disagreements, look_around
+from gridtokenx.operations.network.programs import SIGNER, joined_programs, node_name, programs
+from gridtokenx.operations.network.status import ANSWER_SECONDS_MAX, NodeStatus, disagreements, look_around
 from gridtokenx.operations.network.tree import signal_tree
 from gridtokenx.operations.supervisor import Child, Supervisor
 
@@ -85,7 +85,16 @@ class Network:
     async def status(self) -> list[NodeStatus]:
         """How all nodes are."""
         states = {number: self._node(number).state for number in self.plan.numbers}
-        return await look_around(self.folder, self.addresses, states)
+        return await look_around(self.folder, self.addresses, states, await self._signer())
+
+    async def _signer(self) -> Document | None:
+        """What the signer says of itself; None if there is none, or it does not run."""
+        if not self.plan.sharing or self.supervisor.child(SIGNER).state != "running":
+            return None
+        try:
+            return await asyncio.to_thread(ask, self.folder.signer.socket, {"do": "status"}, ANSWER_SECONDS_MAX)
+        except (NobodyThere, Refused):
+            return None
 
     async def answer(self, question: Document) -> Document:
         """Do what is asked. Raises ValueError for what cannot be done."""
@@ -105,8 +114,8 @@ class Network:
                 return await self._join()
             case {"do": "down"}:
                 self.stop()
-            case {"do": str(deed), "node": int(number)} if deed in DEEDS:
-                DEEDS[deed](self.supervisor, self._node(number))
+            case {"do": str(deed), "node": int() | str() as name} if deed in DEEDS:
+                DEEDS[deed](self.supervisor, self._process(name))
             case _:
                 raise ValueError(f"the network does not know how to do {question}")
         return {}
@@ -115,8 +124,12 @@ class Network:
         """One more node, which follows. Raises ValueError if there is no room for it, or nobody helps it."""
         if self.addresses.joined >= SPARE_NODES:
             raise ValueError(f"{SPARE_NODES} nodes have joined since the network was started: start it again for more")
-        helpers = [number for number in self.plan.numbers if self._node(number).state == "running"]
-        plan = msgspec.structs.replace(self.plan, observers=self.plan.observers + 1)
+        helpers = [
+            number
+            for number, kind in enumerate(self.plan.kinds, 1)
+            if kind.follows and self._node(number).state == "running"
+        ]
+        plan = msgspec.structs.replace(self.plan, joined=self.plan.joined + 1)
         addresses = Addresses(plan, self.addresses.first, self.addresses.joined + 1)
         try:
             height = await make_joiner(self.folder, addresses, helpers)
@@ -127,6 +140,15 @@ class Network:
         for program in joined_programs(self.folder, addresses, plan.nodes):
             self.supervisor.add(program)
         return {"node": plan.nodes, "trusted_height": height}
+
+    def _process(self, name: int | str) -> Child:
+        if isinstance(name, int):
+            return self._node(name)
+        if name != SIGNER or not self.plan.sharing:
+            raise ValueError(
+                f"there is no '{name}' here: give the number of a node, or `{SIGNER}` where one has backups"
+            )
+        return self.supervisor.child(SIGNER)
 
     def _node(self, number: int) -> Child:
         if number not in self.plan.numbers:

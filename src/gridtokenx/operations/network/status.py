@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gridtokenx.engine.comet.rpc import RpcFailed
@@ -18,10 +18,12 @@ ANSWER_SECONDS_MAX = 2.0
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """One node. None: it does not answer. `state` is its process's; `app_hash` that after block `height`; `pending`
-    transactions wait in its pool; `time_ms` is the last block's."""
+    """One node. None: it does not answer, or is a boot node. `state` is its process's; `app_hash` that after block
+    `height`; `pending` transactions wait in its pool; `time_ms` is the last block's. `lease`: of nodes that share a
+    signer, whether this one is served now."""
 
     number: int
+    kind: str
     votes: bool
     state: str
     height: int | None = None
@@ -33,16 +35,24 @@ class NodeStatus:
     pending: int | None = None
     gateway: str | None = None
     alarms: tuple[str, ...] = ()
+    lease: bool | None = None
 
     def document(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
 
 
-async def look_around(folder: NetworkFolder, addresses: Addresses, states: Mapping[int, str]) -> list[NodeStatus]:
-    """All nodes, asked at once. `states`: of their processes, by number."""
-    numbers = addresses.plan.numbers
-    return await asyncio.gather(*(_look_at(folder, addresses, number, states[number]) for number in numbers))
+async def look_around(
+    folder: NetworkFolder, addresses: Addresses, states: Mapping[int, str], signer: Mapping[str, Any] | None = None
+) -> list[NodeStatus]:
+    """All nodes, asked at once. `states`: of their processes, by number. `signer`: what the signer that some of them
+    share says of itself."""
+    numbers, sharing = addresses.plan.numbers, addresses.plan.sharing if signer is not None else []
+    found = await asyncio.gather(*(_look_at(folder, addresses, number, states[number]) for number in numbers))
+    holder = signer["lease"] if signer is not None else None
+    there = [number for number in sharing if states[number] in {"running", "paused"}]
+    served = {number: str(folder.signs(number).absolute()) == holder for number in there}
+    return [replace(node, lease=served.get(node.number)) for node in found]
 
 
 def disagreements(nodes: list[NodeStatus]) -> list[str]:
@@ -63,9 +73,9 @@ async def _look_at(folder: NetworkFolder, addresses: Addresses, number: int, sta
     plan = addresses.plan
     has_gateway = plan.market and (number in plan.with_gateway or number > addresses.base)
     gateway = f"http://127.0.0.1:{addresses.gateway_port(number)}" if has_gateway else None
-    votes = number <= plan.validators
-    if state != "running":
-        return NodeStatus(number, votes, state, gateway=gateway)
+    kind = plan.kind_of(number)
+    if state != "running" or not kind.follows:
+        return NodeStatus(number, kind, kind.votes, state, gateway=gateway)
     consensus, ledger = await asyncio.gather(_consensus(folder, number), _ledger(folder, number, market=plan.market))
     height = app_hash = time_ms = pending = None
     if ledger is not None:
@@ -74,7 +84,8 @@ async def _look_at(folder: NetworkFolder, addresses: Addresses, number: int, sta
         height = consensus.height
     return NodeStatus(
         number,
-        votes,
+        kind,
+        kind.votes,
         state,
         height,
         app_hash,

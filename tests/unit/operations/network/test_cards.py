@@ -11,6 +11,8 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.application import Application
 from gridtokenx.engine.comet.home import FAST, ConsensusHome
 from gridtokenx.engine.folder import DataFolder, FolderUnusable
+from gridtokenx.engine.history import HistoryMissing
+from gridtokenx.engine.storage import Head, Storage
 from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.consensus import CONSENSUS, CONSENSUS_KEY
 from gridtokenx.ledger.genesis import import_state
@@ -25,19 +27,26 @@ from gridtokenx.operations.network.bundle import (
     read_bundle,
 )
 from gridtokenx.operations.network.card import CardUnusable, NodeCard, check_cards, make_card, read_card
-from gridtokenx.operations.network.machine import Machine, prepare, settings
-from gridtokenx.operations.network.node_folder import CARD, consensus_home, create_node, install_bundle
+from gridtokenx.operations.network.kinds import NodeKind
+from gridtokenx.operations.network.machine import Machine, machine_programs, prepare, settings
+from gridtokenx.operations.network.node_folder import (
+    CARD,
+    change_kind,
+    consensus_home,
+    create_node,
+    install_bundle,
+)
 from gridtokenx.simulation.scenario import Scenario, load_scenario
 
 SCENARIO = Path(__file__).parents[4] / "scenarios" / "two-neighbours"
 
 
-def card(name: str, number: int, *, votes: bool = True) -> NodeCard:
-    keys = {kind: sha256(f"{kind} {name}".encode()).hexdigest() for kind in ("batch_key", "validator_key", "link_key")}
-    return make_card(name=name, address=f"10.0.0.{number}:26656", votes=votes, **keys)
+def card(name: str, number: int, kind: NodeKind = NodeKind.VALIDATOR) -> NodeCard:
+    keys = {use: sha256(f"{use} {name}".encode()).hexdigest() for use in ("batch_key", "validator_key", "link_key")}
+    return make_card(name=name, address=f"10.0.0.{number}:26656", kind=kind, **keys)
 
 
-CARDS = [card("egat", 1), card("mea", 2), card("regulator", 3, votes=False)]
+CARDS = [card("egat", 1), card("mea", 2), card("regulator", 3, NodeKind.OBSERVER)]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +59,67 @@ def test_a_card_is_read_as_it_was_written(tmp_path: Path) -> None:
     for each in CARDS:
         file.write_bytes(each.toml())
         assert read_card(file) == each
+
+
+def test_a_card_from_before_there_were_kinds_is_read(tmp_path: Path) -> None:
+    file = tmp_path / CARD
+    for each, votes in ((CARDS[0], "true"), (CARDS[2], "false")):
+        file.write_text(each.toml().decode().replace(f'kind = "{each.kind}"', f"votes = {votes}"))
+        assert read_card(file) == each
+
+
+def test_who_serves_the_public_is_licensed_and_does_not_vote(scenario: Scenario) -> None:
+    cards = [*CARDS, card("public", 4, NodeKind.GATEWAY), card("answers", 5, NodeKind.RPC)]
+    _, genesis = make_bundle(cards, scenario, Profile())
+    state, _ = import_state(CONSORTIUM, genesis.data)
+    assert {node_id for node_id, _ in state.items(NODES)} == {
+        each.node_id for each in cards if each.name in {"egat", "mea", "public"}
+    }
+    assert len(list(state.items(VALIDATORS))) == 2
+
+
+def test_sites_do_not_play_where_no_orders_are_taken(tmp_path: Path) -> None:
+    for kind in (NodeKind.RPC, NodeKind.BOOT):
+        create_node(tmp_path / kind, kind, "10.0.0.3:26656", kind)
+        with pytest.raises(CardUnusable, match="takes no orders"):
+            machine_programs(Machine(tmp_path / kind, sites=tmp_path))
+    (program,) = machine_programs(Machine(tmp_path / "boot"))
+    assert "gridtokenx.operations.network.boot" in program.command
+
+
+def test_a_node_becomes_another_kind_and_an_archive_that_ends_forgets(tmp_path: Path) -> None:
+    path = tmp_path / "node"
+    create_node(path, "regulator", "10.0.0.3:26656", NodeKind.OBSERVER)
+    assert change_kind(path, NodeKind.ARCHIVE) == read_card(path / CARD)
+    assert read_card(path / CARD).kind is NodeKind.ARCHIVE
+    storage = Storage(DataFolder(path).database, history=True)
+    storage.write_genesis(Head("kind", "chain", 0, 0, b"", b""), [(b"\x01key", b"record")])
+    assert storage.history().since == 0
+    storage.close()
+    assert change_kind(path, NodeKind.RPC).kind is NodeKind.RPC
+    storage = Storage(DataFolder(path).database)
+    with pytest.raises(HistoryMissing):
+        storage.history()
+    storage.close()
+    for impossible in (NodeKind.VALIDATOR, NodeKind.BOOT):
+        with pytest.raises(CardUnusable, match="cannot become"):
+            change_kind(path, impossible)
+
+
+def test_boot_nodes_are_asked_by_who_comes_later_and_kept_by_nobody() -> None:
+    boot, late = card("boot", 4, NodeKind.BOOT), card("late", 5, NodeKind.ARCHIVE)
+    bundle = make_bare_bundle([*CARDS, boot], "chain", 0)
+    here = settings(Machine(Path()), bundle, CARDS[0])
+    assert [peer.node_id for peer in here.dials] == [CARDS[1].link_id, CARDS[2].link_id]
+    assert (here.seeds, here.found_max, here.is_boot) == ((), 0, False)
+    later = settings(Machine(Path()), bundle, late)
+    assert (later.dials, later.seeds, later.found_max) == ((), (boot.peer(),), 3)
+    named = settings(Machine(Path(), addresses={"mea": "192.168.1.2:7000"}), bundle, late)
+    assert named.dials == (CARDS[1].peer("192.168.1.2:7000"),)
+    changed = msgspec.structs.replace(CARDS[2], kind=NodeKind.ARCHIVE)
+    assert len(settings(Machine(Path()), bundle, changed).dials) == 2, "it is among the cards, whatever it became"
+    itself = settings(Machine(Path()), bundle, boot)
+    assert itself.is_boot and len(itself.dials) == 3
 
 
 @pytest.mark.parametrize(
@@ -150,3 +220,24 @@ def test_homes_of_a_network_differ_in_keys_only(tmp_path: Path) -> None:
     homes = [ConsensusHome(tmp_path / str(number) / "consensus") for number in (1, 2)]
     assert homes[0].genesis.read_bytes() == homes[1].genesis.read_bytes()
     assert homes[0].keys() != homes[1].keys()
+
+
+def test_a_backup_has_the_vote_of_its_validator_and_nothing_else_of_it(scenario: Scenario) -> None:
+    backup = msgspec.structs.replace(card("backup", 4, NodeKind.BACKUP), validator_key=CARDS[0].validator_key)
+    check_cards([*CARDS, backup])
+    assert not backup.votes and not backup.kind.signs_batches
+    with_backup, _ = make_bundle([*CARDS, backup], scenario, Profile())
+    without, _ = make_bundle(CARDS, scenario, Profile())
+    assert with_backup.genesis == without.genesis, "the chain knows the validator alone"
+    for broken in (backup.batch_key, backup.link_key):
+        doubled = msgspec.structs.replace(backup, batch_key=broken, link_key=broken)
+        with pytest.raises(CardUnusable, match="every node has its own"):
+            check_cards([*CARDS, backup, msgspec.structs.replace(doubled, name="other", address="10.0.0.5:1")])
+
+
+def test_a_backup_of_nobody_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CardUnusable, match="a backup of no validator"):
+        check_cards([*CARDS, card("backup", 4, NodeKind.BACKUP)])
+    with pytest.raises(CardUnusable, match="--signer"):
+        create_node(tmp_path / "node", "backup", "10.0.0.4:26656", NodeKind.BACKUP)
+    assert not (tmp_path / "node").exists()

@@ -10,6 +10,7 @@ from gridtokenx.engine.comet.home import FAST, config_sections
 from gridtokenx.engine.comet.keys import NodeKeys
 from gridtokenx.engine.folder import FolderUnusable
 from gridtokenx.operations.network.addresses import NOWHERE, Addresses, gossip_sleep_ms
+from gridtokenx.operations.network.kinds import NodeKind
 from gridtokenx.operations.network.plan import SPARE_NODES, NetworkPlan, parse_groups, read_plan, write_plan
 from gridtokenx.operations.network.ports import BLOCK, PortBlock, PortsTaken
 
@@ -21,7 +22,10 @@ from gridtokenx.operations.network.ports import BLOCK, PortBlock, PortsTaken
         observers=st.integers(0, 5),
         links=st.sampled_from(["tcp", "quic"]),
         blocks=st.sampled_from(["normal", "fast"]),
-        market=st.booleans(),
+        archives=st.integers(0, 2),
+        gateway_nodes=st.integers(0, 2),
+        rpcs=st.integers(0, 2),
+        joined=st.integers(0, 2),
         delay_ms=st.integers(0, 100),
     )
 )
@@ -39,6 +43,10 @@ def test_a_plan_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFacto
         {"validators": 4, "observers": 61},
         {"validators": 4, "direct": True, "delay_ms": 25},
         {"validators": 4, "gateways": 5},
+        {"validators": 4, "archives": 1, "market": False},
+        {"validators": 4, "rpcs": 30, "boots": 31, "direct": True},
+        {"validators": 4, "backups": 61},
+        {"validators": 4, "backups": 1, "backed": 5},
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(values: dict[str, int]) -> None:
@@ -153,8 +161,44 @@ def test_more_ports_than_there_are_is_said(tmp_path: Path, monkeypatch: pytest.M
         PortBlock(20_000)
 
 
+def test_every_number_has_its_kind_and_who_joins_comes_last() -> None:
+    plan = NetworkPlan(2, observers=1, archives=1, gateway_nodes=1, rpcs=1, boots=1, joined=1, direct=True)
+    kinds = ["validator", "validator", "observer", "archive", "gateway", "rpc", "boot", "observer"]
+    assert [plan.kind_of(number) for number in plan.numbers] == kinds
+    assert plan.boot_nodes == [7]
+    # Of more than seven nodes four have a gateway, besides those that need one.
+    assert plan.with_gateway == [1, 2, 3, 4, 5, 6, 8]
+    assert plan.taking_orders == [1, 2, 3, 4, 5, 8], "the RPC node takes none"
+
+
+def test_boot_nodes_need_links_on_which_nodes_hear_of_each_other() -> None:
+    for values in ({}, {"direct": True, "links": "quic"}):
+        with pytest.raises(ValueError, match="--direct --tcp"):
+            NetworkPlan(4, boots=1, **values)  # type: ignore[arg-type]
+
+
+def test_who_joins_is_told_of_the_boot_nodes_alone() -> None:
+    plan = NetworkPlan(3, boots=1, joined=1, direct=True)
+    keys = {number: NodeKeys.generate() for number in plan.numbers}
+    addresses = Addresses(plan, 18_000, joined=1)
+    first, boot, joins = (config_sections(addresses.settings(number, keys))["p2p"] for number in (1, 4, 5))
+    assert joins["persistent_peers"] == "" and joins["seeds"] == f"{keys[4].node_id}@{addresses.node(4)}"
+    assert joins["pex"] and joins["max_num_outbound_peers"] == 3
+    assert first["pex"] and first["max_num_outbound_peers"] == 0 and "seeds" not in first
+    assert keys[4].node_id not in first["persistent_peers"]
+    assert boot["seed_mode"] and all(keys[number].node_id in boot["persistent_peers"] for number in (1, 2, 3))
+
+
 def test_gateways_are_as_many_as_wanted_or_can_be_afforded() -> None:
     assert list(NetworkPlan(4, observers=1).with_gateway) == [1, 2, 3, 4, 5]
     assert list(NetworkPlan(21).with_gateway) == [1, 2, 3, 4]
     assert list(NetworkPlan(21, gateways=2).with_gateway) == [1, 2]
     assert list(msgspec.structs.replace(NetworkPlan(4), market=False).with_gateway) == []
+
+
+def test_backups_share_the_signer_of_one_validator() -> None:
+    plan = NetworkPlan(4, observers=1, backups=3, backed=2, joined=1)
+    assert plan.sharing == [2, 6, 7, 8]
+    assert [plan.kind_of(number) for number in plan.sharing] == [NodeKind.VALIDATOR, *3 * [NodeKind.BACKUP]]
+    assert plan.kind_of(plan.nodes) is NodeKind.OBSERVER
+    assert NetworkPlan(4, backed=2).sharing == []
