@@ -11,7 +11,7 @@ import msgspec
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
 from gridtokenx.engine.comet.answers import CommitAnswer, ValidatorsAnswer
-from gridtokenx.gateway import documents, page_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents
 from gridtokenx.ledger.transaction import Auth
 
 T = TypeVar("T")
@@ -191,6 +191,29 @@ def public_account(account: bytes) -> Call[page_documents.PublicAccount]:
     return Call("GET", f"/v1/explorer/accounts/{account.hex()}", page_documents.PublicAccount)
 
 
+def authorities() -> Call[authority_documents.Authorities]:
+    """Who runs the chain."""
+    return Call("GET", "/v1/authorities", authority_documents.Authorities)
+
+
+def authority(member: bytes) -> Call[authority_documents.MemberDetail]:
+    """One member."""
+    return Call("GET", f"/v1/authorities/{member.hex()}", authority_documents.MemberDetail)
+
+
+def proposals(
+    state: str | None = None, before: int | None = None, limit: int | None = None
+) -> Call[authority_documents.Proposals]:
+    """What members propose and decide; `open`, `decided`, or all."""
+    query: dict[str, Parameter] = {"state": state, "before": before, "limit": limit}
+    return Call("GET", "/v1/authorities/proposals", authority_documents.Proposals, query)
+
+
+def availability(before: int | None = None, limit: int | None = None) -> Call[authority_documents.Availability]:
+    """How the chain served, day by day."""
+    return Call("GET", "/v1/availability", authority_documents.Availability, {"before": before, "limit": limit})
+
+
 def faucet() -> Call[page_documents.FaucetView]:
     """Whether there is a faucet, and what it gives."""
     return Call("GET", "/v1/faucet", page_documents.FaucetView)
@@ -223,9 +246,41 @@ def _auth_document(auth: Auth) -> documents.AuthDocument:
     )
 
 
-def account(own: bytes) -> Call[documents.AccountView]:
-    """One's own account."""
-    return Call("GET", f"/v1/accounts/{own.hex()}", documents.AccountView)
+def account(own: bytes, height: int | None = None) -> Call[documents.AccountView]:
+    """One's own account; of an archive also as it was after a block."""
+    return Call("GET", f"/v1/accounts/{own.hex()}", documents.AccountView, {"height": height})
+
+
+def own_versions(
+    own: bytes,
+    record: str = "account",
+    client_id: bytes | None = None,
+    interval: int | None = None,
+    portfolio: bytes | None = None,
+    first: int | None = None,
+    last: int | None = None,
+    limit: int | None = None,
+) -> Call[page_documents.RecordVersions]:
+    """Versions of one's own `account`, `order`, `position` or `statement` that blocks of these heights wrote."""
+    query = _own_record(record, client_id, interval, portfolio) | {"first": first, "last": last, "limit": limit}
+    return Call("GET", f"/v1/accounts/{own.hex()}/history", page_documents.RecordVersions, query)
+
+
+def past_record(table: str, key: bytes, height: int | None = None) -> Call[page_documents.PastRecord]:
+    """A public record as it was after a block; of an archive."""
+    return Call("GET", _history(table, key), page_documents.PastRecord, {"height": height})
+
+
+def versions(
+    table: str, key: bytes, first: int | None = None, last: int | None = None, limit: int | None = None
+) -> Call[page_documents.RecordVersions]:
+    """Its versions that blocks of these heights wrote, both included."""
+    query: dict[str, Parameter] = {"first": first, "last": last, "limit": limit}
+    return Call("GET", f"{_history(table, key)}/versions", page_documents.RecordVersions, query)
+
+
+def _history(table: str, key: bytes) -> str:
+    return f"/v1/history/{table}/{key.hex() or '-'}"
 
 
 def orders(own: bytes, state: str = "open", after: str = "", limit: int | None = None) -> Call[documents.Orders]:
@@ -282,10 +337,16 @@ def record_proof(
     portfolio: bytes | None = None,
 ) -> Call[documents.RecordProof]:
     """Proof of one's own `account`, `order`, `position` or `statement`."""
-    query: dict[str, Parameter] = {
+    query = _own_record(record, client_id, interval, portfolio)
+    return Call("GET", f"/v1/accounts/{own.hex()}/proof", documents.RecordProof, query)
+
+
+def _own_record(
+    record: str, client_id: bytes | None, interval: int | None, portfolio: bytes | None
+) -> dict[str, Parameter]:
+    return {
         "record": record,
         "client_id": None if client_id is None else client_id.hex(),
         "interval": interval,
         "portfolio": None if portfolio is None else portfolio.hex(),
     }
-    return Call("GET", f"/v1/accounts/{own.hex()}/proof", documents.RecordProof, query)

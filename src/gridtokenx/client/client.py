@@ -20,7 +20,7 @@ from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.headers import LightBlock
-from gridtokenx.gateway import documents, page_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -140,6 +140,24 @@ class Client:
         """What anybody may know of an account."""
         return self._run(flows.ask(calls.public_account(account)))
 
+    def authorities(self) -> authority_documents.Authorities:
+        """Who runs the chain: members, terms, powers, validators."""
+        return self._run(flows.ask(calls.authorities()))
+
+    def authority(self, member: bytes) -> authority_documents.MemberDetail:
+        """One member, with its documents and what is proved against it."""
+        return self._run(flows.ask(calls.authority(member)))
+
+    def proposals(
+        self, state: str | None = None, before: int | None = None, limit: int | None = None
+    ) -> authority_documents.Proposals:
+        """What members propose and decide, newest first: `open`, `decided`, or all."""
+        return self._run(flows.ask(calls.proposals(state, before, limit)))
+
+    def availability(self, before: int | None = None, limit: int | None = None) -> authority_documents.Availability:
+        """How the chain served, day by day; without `before` the newest days."""
+        return self._run(flows.ask(calls.availability(before, limit)))
+
     def faucet(self) -> page_documents.FaucetView:
         """Whether this market has a faucet, and what it gives."""
         return self._run(flows.ask(calls.faucet()))
@@ -148,9 +166,34 @@ class Client:
         """Ask the faucet for an account of the wallet's keys, a small site (`solar-home` or `flat`) and play money."""
         return self._run(flows.join(self._memory, wallet, profile))
 
-    def account(self, wallet: Wallet) -> documents.AccountView:
-        """One's own account."""
-        return self._run(self._personal(wallet, calls.account(wallet.account)))
+    def account(self, wallet: Wallet, height: int | None = None) -> documents.AccountView:
+        """One's own account; of an archive also as it was after a block."""
+        return self._run(self._personal(wallet, calls.account(wallet.account, height)))
+
+    def own_versions(
+        self,
+        wallet: Wallet,
+        record: str = "account",
+        client_id: bytes | None = None,
+        interval: int | None = None,
+        portfolio: bytes | None = None,
+        first: int | None = None,
+        last: int | None = None,
+        limit: int | None = None,
+    ) -> page_documents.RecordVersions:
+        """Versions of one's own record that blocks of these heights wrote; of an archive."""
+        call = calls.own_versions(wallet.account, record, client_id, interval, portfolio, first, last, limit)
+        return self._run(self._personal(wallet, call))
+
+    def past_record(self, table: str, key: bytes, height: int | None = None) -> page_documents.PastRecord:
+        """A public record as it was after a block; of an archive."""
+        return self._run(flows.ask(calls.past_record(table, key, height)))
+
+    def versions(
+        self, table: str, key: bytes, first: int | None = None, last: int | None = None, limit: int | None = None
+    ) -> page_documents.RecordVersions:
+        """Its versions that blocks of these heights wrote; of an archive."""
+        return self._run(flows.ask(calls.versions(table, key, first, last, limit)))
 
     def orders(
         self, wallet: Wallet, state: str = "open", after: str = "", limit: int | None = None

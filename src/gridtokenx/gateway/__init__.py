@@ -8,6 +8,7 @@
 - `public`, `transactions`, `personal`   the routes; `web` reads requests and writes answers, `views` fills documents.
 - `overview`, `explorer`, `billing`   further routes, with `page_documents`: the community's sums and savings, terms,
                   search, one's own bill (`bills`: its arithmetic; `local_time`: days as people write them).
+- `authorities`   with `authority_documents`: who runs the chain, proposals, how the chain served.
 - `page`          the page's files at `/`; `faucet`: the way to a development market's faucet, which is elsewhere.
 - `sessions`      challenges signed by an account's keys, and the short sessions that follow.
 - `hub`, `feeds`, `stream`   the WebSocket: topics with sequence numbers, resume, and what a block means for each.

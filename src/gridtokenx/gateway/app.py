@@ -10,11 +10,13 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from gridtokenx.gateway import (
+    authorities,
     billing,
     consensus,
     explanations,
     explorer,
     faucet,
+    history,
     overview,
     personal,
     public,
@@ -34,7 +36,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     transactions.router,
     overview.router,
     explorer.router,
+    authorities.router,
     personal.router,
+    history.router,
     billing.router,
     faucet.router,
     stream.router,

@@ -18,9 +18,11 @@ class GatewayCode(IntEnum):
     NOT_YOUR_ACCOUNT = 912
     CHALLENGE_INVALID = 913
     CHALLENGE_NOT_SIGNED = 914
+    RECORD_NOT_PUBLIC = 915
     TOO_MANY = 920
     NOT_READY = 921
     NODE_UNREACHABLE = 922
+    READ_ONLY = 923
     STREAM_TOO_SLOW = 930
     STREAM_TOPIC_UNKNOWN = 931
     STREAM_RESTARTED = 932
@@ -28,6 +30,7 @@ class GatewayCode(IntEnum):
     FAUCET_CLOSED = 940
     FAUCET_UNREACHABLE = 941
     NO_CONSENSUS = 950
+    HISTORY_MISSING = 951
     GATEWAY_FAULT = 999
 
 
@@ -44,9 +47,11 @@ STATUS = {
     GatewayCode.NOT_YOUR_ACCOUNT: 403,
     GatewayCode.CHALLENGE_INVALID: 401,
     GatewayCode.CHALLENGE_NOT_SIGNED: 401,
+    GatewayCode.RECORD_NOT_PUBLIC: 403,
     GatewayCode.TOO_MANY: 429,
     GatewayCode.NOT_READY: 503,
     GatewayCode.NODE_UNREACHABLE: 503,
+    GatewayCode.READ_ONLY: 403,
     GatewayCode.STREAM_TOO_SLOW: 400,
     GatewayCode.STREAM_TOPIC_UNKNOWN: 400,
     GatewayCode.STREAM_RESTARTED: 503,
@@ -54,6 +59,7 @@ STATUS = {
     GatewayCode.FAUCET_CLOSED: 409,
     GatewayCode.FAUCET_UNREACHABLE: 503,
     GatewayCode.NO_CONSENSUS: 404,
+    GatewayCode.HISTORY_MISSING: 404,
     GatewayCode.GATEWAY_FAULT: 500,
 }
 """The status of HTTP that goes with each."""

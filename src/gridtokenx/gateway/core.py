@@ -16,10 +16,11 @@ from typing import TypeVar
 from gridtokenx.engine.comet.home import FOLDER as CONSENSUS_FOLDER
 from gridtokenx.engine.comet.home import RPC_SOCKET
 from gridtokenx.engine.comet.rpc import CometRpc, HeightMissing, RpcFailed
+from gridtokenx.engine.database import DatabaseFailed
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink, RequestFailed
 from gridtokenx.engine.mempool import Answer
-from gridtokenx.engine.storage import DatabaseFailed, Reader
+from gridtokenx.engine.storage import Reader
 from gridtokenx.engine.wire import Proven
 from gridtokenx.gateway import feeds, views
 from gridtokenx.gateway.codes import GatewayCode
@@ -60,9 +61,12 @@ class Gateway:
         clock: Callable[[], int] = wall_clock_ms,
         showcase: Mapping[bytes, str] = MappingProxyType({}),
         faucet: Path | None = None,
+        *,
+        read_only: bool = False,
     ) -> None:
         """`showcase`: portfolios whose owners agreed to be shown, and under which name. `faucet`: the socket at which
-        a development market's faucet listens."""
+        a development market's faucet listens. `read_only`: nothing is taken in."""
+        self.read_only = read_only
         self.folder = DataFolder(data)
         self.showcase = showcase
         self.faucet = faucet
@@ -95,6 +99,11 @@ class Gateway:
         if self._sessions is None:
             raise Refused(GatewayCode.NOT_READY, "", self._trouble)
         return self._sessions
+
+    def require_intake(self) -> None:
+        """Refuses with `READ_ONLY` where nothing is taken in."""
+        if self.read_only:
+            raise Refused(GatewayCode.READ_ONLY, "", "this node only answers: send it through another's gateway")
 
     def reasons(self) -> list[str]:
         """Why this gateway cannot do all its work; nothing when it can."""

@@ -309,7 +309,9 @@ class BatchView(Document):
 
 
 class BlockView(Document):
-    """A block with its header. `hash` is the header's."""
+    """A block with its header. `hash` is the header's. `commit_round` is the round in which the block before it was
+    agreed (0: at once), `absent` the validators whose votes on that one it does not hold; null and none with a block
+    that carries nothing about the one before."""
 
     height: int
     time_ms: int
@@ -320,6 +322,9 @@ class BlockView(Document):
     previous: str
     app_hash_before: str
     batches_root: str
+    commit_hash: str
+    commit_round: int | None
+    absent: list[str]
     receipts_root: str
     trades_root: str
     summary: SummaryView
@@ -328,7 +333,8 @@ class BlockView(Document):
 
 
 class StatusView(Document):
-    """Where the chain is. `time_ms` is chain time: what expiries are counted from."""
+    """Where the chain is. `time_ms` is chain time: what expiries are counted from. `frozen_since_ms`: since then the
+    market is stopped by its emergency rules, and orders and payments are refused; null while it goes on."""
 
     chain: str
     kind: str
@@ -340,6 +346,7 @@ class StatusView(Document):
     intervals_open: int
     orders_open: int
     version: str
+    frozen_since_ms: int | None = None
 
 
 class HealthView(Document):

@@ -26,14 +26,12 @@ ANSWER_SECONDS_MAX = 10.0
 
 NO_FAUCET = "This market has no faucet: accounts are opened by its registrar."
 
-REFUSES = (*NOT_SIGNED, *NOT_FOUND, GatewayCode.FAUCET_CLOSED, GatewayCode.FAUCET_UNREACHABLE)
-
 REFUSES = (
-    GatewayCode.NOT_FOUND,
-    GatewayCode.CHALLENGE_INVALID,
-    GatewayCode.CHALLENGE_NOT_SIGNED,
+    *NOT_SIGNED,
+    *NOT_FOUND,
     GatewayCode.FAUCET_CLOSED,
     GatewayCode.FAUCET_UNREACHABLE,
+    GatewayCode.READ_ONLY,
 )
 
 router = APIRouter()
@@ -86,6 +84,7 @@ async def join(request: Request) -> Response:
     get the same answer again. 404 where there is no faucet."""
     read_query(request, NoQuery)
     gateway = gateway_of(request)
+    gateway.require_intake()
     wanted = await read_body(request, FaucetRequest)
     if gateway.faucet is None:
         raise Refused(GatewayCode.NOT_FOUND, "path", "this market has no faucet")

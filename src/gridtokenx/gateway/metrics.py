@@ -1,10 +1,56 @@
 """What operators watch of a gateway; names stand in `docs/api.md`. The node's own come behind it."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from collections.abc import Iterator
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from gridtokenx.gateway.authority_views import authorities_view, available_today_ppm
 from gridtokenx.gateway.readmodel import ReadModel
+from gridtokenx.modules.authority.state import PPM
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class AuthorityMetrics(Collector):
+    """How the chain is run, as of the read model's head, counted when somebody asks. Empty before there is one."""
+
+    def __init__(self) -> None:
+        self.model: ReadModel | None = None
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Members are told apart by their ids: names may change, and are long."""
+        if self.model is None:
+            return
+        view, available_ppm = authorities_view(self.model), available_today_ppm(self.model)
+        frozen = GaugeMetricFamily("gridtokenx_frozen", "Whether the market is frozen (0 or 1)")
+        frozen.add_metric([], view.frozen_since_ms is not None)
+        yield frozen
+        validators = GaugeMetricFamily("gridtokenx_validators", "Keys that vote in consensus")
+        validators.add_metric([], len(view.validators))
+        yield validators
+        if available_ppm is not None:
+            available = GaugeMetricFamily("gridtokenx_availability", "Part of the present day (UTC) that was served")
+            available.add_metric([], available_ppm / PPM)
+            yield available
+        if view.epoch is None:
+            return
+        doubt = GaugeMetricFamily("gridtokenx_epoch_doubtful_blocks", "Doubtful blocks of the running epoch")
+        doubt.add_metric([], view.epoch.doubtful)
+        yield doubt
+        seated = [member for member in view.members if member.standing == "seated"]
+        seats = GaugeMetricFamily("gridtokenx_members_seated", "Members that have a seat")
+        seats.add_metric([], len(seated))
+        yield seats
+        absent = GaugeMetricFamily("gridtokenx_absent_votes", "Absent votes in the running epoch", labels=["member"])
+        missed = GaugeMetricFamily(
+            "gridtokenx_missed_proposals", "Missed turns to propose in the running epoch", labels=["member"]
+        )
+        for member in seated:
+            absent.add_metric([member.member], member.epoch.absent)
+            missed.add_metric([member.member], member.epoch.missed)
+        yield from (absent, missed)
 
 
 class Metrics:
@@ -41,6 +87,8 @@ class Metrics:
             "gridtokenx_gateway_transactions", "Submitted transactions", ["state"], registry=self.registry
         )
         self.sessions = Counter("gridtokenx_gateway_sessions", "Sessions opened", registry=self.registry)
+        self._authority = AuthorityMetrics()
+        self.registry.register(self._authority)
         self.node_up = Gauge("gridtokenx_gateway_node_up", "Whether the node answers (0 or 1)", registry=self.registry)
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -54,6 +102,7 @@ class Metrics:
             self._follow_seconds.observe(seconds / blocks)
         self._height.set(model.head.height)
         self._orders.set(len(model.orders))
+        self._authority.model = model
 
     def text(self) -> bytes:
         """All of it in Prometheus' format."""

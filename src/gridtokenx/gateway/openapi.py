@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from gridtokenx import __version__
 from gridtokenx.engine.comet import answers
-from gridtokenx.gateway import documents, page_documents, stream_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents, stream_documents
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
-DOCUMENTS: Final = (documents, page_documents, stream_documents, answers)
+DOCUMENTS: Final = (documents, page_documents, authority_documents, stream_documents, answers)
 """Where the schemas are."""
 
 HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -28,6 +28,9 @@ PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "height": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
     "id": HASH,
     "client_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    "member": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    "table": {"type": "string", "pattern": "^[a-z_]+$", "maxLength": 40},
+    "key": {"type": "string", "pattern": "^(-|([0-9a-f]{2}){1,128})$"},
     "name": {"type": "string", "pattern": "^[A-Z][A-Z_]*$", "maxLength": 40},
 }
 """What stands for the names in paths. A new name has to be added: there is no default."""
@@ -157,10 +160,13 @@ def _tag(path: str) -> str:
         "/v1/community": "community",
         "/v1/blocks": "chain",
         "/v1/consensus": "chain",
+        "/v1/authorities": "chain",
+        "/v1/availability": "chain",
         "/v1/transactions": "chain",
         "/v1/status": "chain",
         "/v1/explorer": "chain",
         "/v1/search": "chain",
+        "/v1/history": "chain",
         "/v1/codes": "gateway",
         "/v1/": "market",
     }

@@ -325,3 +325,31 @@ class FaucetAnswer(Document):
     solar_w: int
     recording: Recording
     first_interval: int | None
+
+
+class PastRecord(Document):
+    """A record as it was after block `height`: its canonical bytes, or null if there was none. `written`: the block
+    that left it so, or `since`, where this node's history begins, if that was earlier; null if there was never such a
+    record."""
+
+    height: int
+    since: int
+    value: str | None
+    written: int | None
+
+
+class RecordVersion(Document):
+    """What block `height` left: canonical bytes, or null if it took the record away."""
+
+    height: int
+    value: str | None
+
+
+class RecordVersions(Document):
+    """Versions of one record, oldest first. This node's history reaches from block `since` to `until`; the next page
+    begins with `first` = `following`, 0: there is none."""
+
+    since: int
+    until: int
+    versions: list[RecordVersion]
+    following: int

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.gateway.past import past_account
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.public import NOT_FOUND, Limit, NoQuery, Number, gateway_of
 from gridtokenx.gateway.readmodel import ReadModel
@@ -55,6 +56,12 @@ class StatementsQuery(documents.Request):
     after: Number = 0
     limit: Limit = 300
     portfolio: documents.ShortName | None = None
+
+
+class AccountQuery(documents.Request):
+    """As it was after which block, on an archive; without it as it is."""
+
+    height: Number | None = None
 
 
 class RecordQuery(documents.Request):
@@ -127,13 +134,22 @@ def require_owner(request: Request) -> bytes:
 
 
 @router.get(
-    "/v1/accounts/{id}", summary="One's own account", **describe(documents.AccountView, query=NoQuery, personal=True)
+    "/v1/accounts/{id}",
+    summary="One's own account",
+    **describe(
+        documents.AccountView,
+        query=AccountQuery,
+        personal=True,
+        refuses=(GatewayCode.HISTORY_MISSING, *NOT_FOUND),
+    ),
 )
 async def get_account(request: Request) -> Response:
-    """Balance, holds, nonces, portfolios."""
+    """Balance, holds, nonces, portfolios; on an archive also as they were after any block. 404 for a block before the
+    account was opened."""
     own = require_owner(request)
-    read_query(request, NoQuery)
-    model = gateway_of(request).model
+    query, model = read_query(request, AccountQuery), gateway_of(request).model
+    if query.height is not None:
+        return private(past_account(model, own, query.height))
     record = views.account_of(model, own)
     assert record is not None, "a session is of an account that exists"
     return private(views.account_view(model, own, record))
@@ -242,7 +258,7 @@ async def get_record_proof(request: Request) -> Response:
     """Also of absence: that there is no such order, position or statement. The node makes it, between two blocks."""
     own = require_owner(request)
     query, gateway = read_query(request, RecordQuery), gateway_of(request)
-    key = _record_key(gateway.model, own, query)
+    key = record_key(gateway.model, own, query)
     proven = await gateway.prove(key)
     claim = documents.StateClaim(
         proven.app_hash.hex(),
@@ -253,7 +269,7 @@ async def get_record_proof(request: Request) -> Response:
     return private(documents.RecordProof(query.record, proven.height, claim))
 
 
-def _record_key(model: ReadModel, own: bytes, query: RecordQuery) -> bytes:
+def record_key(model: ReadModel, own: bytes, query: RecordQuery) -> bytes:
     """The record's key in the commitment."""
     if query.record == "account":
         return bytes([ACCOUNTS.prefix]) + own

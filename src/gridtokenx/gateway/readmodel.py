@@ -32,9 +32,24 @@ from gridtokenx.gateway.facts import (
 )
 from gridtokenx.gateway.memory import OrderMemory
 from gridtokenx.gateway.statements import StatementMemory
+from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.codec import Record
+from gridtokenx.ledger.freeze import FREEZE, PAST_FREEZES
 from gridtokenx.ledger.quantities import value_micro
 from gridtokenx.ledger.state import State, Table
+from gridtokenx.ledger.validator import VALIDATORS
+from gridtokenx.modules.authority.state import (
+    BALLOTS,
+    CONDUCT,
+    CONSORTIUM_TERMS,
+    EPOCH,
+    KEY_OWNERS,
+    MEMBERS,
+    MISDEEDS,
+    PENALTIES,
+    PROPOSALS,
+    SERVICE_DAYS,
+)
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder, Portfolio, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
@@ -50,9 +65,18 @@ from gridtokenx.modules.market.state import (
 from gridtokenx.modules.market.topology import TOPOLOGY, Topology
 from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement, Stage, Statement
 
-FOLLOWED = frozenset(
+AUTHORITY_TABLES: dict[int, Table[Any]] = {
+    table.prefix: table
+    for table in (
+        *(NODES, VALIDATORS, FREEZE, PAST_FREEZES, CONSORTIUM_TERMS, MEMBERS, KEY_OWNERS, CONDUCT, EPOCH),
+        *(PROPOSALS, BALLOTS, PENALTIES, MISDEEDS, SERVICE_DAYS),
+    )
+}
+"""Who runs the chain: small tables, kept as they are."""
+
+FOLLOWED = AUTHORITY_TABLES.keys() | {
     table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)
-)
+}
 """Tables whose changes must be in the node's feed."""
 
 TRADES_MAX = 100_000
@@ -64,6 +88,7 @@ BLOCK_HASHES_MAX = 100_000
 """Newest blocks that are found by their hash; about 15 MB."""
 
 
+K = TypeVar("K", int, bytes)
 R = TypeVar("R", bound=Record)
 
 
@@ -169,11 +194,15 @@ class ReadModel:
         """Of the newest blocks, by the hash of their header."""
         self.history: list[Advance] = []
         """The blocks read again at the start, without their books: for buffers of streams."""
+        self.authority = State()
+        """The rows of `AUTHORITY_TABLES`, for the ledger's own questions."""
         self._topology: Topology | None = None
         self._grid = State()
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS)
         self._read_history()
-        self._read(INTERVALS, SETTLEMENTS, STATEMENTS)
+        for prefix in AUTHORITY_TABLES:
+            self.authority.rows[prefix].clear()
+        self._read(INTERVALS, SETTLEMENTS, STATEMENTS, *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -413,6 +442,8 @@ class ReadModel:
             portfolio = PORTFOLIOS.decode.trusted(value)
             self.portfolios[key] = portfolio
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
+        elif prefix in AUTHORITY_TABLES:
+            _replace(self.authority.rows[prefix], key, AUTHORITY_TABLES[prefix], value)
         elif prefix in {ZONES.prefix, FEEDERS.prefix} and value is not None:
             table = ZONES if prefix == ZONES.prefix else FEEDERS
             self._grid.rows[prefix][key] = table.decode.trusted(value)
@@ -456,8 +487,8 @@ def _by_interval(trades: list[OwnTrade]) -> Work[dict[int, _TradesOfInterval]]:
     return found
 
 
-def _replace(rows: dict[int, R], number: int, table: Table[R], value: bytes | None) -> None:
+def _replace(rows: dict[K, R], key: K, table: Table[R], value: bytes | None) -> None:
     if value is None:
-        rows.pop(number, None)
+        rows.pop(key, None)
     else:
-        rows[number] = table.decode.trusted(value)
+        rows[key] = table.decode.trusted(value)

@@ -56,7 +56,8 @@ class CannotStart(Exception):
 class GatewaySettings:
     """What a gateway is started with. With `certificate` and `key` (PEM files) it speaks TLS 1.3. With
     `end_with_input` it ends when its standard input does: for a supervisor that may die. `showcase` is a file of those
-    who agreed to be shown (`community.load_showcase`), `faucet` the socket of a development market's faucet."""
+    who agreed to be shown (`community.load_showcase`), `faucet` the socket of a development market's faucet. With
+    `read_only` no transactions are taken in."""
 
     data: Path
     host: str = LOOPBACK
@@ -69,6 +70,7 @@ class GatewaySettings:
     names: tuple[str, ...] = ()
     proxies: tuple[Network, ...] = ()
     limit_loopback: bool = False
+    read_only: bool = False
 
     def surroundings(self) -> Surroundings:
         """`names`, `proxies` and `limit_loopback`; the host to listen on is a name of the gateway too."""
@@ -96,7 +98,7 @@ async def serve(settings: GatewaySettings) -> None:
     _require_certificate(settings)
     _require_free(settings.host, settings.port)
     showcase = _read_showcase(settings.showcase)
-    gateway = Gateway(settings.data, showcase=showcase, faucet=settings.faucet)
+    gateway = Gateway(settings.data, showcase=showcase, faucet=settings.faucet, read_only=settings.read_only)
     server = Server(
         make_app(gateway, settings.surroundings()),
         settings.host,
@@ -199,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--name", dest="names", action="append", default=[], help="a host name that leads here")
     parser.add_argument("--trusted-proxy", dest="proxies", action="append", default=[], type=ip_network)
     parser.add_argument("--limit-loopback", action="store_true", help="limits for callers on this machine too")
+    parser.add_argument("--read-only", action="store_true", help="answer questions, take no transactions in")
     given = parser.parse_args(arguments)
     given.names, given.proxies = tuple(given.names), tuple(given.proxies)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")

@@ -44,13 +44,20 @@ class TransactionQuery(documents.Request):
 @router.post(
     "/v1/transactions",
     summary="Submit signed transactions, one or hundreds",
-    **describe(documents.SubmissionAnswer, query=SubmissionQuery, body=documents.Submission, status=202),
+    **describe(
+        documents.SubmissionAnswer,
+        query=SubmissionQuery,
+        body=documents.Submission,
+        status=202,
+        refuses=(GatewayCode.READ_ONLY,),
+    ),
 )
 async def submit(request: Request) -> Response:
     """An answer for each, in order. What is `pending` is on the node's disk; sending the same again is harmless. With
     `acceptance` it carries the node's signed promise."""
     query = read_query(request, SubmissionQuery)
     gateway = gateway_of(request)
+    gateway.require_intake()
     submission = await read_body(request, documents.Submission, SUBMISSION_BYTES_MAX)
     texts = submission.transactions
     entrance_of(request).require_submissions(request.scope, len(texts))

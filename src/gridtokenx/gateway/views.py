@@ -1,6 +1,6 @@
 """From records to documents: pure functions of the read model and of what its reader says at the same height."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gridtokenx import __version__
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -30,6 +30,7 @@ from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import decode_batch, decode_batch_header
+from gridtokenx.ledger.freeze import FREEZE, FREEZE_KEY
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
@@ -47,7 +48,7 @@ def code_name(code: int) -> str:
 
 def status_view(model: ReadModel) -> StatusView:
     """Where the chain is."""
-    head = model.head
+    head, freeze = model.head, model.authority.get(FREEZE, FREEZE_KEY)
     return StatusView(
         head.chain,
         head.kind,
@@ -59,6 +60,7 @@ def status_view(model: ReadModel) -> StatusView:
         len(model.trading),
         len(model.orders),
         __version__,
+        None if freeze is None else freeze.since_ms,
     )
 
 
@@ -108,6 +110,7 @@ def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: 
 def block_view(stored: StoredBlock, results: Results) -> BlockView:
     """A block with its batches."""
     header, last = stored.header, decode_last_block.trusted(results.last_block)
+    commit = stored.block.last_commit
     return BlockView(
         header.height,
         header.time_ms,
@@ -118,6 +121,9 @@ def block_view(stored: StoredBlock, results: Results) -> BlockView:
         header.previous.hex(),
         header.app_hash_before.hex(),
         header.batches_root.hex(),
+        header.commit_hash.hex(),
+        None if commit is None else commit.round,
+        [] if commit is None else [address.hex() for address in commit.absent],
         last.receipts_root.hex(),
         last.trades_root.hex(),
         summary_view(results.summary),
@@ -211,11 +217,18 @@ def account_of(model: ReadModel, account_id: bytes) -> Account | None:
 def account_view(model: ReadModel, account_id: bytes, account: Account) -> AccountView:
     """One's own account."""
     head = reader_head(model)
+    return account_view_at(account_id, account, head.height, head.time_ms, model.portfolios_of.get(account_id, ()))
+
+
+def account_view_at(
+    account_id: bytes, account: Account, height: int, time_ms: int, portfolios: Iterable[bytes]
+) -> AccountView:
+    """One's own account after the block of this height and time."""
     return AccountView(
         account_id.hex(),
         account.participant.hex(),
-        head.height,
-        head.time_ms,
+        height,
+        time_ms,
         account.balance_micro,
         account.held_micro,
         account.balance_micro - account.held_micro,
@@ -223,7 +236,7 @@ def account_view(model: ReadModel, account_id: bytes, account: Account) -> Accou
         account.nonce_highest,
         account.nonce_gaps.hex(),
         account.keys_hash.hex(),
-        [portfolio.hex() for portfolio in model.portfolios_of.get(account_id, ())],
+        [portfolio.hex() for portfolio in portfolios],
     )
 
 

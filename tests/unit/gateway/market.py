@@ -143,9 +143,9 @@ def auth_document(auth: Any) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def running_node(data: Path) -> AsyncIterator[tuple[Node, Server]]:
+async def running_node(data: Path, *, history: bool = False) -> AsyncIterator[tuple[Node, Server]]:
     """The node of a data folder; its clock stands."""
-    node = Node(NodeSettings(data, CHAIN_PATH, workers=0, feed_prefixes=tuple(sorted(FOLLOWED))))
+    node = Node(NodeSettings(data, CHAIN_PATH, workers=0, feed_prefixes=tuple(sorted(FOLLOWED)), history=history))
     node.engine.clock = VirtualClock()
     node.engine.start()
     node.engine.clock.time_ms = node.application.last_block().time_ms
@@ -179,11 +179,23 @@ async def running_gateway(data: Path, **settings: Any) -> AsyncIterator[tuple[Ga
 
 
 @contextlib.asynccontextmanager
-async def running_market(folder: Path, community: Founding | None = None, **settings: Any) -> AsyncIterator[Market]:
-    """A new chain with node and gateway."""
+async def running_market(
+    folder: Path, community: Founding | None = None, *, history: bool = False, **settings: Any
+) -> AsyncIterator[Market]:
+    """A new chain with node and gateway; with `history` the node is an archive."""
     data = folder / "data"
     create_data_folder(data, (community or founding()).builder.finish(), NODE_SEED)
-    async with running_node(data) as (node, server), running_gateway(data, **settings) as (gateway, app, web):
+    async with opened_market(data, history=history, **settings) as market:
+        yield market
+
+
+@contextlib.asynccontextmanager
+async def opened_market(data: Path, *, history: bool = False, **settings: Any) -> AsyncIterator[Market]:
+    """Node and gateway of a chain that there is."""
+    async with (
+        running_node(data, history=history) as (node, server),
+        running_gateway(data, **settings) as (gateway, app, web),
+    ):
         market = Market(node, server, gateway, app, web)
         await market.followed()
         yield market

@@ -63,7 +63,7 @@ class Life:
 def lived(test: Callable[[Life], Awaitable[None]], folder: Path) -> None:
     async def life() -> None:
         clock = [1_000_000]
-        async with running_market(folder, clock=lambda: clock[0]) as market:
+        async with running_market(folder, clock=lambda: clock[0], history=True) as market:
             await test(Life(market, clock))
 
     asyncio.run(life())

@@ -32,9 +32,11 @@ def test_codes_are_append_only() -> None:
         "NOT_YOUR_ACCOUNT": 912,
         "CHALLENGE_INVALID": 913,
         "CHALLENGE_NOT_SIGNED": 914,
+        "RECORD_NOT_PUBLIC": 915,
         "TOO_MANY": 920,
         "NOT_READY": 921,
         "NODE_UNREACHABLE": 922,
+        "READ_ONLY": 923,
         "STREAM_TOO_SLOW": 930,
         "STREAM_TOPIC_UNKNOWN": 931,
         "STREAM_RESTARTED": 932,
@@ -42,6 +44,7 @@ def test_codes_are_append_only() -> None:
         "FAUCET_CLOSED": 940,
         "FAUCET_UNREACHABLE": 941,
         "NO_CONSENSUS": 950,
+        "HISTORY_MISSING": 951,
         "GATEWAY_FAULT": 999,
     }
     assert set(STATUS) == set(GatewayCode)
