@@ -25,6 +25,10 @@ class Benchmark(StrEnum):
     PAGE = "page"
     CONSENSUS = "consensus"
     JOIN = "join"
+    SIGNER = "signer"
+    HISTORY = "history"
+    FAILOVER = "failover"
+    MEMBERSHIP = "membership"
     ALL = "all"
 
 
@@ -42,6 +46,9 @@ def bench(
     delay_ms: Annotated[
         int, typer.Option("--delay-ms", min=0, max=DELAY_MS_MAX, help="consensus: delay of each link, each way.")
     ] = 0,
+    drills: Annotated[
+        int | None, typer.Option("--drills", min=1, max=10_000, help="failover: how many (100; 3 with --quick).")
+    ] = None,
 ) -> None:
     """Measure. Figures of machines that do other things at the same time are worth little: compare ratios."""
     numbers = parse_validators(validators)
@@ -52,6 +59,8 @@ def bench(
         try:
             if one is Benchmark.CONSENSUS:
                 finish(module.run(quick, numbers, seconds, fast=fast, delay_ms=delay_ms))
+            elif one is Benchmark.FAILOVER:
+                finish(module.run(quick, drills))
             else:
                 finish(module.run(quick))
         except CometMissing as error:

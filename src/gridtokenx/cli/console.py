@@ -55,8 +55,8 @@ def failures() -> Iterator[None]:
 def folder_failures(advice: str = "") -> Iterator[None]:
     """For commands that work on a market's folder or on scenarios: ends with 2, so that 1 is left for bad findings.
     `advice` goes with a folder that is not what it should be."""
+    from gridtokenx.engine.database import DatabaseFailed
     from gridtokenx.engine.folder import FolderUnusable
-    from gridtokenx.engine.storage import DatabaseFailed
     from gridtokenx.simulation.scenario import ScenarioError
 
     try:

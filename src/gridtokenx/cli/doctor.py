@@ -47,11 +47,13 @@ LIBRARIES = {
     "scipy": "scipy",
     "lightgbm": "lightgbm",
     "protobuf": "google.protobuf",
+    "python-pkcs11": "pkcs11",
 }
 """Distribution name to import name of each runtime dependency."""
 
-FOR_STUDIES = {"scipy", "lightgbm"}
-"""The market runs without these; reports and learning agents do not. lightgbm needs the system's libgomp."""
+NOT_FOR_THE_MARKET = {"scipy", "lightgbm", "python-pkcs11"}
+"""The market runs without these; reports, learning agents and keys in hardware do not. lightgbm needs the system's
+libgomp."""
 
 PYTHON_OLDEST = (3, 11)
 PYTHON_NEWEST = (3, 14)
@@ -190,7 +192,7 @@ def check_libraries(lock: Path | None) -> Iterator[Finding]:
             importlib.import_module(module)
             version = importlib.metadata.version(distribution)
         except (ImportError, OSError) as error:  # OSError: a compiled part that this machine cannot load
-            outcome = Outcome.WARNING if distribution in FOR_STUDIES else Outcome.FAIL
+            outcome = Outcome.WARNING if distribution in NOT_FOR_THE_MARKET else Outcome.FAIL
             yield Finding(distribution, outcome, f"cannot be imported: {error}", "make setup")
             continue
         wanted = locked.get(distribution, [version])
@@ -258,11 +260,12 @@ def check_page() -> Iterator[Finding]:
 
 def check_engine() -> Iterator[Finding]:
     """Whether the consensus engine is there; a market on one node runs without it."""
-    from gridtokenx.engine.comet.binary import VERSION, CometMissing, find_cometbft
+    from gridtokenx.engine.comet.binary import VERSION, CometMissing, find_boot_program, find_cometbft
 
     subject = "consensus engine"
     try:
         program = find_cometbft()
+        find_boot_program()
     except CometMissing as error:
         yield Finding(subject, Outcome.WARNING, str(error), "make engine; only a network needs it")
     else:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import gridtokenx
-from gridtokenx.cli import keys, light, network, node, query, scenario, snapshot, tx, up
+from gridtokenx.cli import authority, consortium, keys, light, network, node, query, scenario, signer, snapshot, tx, up
 from gridtokenx.cli.bench import bench
 from gridtokenx.cli.export import export
 from gridtokenx.cli.league import forecasts, league
@@ -60,8 +60,11 @@ app.command()(export)
 app.add_typer(scenario.app, name="scenario")
 app.add_typer(network.app, name="network")
 app.add_typer(node.app, name="node")
+app.add_typer(signer.app, name="signer")
+app.add_typer(consortium.app, name="consortium")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tx.app, name="tx")
 app.add_typer(query.app, name="query")
 app.add_typer(light.app, name="light")
+app.add_typer(authority.app, name="authority")

@@ -32,3 +32,6 @@ AccountHex = Annotated[
     str | None,
     typer.Option("--account", help="Id of the account, if its keys were rotated (else it follows from the keys)."),
 ]
+Height = Annotated[
+    int | None, typer.Option("--height", min=0, help="As it was after this block, on an archive; else as it is.")
+]

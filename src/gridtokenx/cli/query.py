@@ -5,15 +5,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from gridtokenx.cli import query_history
 from gridtokenx.cli.connection import open_client, open_wallet
 from gridtokenx.cli.console import err, failures, out, print_facts, print_json
-from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
+from gridtokenx.cli.options import (
+    DEFAULT_KEYS,
+    DEFAULT_URL,
+    AccountHex,
+    AsJson,
+    Height,
+    KeyNames,
+    Keys,
+    PassphraseFile,
+    Url,
+)
 
 if TYPE_CHECKING:
     from gridtokenx.client.client import Client
     from gridtokenx.gateway.documents import BlockView, DeliveredLevel, Level
 
 app = typer.Typer(help="Ask a market.", no_args_is_help=True)
+app.command()(query_history.record)
+app.command()(query_history.versions)
+app.command()(query_history.balance)
 
 Interval = Annotated[str, typer.Argument(help="Begin of delivery in Bangkok: 14:30, 2026-06-01 14:30, or its number.")]
 LATEST = "latest"
@@ -25,6 +39,7 @@ def account(
     keys: Keys = DEFAULT_KEYS,
     passphrase_file: PassphraseFile = None,
     account: AccountHex = None,
+    height: Height = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +47,7 @@ def account(
     from gridtokenx.cli.values import bangkok, watt
 
     with failures(), open_client(url) as client:
-        view = client.account(open_wallet(keys, key, passphrase_file, account))
+        view = client.account(open_wallet(keys, key, passphrase_file, account), height)
     if as_json:
         print_json(view)
         return
@@ -260,6 +275,9 @@ def _print_block(view: "BlockView") -> None:
             "batches root": view.batches_root,
             "receipts root": view.receipts_root,
             "trades root": view.trades_root,
+            "block before": "no votes on it here"
+            if view.commit_round is None
+            else f"agreed in round {view.commit_round}, {len(view.absent)} votes absent",
             "traded": f"{kilowatt_hours(summary.traded_wh)} kWh for {watt(summary.traded_micro)} WATT",
             "metered": f"{kilowatt_hours(summary.metered_import_wh)} kWh in, "
             f"{kilowatt_hours(summary.metered_export_wh)} kWh out",

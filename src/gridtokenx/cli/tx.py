@@ -1,7 +1,6 @@
 """`gridtokenx tx`: sign and send. With `--propose` a transaction goes to a file instead, from signer to signer."""
 
 import secrets
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,30 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import account_of, open_client, open_keys, open_wallet
-from gridtokenx.cli.console import advice_on, failures, out, print_facts, print_json
+from gridtokenx.cli.console import failures, out, print_facts, print_json
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
+from gridtokenx.cli.sending import Sending, print_outcome, signs, still_missing
 
 if TYPE_CHECKING:
     from gridtokenx.client.client import Client
-    from gridtokenx.client.keys import PrivateKey
     from gridtokenx.client.wallet import Wallet
     from gridtokenx.gateway.documents import TransactionView
-    from gridtokenx.ledger.codec import Message
 
 app = typer.Typer(help="Sign transactions and send them.", no_args_is_help=True)
 
-Propose = Annotated[
-    Path | None,
-    typer.Option("--propose", help="Write a proposal for other signers to this file, instead of sending."),
-]
-Threshold = Annotated[
-    int | None, typer.Option(min=1, max=16, help="Signatures that the account needs; all of its keys' by default.")
-]
-Signers = Annotated[
-    list[str],
-    typer.Option("--signer", help="Public key of a further signer of the account; several times for several."),
-]
-NONCE_MAX = 2**63 - 1
 ClientId = Annotated[str, typer.Argument(help="Client id of the order: 16 hexadecimal digits.")]
 
 
@@ -52,51 +38,21 @@ class ForceName(StrEnum):
     FILL_OR_KILL = "fok"
 
 
-@dataclass(frozen=True)
-class Draft:
-    """What a proposal says besides its message: where it goes, who else signs, its number, until when it may be sent
-    (Bangkok time). None: as many signatures as there are keys, the account's next number, some minutes from now."""
-
-    file: Path
-    signers: list[str]
-    threshold: int | None
-    nonce: int | None
-    expires: str | None
-
-
 @app.command()
+@signs
 def transfer(
     recipient: Annotated[str, typer.Argument(help="Account id, or the name of a key here.")],
     amount: Annotated[str, typer.Argument(help="WATT, such as 12.50.")],
-    key: KeyNames,
-    keys: Keys = DEFAULT_KEYS,
-    passphrase_file: PassphraseFile = None,
-    account: AccountHex = None,
-    url: Url = DEFAULT_URL,
-    as_json: AsJson = False,
-    propose: Propose = None,
-    signer: Signers = [],  # noqa: B006 - typer copies it
-    threshold: Threshold = None,
-    nonce: Annotated[int | None, typer.Option(min=1, max=NONCE_MAX, help="Number of a proposed transaction.")] = None,
-    expires: Annotated[
-        str | None, typer.Option(help="Until when a proposal may be sent, in Bangkok time; from ten minutes before.")
-    ] = None,
+    sending: Sending,
 ) -> None:
     """Pay from the free balance."""
     from gridtokenx.cli.values import amount_micro
     from gridtokenx.modules.tokens.messages import Transfer
 
-    if propose is None and (signer or threshold or nonce or expires):
-        raise typer.BadParameter("--signer, --threshold, --nonce and --expires are for a proposal: add --propose FILE")
     with failures():
-        message = Transfer(account_of(keys, recipient), amount_micro(amount))
-        with open_client(url) as client:
-            if propose is None:
-                wallet = open_wallet(keys, key, passphrase_file, account)
-                _print_outcome(client.execute(wallet, message), as_json)
-                return
-            draft = Draft(propose, signer, threshold, nonce, expires)
-            _propose(client, open_keys(keys, key, passphrase_file), account, message, draft)
+        message = Transfer(account_of(sending.keys, recipient), amount_micro(amount))
+        with sending.client() as client:
+            sending.send(client, message)
 
 
 @app.command()
@@ -240,7 +196,7 @@ def sign(
         for one in open_keys(keys, key, passphrase_file):
             proposal = proposal.sign(one)
         proposal.write(file)
-    out.print(_still_missing(proposal.missing), highlight=False, soft_wrap=True)
+    out.print(still_missing(proposal.missing), highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -257,7 +213,7 @@ def send(
         transaction = merge_all([Proposal.read(file) for file in files]).transaction()
         (answer,) = client.submit([transaction.wire])
         require_taken(Sent(transaction, answer))
-        _print_outcome(client.wait(transaction), as_json)
+        print_outcome(client.wait(transaction), as_json)
 
 
 @app.command()
@@ -271,44 +227,7 @@ def status(
     from gridtokenx.ledger.crypto import HASH_BYTES
 
     with failures(), open_client(url) as client:
-        _print_outcome(client.transaction(hexadecimal(transaction, HASH_BYTES, "transaction")), as_json)
-
-
-def _propose(client: "Client", mine: "list[PrivateKey]", account: str | None, message: "Message", draft: Draft) -> None:
-    """Write a proposal with the signatures of the keys at hand."""
-    from gridtokenx.cli.values import hexadecimal, moment_ms
-    from gridtokenx.client.ceremony import propose
-    from gridtokenx.client.transactions import LIFETIME_MS, KeyList
-    from gridtokenx.client.wallet import Wallet
-    from gridtokenx.ledger.account import ACCOUNT_BYTES
-    from gridtokenx.ledger.crypto import PUBLIC_KEY_BYTES
-
-    others = [hexadecimal(text, PUBLIC_KEY_BYTES, "public key") for text in draft.signers]
-    public_keys = sorted({key.public_key for key in mine} | set(others))
-    key_list = KeyList.of(public_keys, draft.threshold or len(public_keys))
-    sender = key_list.hash() if account is None else hexadecimal(account, ACCOUNT_BYTES, "account")
-    now = client.status()
-    nonce = draft.nonce
-    if nonce is None:
-        if len(mine) < key_list.threshold:
-            raise typer.BadParameter(
-                "name the transaction's number with --nonce: 1 for the account's first one, then one more each time "
-                "(the gateway tells it only to whoever has enough of the account's keys)"
-            )
-        nonce = client.account(Wallet(mine, key_list, sender)).nonce_highest + 1
-    expires_ms = now.time_ms + LIFETIME_MS if draft.expires is None else moment_ms(draft.expires, now.time_ms)
-    proposal = propose(now.chain, sender, nonce, expires_ms, [message], key_list)
-    for key in mine:
-        proposal = proposal.sign(key)
-    proposal.write(draft.file)
-    print_json(proposal.describe())
-    out.print(_still_missing(proposal.missing), highlight=False, soft_wrap=True)
-
-
-def _still_missing(count: int) -> str:
-    if count:
-        return f"{count} more needed: pass the file on; `gridtokenx tx sign` adds one."
-    return "All signatures are there: `gridtokenx tx send` sends it."
+        print_outcome(client.transaction(hexadecimal(transaction, HASH_BYTES, "transaction")), as_json)
 
 
 def _portfolio(client: "Client", wallet: "Wallet", text: str | None) -> bytes:
@@ -331,18 +250,3 @@ def _print_committed(view: "TransactionView", as_json: bool, facts: dict[str, st
         print_json(to_builtins(view) | facts)
         return
     print_facts({"transaction": view.id, "block": view.height, **facts})
-
-
-def _print_outcome(view: "TransactionView", as_json: bool) -> None:
-    """Ends with 1 if the ledger refused it."""
-    if as_json:
-        print_json(view)
-    else:
-        facts = {"transaction": view.id, "state": view.state}
-        if view.height is not None:
-            facts |= {"code": f"{view.name} ({view.code})", "block": str(view.height)}
-        print_facts(facts)
-        if view.code:
-            out.print(advice_on(view.name or ""), highlight=False, soft_wrap=True)
-    if view.code:
-        raise typer.Exit(1)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from tests.unit.gateway.market import Market, running_market
+from tests.unit.gateway.market import Market, opened_market, running_market
 
 from gridtokenx.client.client import Client
 
@@ -47,13 +47,15 @@ class MarketThread(httpx.BaseTransport):
 
 
 @contextmanager
-def market_thread(folder: Path) -> Iterator[MarketThread]:
-    """A market that runs until the end of the block."""
+def market_thread(folder: Path, data: Path | None = None, *, history: bool = False) -> Iterator[MarketThread]:
+    """A market that runs until the end of the block: a new one in `folder`, whose node is an archive with `history`, or
+    that of a node's `data`."""
     started = threading.Event()
     running: list[tuple[MarketThread, asyncio.Event]] = []
 
     async def life() -> None:
-        async with running_market(folder) as market:
+        opened = running_market(folder, history=history) if data is None else opened_market(data)
+        async with opened as market:
             stop = asyncio.Event()
             running.append((MarketThread(market, asyncio.get_running_loop()), stop))
             started.set()

@@ -15,7 +15,7 @@ from tests.world import pseudonym
 from typer.testing import CliRunner
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.cli import console, query, tx
+from gridtokenx.cli import console, query, sending, tx
 from gridtokenx.cli.main import app
 from gridtokenx.client.client import Client
 from gridtokenx.client.keys import PrivateKey
@@ -44,6 +44,7 @@ def keys(tmp_path: Path) -> Path:
 def run(market: MarketThread, keys: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A command, with the keys and the market."""
     monkeypatch.setattr(tx, "open_client", market.client)
+    monkeypatch.setattr(sending, "open_client", market.client)
     monkeypatch.setattr(query, "open_client", market.client)
     monkeypatch.setenv("GRIDTOKENX_KEYS", str(keys))
 
@@ -174,7 +175,7 @@ def test_refusals_say_code_and_advice(run: Any) -> None:
         (("tx", "transfer", "cat", "0.0000001", "--key", "ann"), "at most 6 decimals"),
         (("tx", "transfer", "cat", "1,5", "--key", "ann"), "write 12.50"),
         (("tx", "transfer", "cat", "9" * 13, "--key", "ann"), "at most 12 digits"),
-        (("tx", "transfer", "cat", "1", "--key", "ann", "--threshold", "2"), "add --propose"),
+        (("tx", "transfer", "cat", "1", "--key", "ann", "--nonce", "2"), "add --propose"),
         (("tx", "transfer", "cat", "-1", "--key", "ann"), "No such option"),
         (("tx", "transfer", "cat", "1"), "Missing option '--key'"),
         (("tx", "place", "buy", "1", "12:07", "--price", "1", "--key", "ann"), "no delivery interval"),

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from gridtokenx.engine.comet.home import FOLDER, ConsensusHome
 from gridtokenx.engine.folder import DataFolder, FolderLock
 from gridtokenx.operations.network.bundle import read_bundle
 from gridtokenx.operations.network.card import read_card
+from gridtokenx.operations.network.join_file import read_join_file
 from gridtokenx.operations.network.node_folder import install_bundle
 from gridtokenx.simulation.market_folder import MarketFolder
 from gridtokenx.simulation.scenario import load_scenario
@@ -24,7 +26,7 @@ def said(*words: object) -> Result:
 def cards(tmp_path: Path) -> list[Path]:
     """Two nodes that vote and one that follows."""
     for number, name in enumerate(("egat", "mea", "regulator")):
-        more = ["--observer"] if name == "regulator" else []
+        more = ["--kind", "observer"] if name == "regulator" else []
         made = said(
             "node", "init", "--name", name, "--address", f"10.0.0.{number}:26656", "--data", tmp_path / name, *more
         )
@@ -124,6 +126,27 @@ def test_a_node_forgets_its_state_and_nothing_else(tmp_path: Path, cards: list[P
     running = said("node", "rejoin", "--data", data)
     lock.release()
     assert running.exit_code == 2 and "runs on" in running.output and all(path.exists() for path in gone)
+    one = said("node", "rejoin", "--data", data, "--gateway", "http://127.0.0.1:1")
+    assert one.exit_code == 2 and "twice" in one.output and all(path.exists() for path in gone)
     assert said("node", "rejoin", "--data", data).exit_code == 0
     assert not any(path.exists() for path in gone)
     assert promised.exists() and {path: path.read_bytes() for path in kept} == kept
+
+
+def test_of_a_node_that_lost_its_disk_card_keys_and_chain_are_enough(tmp_path: Path, cards: list[Path]) -> None:
+    to, data = tmp_path / "network.zip", tmp_path / "mea"
+    assert said("node", "genesis", *cards, "--scenario", SCENARIO, "--to", to).exit_code == 0
+    install_bundle(data, read_bundle(to))
+    folder, home = DataFolder(data), ConsensusHome(data / FOLDER)
+    for lost in (folder.database, folder.journal, folder.run, home.validator_state.parent):
+        shutil.rmtree(lost)
+    gateways = ["--gateway", "http://127.0.0.1:1", "--gateway", "http://127.0.0.1:2"]
+    for height in (7, 8):
+        again = said("node", "rejoin", "--data", data, *gateways, "--trust", f"{height}:{'ab' * 32}")
+        assert again.exit_code == 0 and "node start" in again.output
+        wanted = read_join_file(data)
+        assert wanted is not None and wanted.height == height
+    assert folder.database.is_dir() and folder.journal.is_dir() and home.validator_state.parent.is_dir()
+    assert not home.validator_state.exists(), (
+        "CometBFT does not vote with a key of which it does not know what it signed"
+    )
