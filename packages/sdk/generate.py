@@ -21,12 +21,14 @@ from msgspec import NODEFAULT, inspect
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.comet import answers
-from gridtokenx.gateway import documents, page_documents, stream_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents, stream_documents
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.ledger import batch, header, transaction, validator
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.context import Summary
 from gridtokenx.ledger.errors import KernelCode
+from gridtokenx.modules.authority import messages as authority
+from gridtokenx.modules.authority import state as authority_state
 from gridtokenx.modules.identity import messages as identity
 from gridtokenx.modules.market import messages as market
 from gridtokenx.modules.market import state as market_state
@@ -47,6 +49,12 @@ ENUMERATIONS: tuple[type[enum.IntEnum], ...] = (
     identity.RoleName,
     settlement.Cause,
     settlement_state.Quality,
+    authority.Group,
+    authority.Tier,
+    authority.Standing,
+    authority.Act,
+    authority.RotatedKey,
+    authority_state.Outcome,
 )
 
 RECORDS: tuple[Any, ...] = (
@@ -58,13 +66,16 @@ RECORDS: tuple[Any, ...] = (
     batch.BatchHeader,
     header.Header,
     validator.Misbehaviour,
+    validator.LastCommit,
     Summary,
     header.LastBlock,
     documents.Challenge,
     market_state.Trade,
+    authority.NodeLicence,
+    authority.Replacement,
 )
 
-DOCUMENT_MODULES: tuple[ModuleType, ...] = (documents, stream_documents, page_documents, answers)
+DOCUMENT_MODULES: tuple[ModuleType, ...] = (documents, stream_documents, page_documents, authority_documents, answers)
 
 BASES = (documents.Document, documents.Request, answers.Answer)
 
@@ -155,11 +166,11 @@ def binary_kind(kind: inspect.Type) -> str:
         case inspect.BytesType():
             return f"bytes({bounds(kind.min_length, kind.max_length)})"
         case inspect.StrType():
-            return f"text({bounds(kind.min_length, kind.max_length)})"
+            return f"text({range_of(kind.min_length, kind.max_length)})"
         case inspect.BoolType():
             return "FLAG"
         case inspect.VarTupleType():
-            inner, limits = binary_kind(kind.item_type), bounds(kind.min_length, kind.max_length)
+            inner, limits = binary_kind(kind.item_type), range_of(kind.min_length, kind.max_length)
             return f"list({inner}, {limits})" if limits else f"list({inner})"
         case inspect.TupleType():
             return f"tuple({', '.join(binary_kind(item) for item in kind.item_types)})"
@@ -172,8 +183,10 @@ def integer_kind(kind: inspect.IntType) -> str:
     """Named kinds for the bounds that are everywhere."""
     if kind.le is None:
         return "INTEGER"
-    if kind.ge != 0:
+    if kind.ge is None or kind.ge > 0:
         raise TypeError(f"no TypeScript for {kind}")
+    if kind.ge < 0:
+        return f"whole({kind.le}n, {kind.ge}n)"
     named = {255: "SMALL", 2**62: "WHOLE"}
     if kind.le in named:
         return named[kind.le]
@@ -181,10 +194,13 @@ def integer_kind(kind: inspect.IntType) -> str:
 
 
 def bounds(least: int | None, most: int | None) -> str:
-    """Arguments of a length, as few as will do."""
-    if least is None and most is None:
-        return ""
-    return f"{least or 0}, {most}" if least != most or not least else str(least)
+    """Arguments of a length of bytes, as few as will do: one alone is exact."""
+    return str(least) if least == most and least else range_of(least, most)
+
+
+def range_of(least: int | None, most: int | None) -> str:
+    """Arguments of a length of text or of a list: one alone is the least."""
+    return "" if least is None and most is None else f"{least or 0}, {most}"
 
 
 def nested(kind: type) -> Iterator[type]:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect
+from tests.processes.processes import free_port, gateway_process, node_process
 from tests.processes.test_up import Up
 from tests.processes.test_visitor import child_of
 
@@ -33,13 +34,20 @@ GONE_QUIET = ("ERR_CONNECTION", "WebSocket", "Failed to load resource")
 """What a browser itself writes when a server does not answer."""
 
 
-class Market:
+class StandingMarket:
+    """A gateway that serves the page, at this port."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+
+
+class Market(StandingMarket):
     """A running market, asked as anybody may."""
 
     def __init__(self, up: Up) -> None:
+        super().__init__(up.port)
         self.up = up
         self.data = up.data
-        self.url = f"http://127.0.0.1:{up.port}"
 
     def ask(self, path: str) -> Any:
         answer = httpx.get(self.url + path, timeout=30)
@@ -82,8 +90,8 @@ class Market:
 
 
 @contextlib.contextmanager
-def running_market(folders: pytest.TempPathFactory) -> Iterator[Market]:
-    """A market of the shipped community that serves the page that was just built, else the installed one."""
+def built_page(folders: pytest.TempPathFactory) -> Iterator[None]:
+    """Gateways that are started now serve the page that was just built, else the installed one."""
     with pytest.MonkeyPatch.context() as patch:
         if (WEB / "dist" / "index.html").is_file():
             packages = folders.mktemp("packages")
@@ -92,6 +100,21 @@ def running_market(folders: pytest.TempPathFactory) -> Iterator[Market]:
             patch.setenv("PYTHONPATH", str(packages), prepend=os.pathsep)
         else:
             assert find_spec("gridtokenx_web"), "there is no page: `make setup` builds it"
+        yield
+
+
+@contextlib.contextmanager
+def standing_market(data: Path, folders: pytest.TempPathFactory) -> Iterator[StandingMarket]:
+    """A chain that there is, with a node that makes a block a second in its own time, and nobody who trades."""
+    port = free_port()
+    with built_page(folders), node_process(data, speed=1, interval_ms=1_000), gateway_process(data, port):
+        yield StandingMarket(port)
+
+
+@contextlib.contextmanager
+def running_market(folders: pytest.TempPathFactory) -> Iterator[Market]:
+    """A market of the shipped community that serves the page."""
+    with built_page(folders):
         up = Up(folders.mktemp("market"), UP_SECONDS)
         try:
             up.read_until(lambda line: "agents started" in line)
@@ -105,7 +128,7 @@ def running_market(folders: pytest.TempPathFactory) -> Iterator[Market]:
 class Visits:
     """Pages of one test, all watched."""
 
-    def __init__(self, market: Market, browser: Browser) -> None:
+    def __init__(self, market: StandingMarket, browser: Browser) -> None:
         self.market = market
         self.complaints: list[str] = []
         self.strangers: list[str] = []

@@ -135,8 +135,27 @@ export function session(signed: Uint8Array, auth: Auth): Call<documents.SessionA
   return { method: "POST", path: "/v1/sessions", reader: documents.SessionAnswer, body };
 }
 
-export function account(own: Uint8Array): Call<documents.AccountView> {
-  return { method: "GET", path: `/v1/accounts/${toHex(own)}`, reader: documents.AccountView };
+export function account(own: Uint8Array, height?: number): Call<documents.AccountView> {
+  return { method: "GET", path: `/v1/accounts/${toHex(own)}`, reader: documents.AccountView, query: { height } };
+}
+
+export function ownVersions(own: Uint8Array, query: Query): Call<documents.RecordVersions> {
+  return { method: "GET", path: `/v1/accounts/${toHex(own)}/history`, reader: documents.RecordVersions, query };
+}
+
+/** The key of a table of one record is empty. */
+function keyOf(key: Uint8Array): string {
+  return toHex(key) || "-";
+}
+
+export function pastRecord(table: string, key: Uint8Array, height?: number): Call<documents.PastRecord> {
+  const path = `/v1/history/${table}/${keyOf(key)}`;
+  return { method: "GET", path, reader: documents.PastRecord, query: { height } };
+}
+
+export function versions(table: string, key: Uint8Array, query: Query): Call<documents.RecordVersions> {
+  const path = `/v1/history/${table}/${keyOf(key)}/versions`;
+  return { method: "GET", path, reader: documents.RecordVersions, query };
 }
 
 export function orders(own: Uint8Array, query: Query): Call<documents.Orders> {
@@ -186,6 +205,22 @@ export function places(): Call<documents.Places> {
 
 export function publicAccount(id: Uint8Array): Call<documents.PublicAccount> {
   return { method: "GET", path: `/v1/explorer/accounts/${toHex(id)}`, reader: documents.PublicAccount };
+}
+
+export function authorities(): Call<documents.Authorities> {
+  return { method: "GET", path: "/v1/authorities", reader: documents.Authorities };
+}
+
+export function authority(member: Uint8Array): Call<documents.MemberDetail> {
+  return { method: "GET", path: `/v1/authorities/${toHex(member)}`, reader: documents.MemberDetail };
+}
+
+export function proposals(query: Query): Call<documents.Proposals> {
+  return { method: "GET", path: "/v1/authorities/proposals", reader: documents.Proposals, query };
+}
+
+export function availability(before?: number, limit?: number): Call<documents.Availability> {
+  return { method: "GET", path: "/v1/availability", reader: documents.Availability, query: { before, limit } };
 }
 
 export function faucet(): Call<documents.FaucetView> {

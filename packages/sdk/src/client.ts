@@ -55,6 +55,21 @@ export interface RecordWanted extends Asking {
   readonly portfolio?: Uint8Array;
 }
 
+/** Versions that blocks of these heights wrote, both included; without them all that is known. */
+export interface Heights extends Page {
+  readonly first?: number;
+  readonly last?: number;
+}
+
+function recordQuery(wanted: RecordWanted): calls.Query {
+  return {
+    record: wanted.record ?? "account",
+    client_id: wanted.clientId && toHex(wanted.clientId),
+    interval: wanted.interval,
+    portfolio: wanted.portfolio && toHex(wanted.portfolio),
+  };
+}
+
 /** Which bill. */
 export interface BillWanted extends Asking {
   readonly day?: string;
@@ -155,9 +170,36 @@ export class Client {
     return this.ask(calls.receiptProof(transactionId), signal);
   }
 
-  /** One's own account. */
-  async account(wallet: Wallet, { signal }: Asking = {}): Promise<documents.AccountView> {
-    return this.personal(wallet, calls.account(wallet.account), signal);
+  /** One's own account; of an archive also as it was after the block of a `height`. */
+  async account(wallet: Wallet, { height, signal }: Asking & { height?: number } = {}): Promise<documents.AccountView> {
+    return this.personal(wallet, calls.account(wallet.account, height), signal);
+  }
+
+  /** Versions of one's own record that blocks from `first` to `last` wrote; of an archive. */
+  async ownVersions(
+    wallet: Wallet,
+    { first, last, limit, signal, ...wanted }: RecordWanted & Heights = {},
+  ): Promise<documents.RecordVersions> {
+    const query = { ...recordQuery(wanted), first, last, limit };
+    return this.personal(wallet, calls.ownVersions(wallet.account, query), signal);
+  }
+
+  /** A public record as it was after the block of a `height`; of an archive. */
+  async pastRecord(
+    table: string,
+    key: Uint8Array,
+    { height, signal }: Asking & { height?: number } = {},
+  ): Promise<documents.PastRecord> {
+    return this.ask(calls.pastRecord(table, key, height), signal);
+  }
+
+  /** Versions of a public record that blocks from `first` to `last` wrote; of an archive. */
+  async versions(
+    table: string,
+    key: Uint8Array,
+    { first, last, limit, signal }: Heights = {},
+  ): Promise<documents.RecordVersions> {
+    return this.ask(calls.versions(table, key, { first, last, limit }), signal);
   }
 
   /** One's own orders, `open` or `gone`. */
@@ -192,13 +234,7 @@ export class Client {
 
   /** Proof of one's own record (`checkRecord`). */
   async recordProof(wallet: Wallet, wanted: RecordWanted = {}): Promise<documents.RecordProof> {
-    const query = {
-      record: wanted.record ?? "account",
-      client_id: wanted.clientId && toHex(wanted.clientId),
-      interval: wanted.interval,
-      portfolio: wanted.portfolio && toHex(wanted.portfolio),
-    };
-    return this.personal(wallet, calls.recordProof(wallet.account, query), wanted.signal);
+    return this.personal(wallet, calls.recordProof(wallet.account, recordQuery(wanted)), wanted.signal);
   }
 
   /** One's own bill of a day (`YYYY-MM-DD`) or a month (`YYYY-MM`) in Bangkok; without either of the chain's day. */
@@ -235,6 +271,28 @@ export class Client {
   /** What anybody may know of an account. */
   async publicAccount(id: Uint8Array, { signal }: Asking = {}): Promise<documents.PublicAccount> {
     return this.ask(calls.publicAccount(id), signal);
+  }
+
+  /** Who runs the chain: members, terms, powers, validators. */
+  async authorities({ signal }: Asking = {}): Promise<documents.Authorities> {
+    return this.ask(calls.authorities(), signal);
+  }
+
+  /** One member, with its documents and what is proved against it. */
+  async authority(member: Uint8Array, { signal }: Asking = {}): Promise<documents.MemberDetail> {
+    return this.ask(calls.authority(member), signal);
+  }
+
+  /** What members propose and decide, newest first: those that are open, or decided, or all. */
+  async proposals(
+    { state, before, limit, signal }: Page & { state?: "open" | "decided"; before?: number } = {},
+  ): Promise<documents.Proposals> {
+    return this.ask(calls.proposals({ state, before, limit }), signal);
+  }
+
+  /** How the chain served, day by day; without `before` the newest days. */
+  async availability({ before, limit, signal }: Page & { before?: number } = {}): Promise<documents.Availability> {
+    return this.ask(calls.availability(before, limit), signal);
   }
 
   /** Whether this market gives play money and a small site to visitors. */

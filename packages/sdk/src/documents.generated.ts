@@ -440,7 +440,11 @@ export const BatchView: Reader<BatchView> = document<BatchView>({
   kinds: listOf(listOf(text)),
 });
 
-/** A block with its header. `hash` is the header's. */
+/**
+ * A block with its header. `hash` is the header's. `commit_round` is the round in which the block before it was
+ * agreed (0: at once), `absent` the validators whose votes on that one it does not hold; null and none with a block
+ * that carries nothing about the one before.
+ */
 export interface BlockView {
   readonly height: number;
   readonly timeMs: number;
@@ -451,6 +455,9 @@ export interface BlockView {
   readonly previous: string;
   readonly appHashBefore: string;
   readonly batchesRoot: string;
+  readonly commitHash: string;
+  readonly commitRound: number | null;
+  readonly absent: readonly string[];
   readonly receiptsRoot: string;
   readonly tradesRoot: string;
   readonly summary: SummaryView;
@@ -468,6 +475,9 @@ export const BlockView: Reader<BlockView> = document<BlockView>({
   previous: text,
   appHashBefore: text,
   batchesRoot: text,
+  commitHash: text,
+  commitRound: orNull(integer),
+  absent: listOf(text),
   receiptsRoot: text,
   tradesRoot: text,
   summary: SummaryView,
@@ -475,7 +485,10 @@ export const BlockView: Reader<BlockView> = document<BlockView>({
   batches: listOf(BatchView),
 });
 
-/** Where the chain is. `time_ms` is chain time: what expiries are counted from. */
+/**
+ * Where the chain is. `time_ms` is chain time: what expiries are counted from. `frozen_since_ms`: since then the
+ * market is stopped by its emergency rules, and orders and payments are refused; null while it goes on.
+ */
 export interface StatusView {
   readonly chain: string;
   readonly kind: string;
@@ -487,6 +500,7 @@ export interface StatusView {
   readonly intervalsOpen: number;
   readonly ordersOpen: number;
   readonly version: string;
+  readonly frozenSinceMs: number | null;
 }
 
 export const StatusView: Reader<StatusView> = document<StatusView>({
@@ -500,6 +514,7 @@ export const StatusView: Reader<StatusView> = document<StatusView>({
   intervalsOpen: integer,
   ordersOpen: integer,
   version: text,
+  frozenSinceMs: optional(orNull(integer), null),
 });
 
 /** `live`: the process answers. `ready`: it can do its work; else `reasons` says why not. */
@@ -1531,6 +1546,559 @@ export const FaucetAnswer: Reader<FaucetAnswer> = document<FaucetAnswer>({
   solarW: integer,
   recording: Recording,
   firstInterval: orNull(integer),
+});
+
+/**
+ * A record as it was after block `height`: its canonical bytes, or null if there was none. `written`: the block that
+ * left it so, or `since`, where this node's history begins, if that was earlier; null if there was never such a
+ * record.
+ */
+export interface PastRecord {
+  readonly height: number;
+  readonly since: number;
+  readonly value: string | null;
+  readonly written: number | null;
+}
+
+export const PastRecord: Reader<PastRecord> = document<PastRecord>({
+  height: integer,
+  since: integer,
+  value: orNull(text),
+  written: orNull(integer),
+});
+
+/** What block `height` left: canonical bytes, or null if it took the record away. */
+export interface RecordVersion {
+  readonly height: number;
+  readonly value: string | null;
+}
+
+export const RecordVersion: Reader<RecordVersion> = document<RecordVersion>({
+  height: integer,
+  value: orNull(text),
+});
+
+/**
+ * Versions of one record, oldest first. This node's history reaches from block `since` to `until`; the next page
+ * begins with `first` = `following`, 0: there is none.
+ */
+export interface RecordVersions {
+  readonly since: number;
+  readonly until: number;
+  readonly versions: readonly RecordVersion[];
+  readonly following: number;
+}
+
+export const RecordVersions: Reader<RecordVersions> = document<RecordVersions>({
+  since: integer,
+  until: integer,
+  versions: listOf(RecordVersion),
+  following: integer,
+});
+
+/**
+ * What the members decided about themselves. `group_seats`: of grid, trade, finance, regulation, technology;
+ * `zone_seats`: at most so many seats in one zone; `epoch_changes`: seats that change in one epoch.
+ */
+export interface TermsOfConsortium {
+  readonly seatPower: number;
+  readonly seatsMin: number;
+  readonly seatsMax: number;
+  readonly groupSeats: readonly number[];
+  readonly zoneSeats: number;
+  readonly epochBlocks: number;
+  readonly epochChanges: number;
+  readonly checkpointBlocks: number;
+  readonly observedBlocks: number;
+  readonly endorsements: number;
+  readonly stakeMicro: bigint;
+  readonly slashPpm: number;
+  readonly appealMs: number;
+  readonly voteMs: number;
+  readonly demoteBelowPpm: number;
+  readonly promoteFromPpm: number;
+}
+
+export const TermsOfConsortium: Reader<TermsOfConsortium> = document<TermsOfConsortium>({
+  seatPower: integer,
+  seatsMin: integer,
+  seatsMax: integer,
+  groupSeats: listOf(integer),
+  zoneSeats: integer,
+  epochBlocks: integer,
+  epochChanges: integer,
+  checkpointBlocks: integer,
+  observedBlocks: integer,
+  endorsements: integer,
+  stakeMicro: money,
+  slashPpm: integer,
+  appealMs: integer,
+  voteMs: integer,
+  demoteBelowPpm: integer,
+  promoteFromPpm: integer,
+});
+
+/**
+ * The running epoch, up to and with `to_height`. `doubtful` blocks: so much of the power was away that nobody can say
+ * who; `in_doubt`: so many of them that the epoch, if it ended now, would change no reputation.
+ */
+export interface EpochView {
+  readonly number: number;
+  readonly fromHeight: number;
+  readonly toHeight: number;
+  readonly changes: number;
+  readonly doubtful: number;
+  readonly inDoubt: boolean;
+}
+
+export const EpochView: Reader<EpochView> = document<EpochView>({
+  number: integer,
+  fromHeight: integer,
+  toHeight: integer,
+  changes: integer,
+  doubtful: integer,
+  inDoubt: flag,
+});
+
+/**
+ * How a member's node voted: of so many blocks, `absent` votes and `missed` turns to propose. `available_ppm` = 1 -
+ * absent / blocks; null while nothing is counted.
+ */
+export interface ConductView {
+  readonly blocks: number;
+  readonly absent: number;
+  readonly missed: number;
+  readonly availablePpm: number | null;
+}
+
+export const ConductView: Reader<ConductView> = document<ConductView>({
+  blocks: integer,
+  absent: integer,
+  missed: integer,
+  availablePpm: orNull(integer),
+});
+
+/** A member, and what it is called; an empty name for one that is forgotten. */
+export interface NamedMember {
+  readonly member: string;
+  readonly name: string;
+}
+
+export const NamedMember: Reader<NamedMember> = document<NamedMember>({
+  member: text,
+  name: text,
+});
+
+/** What a member loses then, unless it is reinstated before. */
+export interface PenaltyView {
+  readonly amountMicro: bigint;
+  readonly dueMs: number;
+}
+
+export const PenaltyView: Reader<PenaltyView> = document<PenaltyView>({
+  amountMicro: money,
+  dueMs: integer,
+});
+
+/**
+ * An organisation of the consortium, or one that asks to be. `group`: grid, trade, finance, regulation, technology;
+ * `tier`: primary, secondary, technical, emergency; `standing`: candidate, reserve, seated, suspended, left. `power`
+ * is that of its key in consensus now: a change of standing becomes one of the power as soon as the caps allow.
+ * `epoch` is its conduct in the running epoch, `total` in all that are counted; `bad` batches and `checkpoints` named
+ * are those of the running epoch. `observed_blocks`: how long it follows without a gap. `misdeeds` counts what is
+ * proved against its node and not forgotten.
+ */
+export interface MemberView {
+  readonly member: string;
+  readonly name: string;
+  readonly taxId: string;
+  readonly group: string;
+  readonly tier: string;
+  readonly zone: number;
+  readonly standing: string;
+  readonly sinceMs: number;
+  readonly account: string;
+  readonly node: string;
+  readonly licensed: boolean;
+  readonly consensusKey: string;
+  readonly power: number;
+  readonly reputationPpm: number;
+  readonly epoch: ConductView;
+  readonly total: ConductView;
+  readonly bad: number;
+  readonly checkpoints: number;
+  readonly observedBlocks: number;
+  readonly stakeMicro: bigint;
+  readonly penalty: PenaltyView | null;
+  readonly misdeeds: number;
+  readonly attestedBy: readonly NamedMember[];
+  readonly endorsedBy: readonly NamedMember[];
+}
+
+export const MemberView: Reader<MemberView> = document<MemberView>({
+  member: text,
+  name: text,
+  taxId: text,
+  group: text,
+  tier: text,
+  zone: integer,
+  standing: text,
+  sinceMs: integer,
+  account: text,
+  node: text,
+  licensed: flag,
+  consensusKey: text,
+  power: integer,
+  reputationPpm: integer,
+  epoch: ConductView,
+  total: ConductView,
+  bad: integer,
+  checkpoints: integer,
+  observedBlocks: integer,
+  stakeMicro: money,
+  penalty: orNull(PenaltyView),
+  misdeeds: integer,
+  attestedBy: listOf(NamedMember),
+  endorsedBy: listOf(NamedMember),
+});
+
+/**
+ * What was proved: `duplicate_vote`, `light_client_attack` (consensus found these, `reporter` is null) or
+ * `bad_batch`. `height` is where it happened; of a batch, where it was reported.
+ */
+export interface MisdeedView {
+  readonly kind: string;
+  readonly height: number;
+  readonly reportedMs: number;
+  readonly reporter: string | null;
+}
+
+export const MisdeedView: Reader<MisdeedView> = document<MisdeedView>({
+  kind: text,
+  height: integer,
+  reportedMs: integer,
+  reporter: orNull(text),
+});
+
+/** One member whole: hashes of its documents, and the newest that is proved against its node, newest first. */
+export interface MemberDetail {
+  readonly member: string;
+  readonly name: string;
+  readonly taxId: string;
+  readonly group: string;
+  readonly tier: string;
+  readonly zone: number;
+  readonly standing: string;
+  readonly sinceMs: number;
+  readonly account: string;
+  readonly node: string;
+  readonly licensed: boolean;
+  readonly consensusKey: string;
+  readonly power: number;
+  readonly reputationPpm: number;
+  readonly epoch: ConductView;
+  readonly total: ConductView;
+  readonly bad: number;
+  readonly checkpoints: number;
+  readonly observedBlocks: number;
+  readonly stakeMicro: bigint;
+  readonly penalty: PenaltyView | null;
+  readonly misdeeds: number;
+  readonly attestedBy: readonly NamedMember[];
+  readonly endorsedBy: readonly NamedMember[];
+  readonly height: number;
+  readonly timeMs: number;
+  readonly documents: readonly string[];
+  readonly proved: readonly MisdeedView[];
+}
+
+export const MemberDetail: Reader<MemberDetail> = document<MemberDetail>({
+  member: text,
+  name: text,
+  taxId: text,
+  group: text,
+  tier: text,
+  zone: integer,
+  standing: text,
+  sinceMs: integer,
+  account: text,
+  node: text,
+  licensed: flag,
+  consensusKey: text,
+  power: integer,
+  reputationPpm: integer,
+  epoch: ConductView,
+  total: ConductView,
+  bad: integer,
+  checkpoints: integer,
+  observedBlocks: integer,
+  stakeMicro: money,
+  penalty: orNull(PenaltyView),
+  misdeeds: integer,
+  attestedBy: listOf(NamedMember),
+  endorsedBy: listOf(NamedMember),
+  height: integer,
+  timeMs: integer,
+  documents: listOf(text),
+  proved: listOf(MisdeedView),
+});
+
+/** A key that votes in consensus now; `member` is null where no member owns it. */
+export interface ValidatorView {
+  readonly address: string;
+  readonly publicKey: string;
+  readonly power: number;
+  readonly node: string;
+  readonly member: NamedMember | null;
+}
+
+export const ValidatorView: Reader<ValidatorView> = document<ValidatorView>({
+  address: text,
+  publicKey: text,
+  power: integer,
+  node: text,
+  member: orNull(NamedMember),
+});
+
+/** A node that the chain knows, and whether it may sign batches. */
+export interface NodeView {
+  readonly node: string;
+  readonly publicKey: string;
+  readonly licensed: boolean;
+  readonly member: NamedMember | null;
+}
+
+export const NodeView: Reader<NodeView> = document<NodeView>({
+  node: text,
+  publicKey: text,
+  licensed: flag,
+  member: orNull(NamedMember),
+});
+
+/**
+ * One line of the table of powers: which tiers do the act or propose it, and, of what is voted on, which tiers vote
+ * and what share of them must say yes (`share_of` parts of `share_in`, or `more_than` these). `while_frozen`: also
+ * while the market is stopped. `act`: attest, endorse (said alone: no voters), or what is proposed.
+ */
+export interface PowerView {
+  readonly act: string;
+  readonly tiers: readonly string[];
+  readonly voters: readonly string[];
+  readonly shareOf: number | null;
+  readonly shareIn: number | null;
+  readonly moreThan: boolean;
+  readonly whileFrozen: boolean;
+}
+
+export const PowerView: Reader<PowerView> = document<PowerView>({
+  act: text,
+  tiers: listOf(text),
+  voters: listOf(text),
+  shareOf: orNull(integer),
+  shareIn: orNull(integer),
+  moreThan: flag,
+  whileFrozen: flag,
+});
+
+/**
+ * Who runs the chain. Without a consortium (`consortium` is false) an office sets nodes and validators: then there
+ * are no terms, no epoch, no members and no powers. `frozen_since_ms`: the market is stopped since then.
+ */
+export interface Authorities {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly consortium: boolean;
+  readonly frozenSinceMs: number | null;
+  readonly terms: TermsOfConsortium | null;
+  readonly epoch: EpochView | null;
+  readonly members: readonly MemberView[];
+  readonly powers: readonly PowerView[];
+  readonly validators: readonly ValidatorView[];
+  readonly nodes: readonly NodeView[];
+}
+
+export const Authorities: Reader<Authorities> = document<Authorities>({
+  height: integer,
+  timeMs: integer,
+  consortium: flag,
+  frozenSinceMs: orNull(integer),
+  terms: orNull(TermsOfConsortium),
+  epoch: orNull(EpochView),
+  members: listOf(MemberView),
+  powers: listOf(PowerView),
+  validators: listOf(ValidatorView),
+  nodes: listOf(NodeView),
+});
+
+/** A member's vote. `counts`: it has a say now, and the account that voted still speaks for it. */
+export interface VoteView {
+  readonly member: string;
+  readonly name: string;
+  readonly yes: boolean;
+  readonly counts: boolean;
+}
+
+export const VoteView: Reader<VoteView> = document<VoteView>({
+  member: text,
+  name: text,
+  yes: flag,
+  counts: flag,
+});
+
+/** The value of a proposal `license`. */
+export interface LicenceView {
+  readonly publicKey: string;
+  readonly licensed: boolean;
+}
+
+export const LicenceView: Reader<LicenceView> = document<LicenceView>({
+  publicKey: text,
+  licensed: flag,
+});
+
+/** The value of a proposal `replace`: who speaks for the member from then on, and its keys. */
+export interface ReplacementView {
+  readonly account: string;
+  readonly nodeKey: string;
+  readonly consensusKey: string;
+}
+
+export const ReplacementView: Reader<ReplacementView> = document<ReplacementView>({
+  account: text,
+  nodeKey: text,
+  consensusKey: text,
+});
+
+/**
+ * `act`: admit, remove, reinstate, set_terms, license, freeze, resume, replace. `subject` is a member, of `license` a
+ * node, else empty; `subject_name` the member's name, if it is known. `outcome`: open, carried, lost, or failed
+ * (carried, and could not be done: `code` and `code_name` say why). While it is open, `needed` of `voters` must say
+ * yes; null once it is decided. `closes_ms` is null while a freeze puts the end off. `yes` and `no` are the votes
+ * that count while it is open, and all of them after.
+ */
+export interface ProposalView {
+  readonly number: number;
+  readonly act: string;
+  readonly subject: string;
+  readonly subjectName: string;
+  readonly terms: TermsOfConsortium | null;
+  readonly licence: LicenceView | null;
+  readonly replacement: ReplacementView | null;
+  readonly proposer: NamedMember;
+  readonly openedMs: number;
+  readonly closesMs: number | null;
+  readonly outcome: string;
+  readonly code: number;
+  readonly codeName: string;
+  readonly needed: number | null;
+  readonly voters: number | null;
+  readonly yes: number;
+  readonly no: number;
+  readonly votes: readonly VoteView[];
+}
+
+export const ProposalView: Reader<ProposalView> = document<ProposalView>({
+  number: integer,
+  act: text,
+  subject: text,
+  subjectName: text,
+  terms: orNull(TermsOfConsortium),
+  licence: orNull(LicenceView),
+  replacement: orNull(ReplacementView),
+  proposer: NamedMember,
+  openedMs: integer,
+  closesMs: orNull(integer),
+  outcome: text,
+  code: integer,
+  codeName: text,
+  needed: orNull(integer),
+  voters: orNull(integer),
+  yes: integer,
+  no: integer,
+  votes: listOf(VoteView),
+});
+
+/** Newest first. `next` is the `before` of the following page, 0 when there is none. */
+export interface Proposals {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly proposals: readonly ProposalView[];
+  readonly next: number;
+}
+
+export const Proposals: Reader<Proposals> = document<Proposals>({
+  height: integer,
+  timeMs: integer,
+  proposals: listOf(ProposalView),
+  next: integer,
+});
+
+/**
+ * How the chain served: time that blocks cover, blocks, late ones, what was lost by those, rounds in which no block
+ * was agreed. `available_ppm` = 1 - lost / elapsed; null while no time is covered.
+ */
+export interface Service {
+  readonly elapsedMs: number;
+  readonly blocks: number;
+  readonly late: number;
+  readonly lostMs: number;
+  readonly rounds: number;
+  readonly availablePpm: number | null;
+}
+
+export const Service: Reader<Service> = document<Service>({
+  elapsedMs: integer,
+  blocks: integer,
+  late: integer,
+  lostMs: integer,
+  rounds: integer,
+  availablePpm: orNull(integer),
+});
+
+/** One day (UTC): days since the epoch, and as YYYY-MM-DD. */
+export interface ServiceDayView {
+  readonly elapsedMs: number;
+  readonly blocks: number;
+  readonly late: number;
+  readonly lostMs: number;
+  readonly rounds: number;
+  readonly availablePpm: number | null;
+  readonly day: number;
+  readonly date: string;
+}
+
+export const ServiceDayView: Reader<ServiceDayView> = document<ServiceDayView>({
+  elapsedMs: integer,
+  blocks: integer,
+  late: integer,
+  lostMs: integer,
+  rounds: integer,
+  availablePpm: orNull(integer),
+  day: integer,
+  date: text,
+});
+
+/**
+ * The network against its goal, `target_ppm`. `total` is over all days that the chain remembers, `days` are rising;
+ * `next` is the `before` of the page of earlier days, 0 when there is none. Empty where one node alone makes the
+ * blocks, since nobody else waits for it.
+ */
+export interface Availability {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly targetPpm: number;
+  readonly total: Service;
+  readonly days: readonly ServiceDayView[];
+  readonly next: number;
+}
+
+export const Availability: Reader<Availability> = document<Availability>({
+  height: integer,
+  timeMs: integer,
+  targetPpm: integer,
+  total: Service,
+  days: listOf(ServiceDayView),
+  next: integer,
 });
 
 /** Of the block's form, and of the application. */

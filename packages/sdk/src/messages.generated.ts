@@ -79,6 +79,61 @@ export const Quality = {
   CORRECTED: 2,
 } as const;
 
+/** What an organisation is in the market: each group has its own number of seats. */
+export const Group = {
+  GRID: 1,
+  TRADE: 2,
+  FINANCE: 3,
+  REGULATION: 4,
+  TECHNOLOGY: 5,
+} as const;
+
+/** Which powers a member has (`powers`). */
+export const Tier = {
+  PRIMARY: 1,
+  SECONDARY: 2,
+  TECHNICAL: 3,
+  EMERGENCY: 4,
+} as const;
+
+/**
+ * Where a member is on its way in or out. A reserve is admitted and has no vote in consensus; who is suspended or has
+ * left has no vote anywhere.
+ */
+export const Standing = {
+  CANDIDATE: 1,
+  RESERVE: 2,
+  SEATED: 3,
+  SUSPENDED: 4,
+  LEFT: 5,
+} as const;
+
+/** What members propose and decide. */
+export const Act = {
+  ADMIT: 1,
+  REMOVE: 2,
+  REINSTATE: 3,
+  SET_TERMS: 4,
+  LICENSE: 5,
+  FREEZE: 6,
+  RESUME: 7,
+  REPLACE: 8,
+} as const;
+
+/** Which of a member's keys is replaced. */
+export const RotatedKey = {
+  NODE: 1,
+  CONSENSUS: 2,
+} as const;
+
+/** What became of a proposal. `FAILED`: it was carried, and could not be done. */
+export const Outcome = {
+  OPEN: 0,
+  CARRIED: 1,
+  LOST: 2,
+  FAILED: 3,
+} as const;
+
 /** Parameters of the market (`docs/market-rules.md`). An interval keeps the version it opened with. */
 export interface Terms {
   readonly onPeakMicro: bigint;
@@ -439,7 +494,10 @@ export function replaceMeterKey(fields: Fields<ReplaceMeterKey>): ReplaceMeterKe
   return build(ReplaceMeterKey, fields);
 }
 
-/** The authority admits a node, gives it another key, or takes its licence to sign batches. */
+/**
+ * The authority admits a node, gives it another key, or takes its licence to sign batches. Only on a chain without a
+ * consortium.
+ */
 export interface SetNode {
   readonly kind: "SetNode";
   readonly node: Uint8Array;
@@ -453,12 +511,18 @@ export const SetNode: RecordKind<SetNode> = record("SetNode", {
   licensed: FLAG,
 }, 0x30);
 
-/** The authority admits a node, gives it another key, or takes its licence to sign batches. */
+/**
+ * The authority admits a node, gives it another key, or takes its licence to sign batches. Only on a chain without a
+ * consortium.
+ */
 export function setNode(fields: Fields<SetNode>): SetNode {
   return build(SetNode, fields);
 }
 
-/** The authority lets a key vote with this power on behalf of a node; power 0 removes it. */
+/**
+ * The authority lets a key vote with this power on behalf of a node; power 0 removes it. Only on a chain without a
+ * consortium.
+ */
 export interface SetValidator {
   readonly kind: "SetValidator";
   readonly publicKey: Uint8Array;
@@ -472,7 +536,10 @@ export const SetValidator: RecordKind<SetValidator> = record("SetValidator", {
   node: bytes(8),
 }, 0x31);
 
-/** The authority lets a key vote with this power on behalf of a node; power 0 removes it. */
+/**
+ * The authority lets a key vote with this power on behalf of a node; power 0 removes it. Only on a chain without a
+ * consortium.
+ */
 export function setValidator(fields: Fields<SetValidator>): SetValidator {
   return build(SetValidator, fields);
 }
@@ -504,6 +571,189 @@ export const ReportBatch: RecordKind<ReportBatch> = record("ReportBatch", {
  */
 export function reportBatch(fields: Fields<ReportBatch>): ReportBatch {
   return build(ReportBatch, fields);
+}
+
+/**
+ * An organisation, the sender's participant `member`, asks to become one; `stake_micro` of the sender's WATT is held
+ * from now on. The node's key and the key that would vote sign `signed_application`, which names it: nobody applies
+ * with a key that is another's, nor with a copy of another's signatures.
+ */
+export interface Apply {
+  readonly kind: "Apply";
+  readonly member: Uint8Array;
+  readonly name: string;
+  readonly taxId: string;
+  readonly group: number;
+  readonly tier: number;
+  readonly zone: number;
+  readonly node: Uint8Array;
+  readonly nodeKey: Uint8Array;
+  readonly consensusKey: Uint8Array;
+  readonly documents: readonly Uint8Array[];
+  readonly stakeMicro: bigint;
+  readonly nodeSignature: Uint8Array;
+  readonly consensusSignature: Uint8Array;
+}
+
+export const Apply: RecordKind<Apply> = record("Apply", {
+  member: bytes(8),
+  name: text(1, 120),
+  taxId: text(13, 13),
+  group: SMALL,
+  tier: SMALL,
+  zone: SMALL,
+  node: bytes(8),
+  nodeKey: bytes(32),
+  consensusKey: bytes(32),
+  documents: list(bytes(32), 1, 16),
+  stakeMicro: WHOLE,
+  nodeSignature: bytes(64),
+  consensusSignature: bytes(64),
+}, 0x33);
+
+/**
+ * An organisation, the sender's participant `member`, asks to become one; `stake_micro` of the sender's WATT is held
+ * from now on. The node's key and the key that would vote sign `signed_application`, which names it: nobody applies
+ * with a key that is another's, nor with a copy of another's signatures.
+ */
+export function apply(fields: Fields<Apply>): Apply {
+  return build(Apply, fields);
+}
+
+/** A primary member says that it saw the candidate's documents, and that it is the legal entity it says it is. */
+export interface Attest {
+  readonly kind: "Attest";
+  readonly member: Uint8Array;
+}
+
+export const Attest: RecordKind<Attest> = record("Attest", {
+  member: bytes(8),
+}, 0x34);
+
+/** A primary member says that it saw the candidate's documents, and that it is the legal entity it says it is. */
+export function attest(fields: Fields<Attest>): Attest {
+  return build(Attest, fields);
+}
+
+/** A member says that the candidate should come. */
+export interface Endorse {
+  readonly kind: "Endorse";
+  readonly member: Uint8Array;
+}
+
+export const Endorse: RecordKind<Endorse> = record("Endorse", {
+  member: bytes(8),
+}, 0x35);
+
+/** A member says that the candidate should come. */
+export function endorse(fields: Fields<Endorse>): Endorse {
+  return build(Endorse, fields);
+}
+
+/**
+ * The node of a candidate or of a reserve names the block at a checkpoint in time: it follows the chain. Anybody may
+ * carry it; the node's key signs.
+ */
+export interface Observed {
+  readonly kind: "Observed";
+  readonly member: Uint8Array;
+  readonly height: bigint;
+  readonly headerHash: Uint8Array;
+  readonly nodeKey: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export const Observed: RecordKind<Observed> = record("Observed", {
+  member: bytes(8),
+  height: WHOLE,
+  headerHash: bytes(32),
+  nodeKey: bytes(32),
+  signature: bytes(64),
+}, 0x36);
+
+/**
+ * The node of a candidate or of a reserve names the block at a checkpoint in time: it follows the chain. Anybody may
+ * carry it; the node's key signs.
+ */
+export function observed(fields: Fields<Observed>): Observed {
+  return build(Observed, fields);
+}
+
+/**
+ * A member proposes an act. `subject` is a member, for `LICENSE` a node, else nothing; `value` is what the act needs
+ * besides, encoded: `ConsortiumTerms`, `NodeLicence` or `Replacement`. It counts as the proposer's vote, if it has
+ * one. The receipt shows the proposal's number.
+ */
+export interface Propose {
+  readonly kind: "Propose";
+  readonly act: number;
+  readonly subject: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export const Propose: RecordKind<Propose> = record("Propose", {
+  act: SMALL,
+  subject: bytes(0, 8),
+  value: bytes(0, 512),
+}, 0x37);
+
+/**
+ * A member proposes an act. `subject` is a member, for `LICENSE` a node, else nothing; `value` is what the act needs
+ * besides, encoded: `ConsortiumTerms`, `NodeLicence` or `Replacement`. It counts as the proposer's vote, if it has
+ * one. The receipt shows the proposal's number.
+ */
+export function propose(fields: Fields<Propose>): Propose {
+  return build(Propose, fields);
+}
+
+/** A member votes, once. */
+export interface Vote {
+  readonly kind: "Vote";
+  readonly proposal: bigint;
+  readonly yes: boolean;
+}
+
+export const Vote: RecordKind<Vote> = record("Vote", {
+  proposal: WHOLE,
+  yes: FLAG,
+}, 0x38);
+
+/** A member votes, once. */
+export function vote(fields: Fields<Vote>): Vote {
+  return build(Vote, fields);
+}
+
+/** A member's node or consensus key is replaced by one that it shows to have. */
+export interface RotateKey {
+  readonly kind: "RotateKey";
+  readonly member: Uint8Array;
+  readonly key: number;
+  readonly publicKey: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+export const RotateKey: RecordKind<RotateKey> = record("RotateKey", {
+  member: bytes(8),
+  key: SMALL,
+  publicKey: bytes(32),
+  signature: bytes(64),
+}, 0x39);
+
+/** A member's node or consensus key is replaced by one that it shows to have. */
+export function rotateKey(fields: Fields<RotateKey>): RotateKey {
+  return build(RotateKey, fields);
+}
+
+/** A candidate takes its application back; a member leaves. */
+export interface Withdraw {
+  readonly kind: "Withdraw";
+}
+
+export const Withdraw: RecordKind<Withdraw> = record("Withdraw", {}, 0x3a);
+
+/** A candidate takes its application back; a member leaves. */
+export function withdraw(fields: Fields<Withdraw>): Withdraw {
+  return build(Withdraw, fields);
 }
 
 /**
@@ -686,6 +936,14 @@ export type Message =
   | SetNode
   | SetValidator
   | ReportBatch
+  | Apply
+  | Attest
+  | Endorse
+  | Observed
+  | Propose
+  | Vote
+  | RotateKey
+  | Withdraw
   | PlaceOrder
   | CancelOrder
   | AmendOrder
@@ -715,6 +973,14 @@ export const Message: UnionKind<Message> = {
     SetNode,
     SetValidator,
     ReportBatch,
+    Apply,
+    Attest,
+    Endorse,
+    Observed,
+    Propose,
+    Vote,
+    RotateKey,
+    Withdraw,
     PlaceOrder,
     CancelOrder,
     AmendOrder,

@@ -102,7 +102,10 @@ export const BatchHeader: RecordKind<BatchHeader> = record("BatchHeader", {
   root: bytes(32),
 });
 
-/** What a block says before it is executed. `app_hash_before` is the state it builds on. */
+/**
+ * What a block says before it is executed. `app_hash_before` is the state it builds on, `commit_hash` the hash of
+ * what it carries about how the block before was agreed, of zeros if nothing.
+ */
 export interface Header {
   readonly chain: string;
   readonly height: bigint;
@@ -112,6 +115,7 @@ export interface Header {
   readonly appHashBefore: Uint8Array;
   readonly batchesRoot: Uint8Array;
   readonly misbehaviourRoot: Uint8Array;
+  readonly commitHash: Uint8Array;
 }
 
 export const Header: RecordKind<Header> = record("Header", {
@@ -123,6 +127,7 @@ export const Header: RecordKind<Header> = record("Header", {
   appHashBefore: bytes(),
   batchesRoot: bytes(),
   misbehaviourRoot: bytes(),
+  commitHash: bytes(),
 });
 
 /** Evidence that consensus has checked: who, when, and with how much of the power that voted then. */
@@ -142,6 +147,20 @@ export const Misbehaviour: RecordKind<Misbehaviour> = record("Misbehaviour", {
   timeMs: WHOLE,
   totalPower: WHOLE,
   power: WHOLE,
+});
+
+/**
+ * What a block carries about how the one before it was agreed: in which round, and whose votes it does not hold
+ * (addresses ascending). A vote for no block is a vote.
+ */
+export interface LastCommit {
+  readonly round: bigint;
+  readonly absent: readonly Uint8Array[];
+}
+
+export const LastCommit: RecordKind<LastCommit> = record("LastCommit", {
+  round: WHOLE,
+  absent: list(bytes(20)),
 });
 
 /** What the block did, in the world's own units. */
@@ -249,6 +268,30 @@ export const Trade: RecordKind<Trade> = record("Trade", {
   voids: WHOLE,
 });
 
+/** The value of `LICENSE`: the node's key, and whether it may sign batches. */
+export interface NodeLicence {
+  readonly publicKey: Uint8Array;
+  readonly licensed: boolean;
+}
+
+export const NodeLicence: RecordKind<NodeLicence> = record("NodeLicence", {
+  publicKey: bytes(32),
+  licensed: FLAG,
+});
+
+/** The value of `REPLACE`: who speaks for the member from now on, and its keys. */
+export interface Replacement {
+  readonly account: Uint8Array;
+  readonly nodeKey: Uint8Array;
+  readonly consensusKey: Uint8Array;
+}
+
+export const Replacement: RecordKind<Replacement> = record("Replacement", {
+  account: bytes(32),
+  nodeKey: bytes(32),
+  consensusKey: bytes(32),
+});
+
 /**
  * `nonce_gaps` has bit k set when nonce `nonce_highest - 1 - k` is still unused (big-endian bytes without leading
  * zeros: an account that counts up has none). Free balance = balance - held.
@@ -308,15 +351,22 @@ export const SetAside: RecordKind<SetAside> = record("SetAside", {
   height: INTEGER,
 });
 
-/** A node that may sign batches. */
+/**
+ * A node that may sign batches. The key that it gave up last still counts for batches that expire by then, so that
+ * none that was on its way is lost.
+ */
 export interface Node {
   readonly publicKey: Uint8Array;
   readonly licensed: boolean;
+  readonly formerKey: Uint8Array;
+  readonly formerUntilMs: bigint;
 }
 
 export const Node: RecordKind<Node> = record("Node", {
   publicKey: bytes(32),
   licensed: FLAG,
+  formerKey: bytes(0, 32),
+  formerUntilMs: WHOLE,
 });
 
 /** A batch that was in a block. */
@@ -348,6 +398,68 @@ export const Validator: RecordKind<Validator> = record("Validator", {
   publicKey: bytes(32),
   power: number(1_000_000_000_000_000),
   node: bytes(8),
+});
+
+/** One validator of a height. */
+export interface Voter {
+  readonly address: Uint8Array;
+  readonly power: number;
+  readonly priority: bigint;
+}
+
+export const Voter: RecordKind<Voter> = record("Voter", {
+  address: bytes(20),
+  power: number(1_000_000_000_000_000),
+  priority: whole(4611686018427387904n, -4611686018427387904n),
+});
+
+/** The validators of one height, in the order of addresses, as they are in its round 0; `proposer` has that turn. */
+export interface Voters {
+  readonly each: readonly Voter[];
+  readonly proposer: Uint8Array;
+}
+
+export const Voters: RecordKind<Voters> = record("Voters", {
+  each: list(Voter),
+  proposer: bytes(20),
+});
+
+/**
+ * Who voted on the last block, `height`, which was the block of `node`; and who comes and goes: `coming` for the
+ * voters of the next height, `later` for those of the height after it.
+ */
+export interface Rotation {
+  readonly height: bigint;
+  readonly node: Uint8Array;
+  readonly voters: Voters;
+  readonly coming: readonly (readonly [Uint8Array, number])[];
+  readonly later: readonly (readonly [Uint8Array, number])[];
+}
+
+export const Rotation: RecordKind<Rotation> = record("Rotation", {
+  height: WHOLE,
+  node: bytes(8),
+  voters: Voters,
+  coming: list(tuple(bytes(20), number(1_000_000_000_000_000))),
+  later: list(tuple(bytes(20), number(1_000_000_000_000_000))),
+});
+
+/** The market is frozen since then. */
+export interface Freeze {
+  readonly sinceMs: bigint;
+}
+
+export const Freeze: RecordKind<Freeze> = record("Freeze", {
+  sinceMs: WHOLE,
+});
+
+/** It was frozen until then. Key: since when (8 bytes). */
+export interface PastFreeze {
+  readonly untilMs: bigint;
+}
+
+export const PastFreeze: RecordKind<PastFreeze> = record("PastFreeze", {
+  untilMs: WHOLE,
 });
 
 /** Supply, what vouches for it, and the two accounts (of several signers each) that may change it. */
@@ -517,6 +629,239 @@ export const Misdeed: RecordKind<Misdeed> = record("Misdeed", {
   height: WHOLE,
   reportedMs: WHOLE,
   reporter: bytes(0, 32),
+});
+
+/**
+ * An organisation of the consortium, or one that asks to be. Key: its participant. `account` speaks for it,
+ * `staked_by` holds `stake_micro`. `since_ms`: of its standing; of one that has left, since it votes no more.
+ * `rotated_height`: where it last replaced a key. `attested_by` and `endorsed_by` are members.
+ */
+export interface Member {
+  readonly name: string;
+  readonly taxId: string;
+  readonly group: number;
+  readonly tier: number;
+  readonly zone: number;
+  readonly standing: number;
+  readonly sinceMs: bigint;
+  readonly account: Uint8Array;
+  readonly node: Uint8Array;
+  readonly consensusKey: Uint8Array;
+  readonly documents: readonly Uint8Array[];
+  readonly stakeMicro: bigint;
+  readonly stakedBy: Uint8Array;
+  readonly rotatedHeight: bigint;
+  readonly attestedBy: readonly Uint8Array[];
+  readonly endorsedBy: readonly Uint8Array[];
+}
+
+export const Member: RecordKind<Member> = record("Member", {
+  name: text(1, 120),
+  taxId: text(13, 13),
+  group: SMALL,
+  tier: SMALL,
+  zone: SMALL,
+  standing: SMALL,
+  sinceMs: WHOLE,
+  account: bytes(32),
+  node: bytes(8),
+  consensusKey: bytes(32),
+  documents: list(bytes(32), 1, 16),
+  stakeMicro: WHOLE,
+  stakedBy: bytes(32),
+  rotatedHeight: WHOLE,
+  attestedBy: list(bytes(8)),
+  endorsedBy: list(bytes(8)),
+});
+
+/** Whose consensus key an address is or was. A key is one member's for ever. */
+export interface KeyOwner {
+  readonly member: Uint8Array;
+}
+
+export const KeyOwner: RecordKind<KeyOwner> = record("KeyOwner", {
+  member: bytes(8),
+});
+
+/** What is proposed. Key: number (8 bytes). `code` says why a carried one failed. */
+export interface Proposal {
+  readonly act: number;
+  readonly subject: Uint8Array;
+  readonly value: Uint8Array;
+  readonly proposer: Uint8Array;
+  readonly openedMs: bigint;
+  readonly closesMs: bigint;
+  readonly outcome: number;
+  readonly code: bigint;
+}
+
+export const Proposal: RecordKind<Proposal> = record("Proposal", {
+  act: SMALL,
+  subject: bytes(0, 8),
+  value: bytes(0, 512),
+  proposer: bytes(8),
+  openedMs: WHOLE,
+  closesMs: WHOLE,
+  outcome: SMALL,
+  code: WHOLE,
+});
+
+/** One member's vote. It counts while this account speaks for the member. Key: proposal ‖ member. */
+export interface Ballot {
+  readonly yes: boolean;
+  readonly account: Uint8Array;
+}
+
+export const Ballot: RecordKind<Ballot> = record("Ballot", {
+  yes: FLAG,
+  account: bytes(32),
+});
+
+/**
+ * What members decided about themselves; `terms.check_terms` has the bounds. Shares are in millionths. `group_seats`:
+ * for each `Group`, in order. `zone_seats`: at most so many seats in one zone. `epoch_changes`: seats that change in
+ * one epoch. `observed_blocks`: how long a candidate shows that it follows. `slash_ppm`: of the stake.
+ */
+export interface ConsortiumTerms {
+  readonly seatPower: bigint;
+  readonly seatsMin: bigint;
+  readonly seatsMax: bigint;
+  readonly groupSeats: readonly [number, number, number, number, number];
+  readonly zoneSeats: bigint;
+  readonly epochBlocks: bigint;
+  readonly epochChanges: bigint;
+  readonly checkpointBlocks: bigint;
+  readonly observedBlocks: bigint;
+  readonly endorsements: bigint;
+  readonly stakeMicro: bigint;
+  readonly slashPpm: bigint;
+  readonly appealMs: bigint;
+  readonly voteMs: bigint;
+  readonly demoteBelowPpm: bigint;
+  readonly promoteFromPpm: bigint;
+}
+
+export const ConsortiumTerms: RecordKind<ConsortiumTerms> = record("ConsortiumTerms", {
+  seatPower: WHOLE,
+  seatsMin: WHOLE,
+  seatsMax: WHOLE,
+  groupSeats: tuple(SMALL, SMALL, SMALL, SMALL, SMALL),
+  zoneSeats: WHOLE,
+  epochBlocks: WHOLE,
+  epochChanges: WHOLE,
+  checkpointBlocks: WHOLE,
+  observedBlocks: WHOLE,
+  endorsements: WHOLE,
+  stakeMicro: WHOLE,
+  slashPpm: WHOLE,
+  appealMs: WHOLE,
+  voteMs: WHOLE,
+  demoteBelowPpm: WHOLE,
+  promoteFromPpm: WHOLE,
+});
+
+/**
+ * How a member's node did. Key: member. Of the running epoch: `from_height`, the first block that counts, `absent`
+ * votes, `missed` proposals, `bad` batches, `checkpoints` named in time; of its whole time: `*_total` and
+ * `blocks_total` in epochs that ended. `score_ppm` is the reputation.
+ */
+export interface Conduct {
+  readonly scorePpm: bigint;
+  readonly fromHeight: bigint;
+  readonly absent: bigint;
+  readonly missed: bigint;
+  readonly bad: bigint;
+  readonly checkpoints: bigint;
+  readonly lastCheckpoint: bigint;
+  readonly observedBlocks: bigint;
+  readonly blocksTotal: bigint;
+  readonly absentTotal: bigint;
+  readonly missedTotal: bigint;
+}
+
+export const Conduct: RecordKind<Conduct> = record("Conduct", {
+  scorePpm: WHOLE,
+  fromHeight: WHOLE,
+  absent: WHOLE,
+  missed: WHOLE,
+  bad: WHOLE,
+  checkpoints: WHOLE,
+  lastCheckpoint: WHOLE,
+  observedBlocks: WHOLE,
+  blocksTotal: WHOLE,
+  absentTotal: WHOLE,
+  missedTotal: WHOLE,
+});
+
+/**
+ * The running one. `changes`: seats that changed in it; `changed_height`: the last block in which one did.
+ * `doubtful`: blocks in which so much of the power was away that nobody can say who.
+ */
+export interface Epoch {
+  readonly number: bigint;
+  readonly fromHeight: bigint;
+  readonly changes: bigint;
+  readonly changedHeight: bigint;
+  readonly doubtful: bigint;
+  readonly lastDoubt: bigint;
+}
+
+export const Epoch: RecordKind<Epoch> = record("Epoch", {
+  number: WHOLE,
+  fromHeight: WHOLE,
+  changes: WHOLE,
+  changedHeight: WHOLE,
+  doubtful: WHOLE,
+  lastDoubt: WHOLE,
+});
+
+/** The name of the block at a checkpoint. Key: height (8 bytes). */
+export interface Checkpoint {
+  readonly headerHash: Uint8Array;
+}
+
+export const Checkpoint: RecordKind<Checkpoint> = record("Checkpoint", {
+  headerHash: bytes(32),
+});
+
+/** What a member loses at `due_ms`, unless it is reinstated before. Key: member. */
+export interface Penalty {
+  readonly amountMicro: bigint;
+  readonly dueMs: bigint;
+}
+
+export const Penalty: RecordKind<Penalty> = record("Penalty", {
+  amountMicro: WHOLE,
+  dueMs: WHOLE,
+});
+
+/**
+ * How the chain served on a day (UTC): time that blocks cover, blocks, late ones, what was lost by those, rounds in
+ * which no block was agreed. Key: days since the epoch (4 bytes).
+ */
+export interface ServiceDay {
+  readonly elapsedMs: bigint;
+  readonly blocks: bigint;
+  readonly late: bigint;
+  readonly lostMs: bigint;
+  readonly rounds: bigint;
+}
+
+export const ServiceDay: RecordKind<ServiceDay> = record("ServiceDay", {
+  elapsedMs: WHOLE,
+  blocks: WHOLE,
+  late: WHOLE,
+  lostMs: WHOLE,
+  rounds: WHOLE,
+});
+
+/** How many there were: their numbers go on from here. */
+export interface ProposalCount {
+  readonly count: bigint;
+}
+
+export const ProposalCount: RecordKind<ProposalCount> = record("ProposalCount", {
+  count: WHOLE,
 });
 
 /** The version that intervals open with from now on. */
@@ -765,6 +1110,9 @@ export const BATCHES: Table<SeenBatch> = { prefix: 0x07, record: SeenBatch };
 export const LAST_BLOCK: Table<LastBlock> = { prefix: 0x08, record: LastBlock };
 export const CONSENSUS: Table<ConsensusTerms> = { prefix: 0x09, record: ConsensusTerms };
 export const VALIDATORS: Table<Validator> = { prefix: 0x0a, record: Validator };
+export const ROTATION: Table<Rotation> = { prefix: 0x0b, record: Rotation };
+export const FREEZE: Table<Freeze> = { prefix: 0x0c, record: Freeze };
+export const PAST_FREEZES: Table<PastFreeze> = { prefix: 0x0d, record: PastFreeze };
 export const MONEY: Table<Money> = { prefix: 0x10, record: Money };
 export const REDEMPTIONS: Table<Redemption> = { prefix: 0x11, record: Redemption };
 export const USED_REFERENCES: Table<UsedReference> = { prefix: 0x12, record: UsedReference };
@@ -777,6 +1125,17 @@ export const SITES: Table<Site> = { prefix: 0x25, record: Site };
 export const METERS: Table<Meter> = { prefix: 0x26, record: Meter };
 export const FORMER_KEYS: Table<FormerKey> = { prefix: 0x30, record: FormerKey };
 export const MISDEEDS: Table<Misdeed> = { prefix: 0x31, record: Misdeed };
+export const MEMBERS: Table<Member> = { prefix: 0x32, record: Member };
+export const KEY_OWNERS: Table<KeyOwner> = { prefix: 0x33, record: KeyOwner };
+export const PROPOSALS: Table<Proposal> = { prefix: 0x34, record: Proposal };
+export const BALLOTS: Table<Ballot> = { prefix: 0x35, record: Ballot };
+export const CONSORTIUM_TERMS: Table<ConsortiumTerms> = { prefix: 0x36, record: ConsortiumTerms };
+export const CONDUCT: Table<Conduct> = { prefix: 0x37, record: Conduct };
+export const EPOCH: Table<Epoch> = { prefix: 0x38, record: Epoch };
+export const CHECKPOINTS: Table<Checkpoint> = { prefix: 0x39, record: Checkpoint };
+export const PENALTIES: Table<Penalty> = { prefix: 0x3a, record: Penalty };
+export const SERVICE_DAYS: Table<ServiceDay> = { prefix: 0x3b, record: ServiceDay };
+export const PROPOSAL_COUNT: Table<ProposalCount> = { prefix: 0x3c, record: ProposalCount };
 export const TERMS: Table<Terms> = { prefix: 0x60, record: Terms };
 export const TERMS_VERSION: Table<TermsVersion> = { prefix: 0x61, record: TermsVersion };
 export const INTERVALS: Table<Interval> = { prefix: 0x62, record: Interval };

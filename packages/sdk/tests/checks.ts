@@ -107,6 +107,10 @@ function checkBlock(each: Plain): void {
   same(sdk.merkleRoot(each["batches"].map(unhex)), each["header"]["batches_root"], "batches root");
   const misbehaviour = each["misbehaviour"].map((item: Plain) => sdk.encode(sdk.Misbehaviour, camelFields(item) as never));
   same(sdk.merkleRoot(misbehaviour), each["header"]["misbehaviour_root"], "misbehaviour root");
+  const commit = each["last_commit"] as Plain | null;
+  const carried = commit && { round: commit["round"], absent: commit["absent"].map(unhex) };
+  const commitHash = carried ? sdk.hashBytes(sdk.encode(sdk.LastCommit, carried as never)) : new Uint8Array(32);
+  same(commitHash, each["header"]["commit_hash"], "commit hash");
   const roots = each["receipts"].map((receipts: string[]) => sdk.merkleRoot(receipts.map(unhex)));
   same(sdk.merkleRoot(roots), each["receipts_root"], "receipts root");
   same(sdk.merkleRoot(each["trades"].map(unhex)), each["trades_root"], "trades root");

@@ -81,6 +81,15 @@ describe("what a maker refuses", () => {
     expect(() => sdk.transfer({ recipient: new Uint8Array(length), amountMicro: 1 })).toThrow(/recipient|length/);
   });
 
+  test.each(["", "123456789012", "12345678901234"])("%j for thirteen digits", (taxId) => {
+    const [key, signature, node] = [new Uint8Array(32), new Uint8Array(64), new Uint8Array(8)];
+    const who = { member: node, name: "organisation", group: 1, tier: 1, zone: 1 };
+    const fields = { ...who, node, documents: [key], stakeMicro: 1 };
+    const signed = { nodeKey: key, consensusKey: key, nodeSignature: signature, consensusSignature: signature };
+    expect(sdk.apply({ ...fields, ...signed, taxId: "1234567890123" }).kind).toBe("Apply");
+    expect(() => sdk.apply({ ...fields, ...signed, taxId })).toThrow(sdk.Malformed);
+  });
+
   test("half a pair of surrogates", () => {
     expect(() => sdk.submitReadings({ chain: "\ud800", readings: [] })).toThrow(sdk.Malformed);
   });

@@ -32,6 +32,7 @@ export const ROUTES: readonly Route[] = [
   { path: "/chain/blocks/:height", section: "chain", load: () => import("./views/chain/Block.svelte") },
   { path: "/chain/transactions/:id", section: "chain", load: () => import("./views/chain/Transaction.svelte") },
   { path: "/chain/accounts/:id", section: "chain", load: () => import("./views/chain/Account.svelte") },
+  { path: "/chain/authorities", section: "chain", load: () => import("./views/chain/authorities/Authorities.svelte") },
   { path: "/chain/search", section: "chain", load: () => import("./views/chain/Search.svelte") },
   { path: "/join", section: "join", nav: "join", when: () => presence.keyFile === null, load: () => import("./views/join/Join.svelte") },
   { path: "/home", section: "home", nav: "home", when: () => presence.keyFile !== null, load: () => import("./views/home/Home.svelte") },

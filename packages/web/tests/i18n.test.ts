@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 
 import { en } from "../src/lib/i18n/en";
+import { en as authoritiesEn } from "../src/lib/i18n/authorities/en";
+import { th as authoritiesTh } from "../src/lib/i18n/authorities/th";
 import { en as joinEn } from "../src/lib/i18n/join/en";
 import { th as joinTh } from "../src/lib/i18n/join/th";
 import { th } from "../src/lib/i18n/th";
@@ -21,8 +23,8 @@ function texts(tree: Tree, path = ""): Map<string, string> {
   return found;
 }
 
-const english = texts({ ...en, own: joinEn });
-const thai = texts({ ...th, own: joinTh });
+const english = texts({ ...en, own: joinEn, authorities: authoritiesEn });
+const thai = texts({ ...th, own: joinTh, authorities: authoritiesTh });
 
 test("both languages have the same keys", () => {
   expect([...thai.keys()].sort()).toEqual([...english.keys()].sort());
@@ -39,7 +41,7 @@ test("both languages show the same values", () => {
 
 test("Thai is Thai, but for names and units", () => {
   const latin = [...thai].filter(([, text]) => !/[\u0e00-\u0e7f]/.test(text)).map(([key]) => key);
-  const values = ["own.order.intervalOption", "own.interval.title"];
+  const values = ["own.order.intervalOption", "own.interval.title", "authorities.change", "authorities.percent"];
   expect(latin.filter((key) => !["shell.otherLanguage", "shell.api", ...values].includes(key))).toEqual([]);
 });
 

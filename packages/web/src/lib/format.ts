@@ -116,11 +116,11 @@ function makeFormat(language: Language): Format {
     date: (timeMs) => fullDates.format(timeMs),
     month: (timeMs) => months.format(timeMs),
     moment: (timeMs) => `${moments.format(timeMs)} ${clocks.format(timeMs)}`,
-    // In Thai "and" stands right before the name: a Latin one needs a space between.
+    // In Thai "and" stands right between the names: Latin ones need a space on both sides.
     list: (names) =>
       lists
         .formatToParts(names)
-        .map((part) => (part.type === "literal" ? `${part.value.trimEnd()} ` : part.value))
+        .map((part) => (part.type === "literal" ? `${part.value.trimEnd().replace(/^(?=\p{Letter})/u, " ")} ` : part.value))
         .join(""),
     countdown,
   };

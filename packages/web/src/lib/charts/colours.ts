@@ -1,6 +1,6 @@
 /** The theme's colours for canvases, which know nothing of CSS variables. */
 
-const NAMES = ["ground", "surface", "sunken", "ink", "quiet", "line", "line-strong", "sun", "buy", "buy-wash", "sell", "sell-wash", "tariff"] as const;
+const NAMES = ["ground", "surface", "sunken", "ink", "quiet", "line", "line-strong", "sun", "buy", "buy-wash", "sell", "sell-wash", "tariff", "bad"] as const;
 
 export type Colours = Readonly<Record<(typeof NAMES)[number], string>>;
 
