@@ -18,7 +18,7 @@ from gridtokenx.engine.application import Application
 from gridtokenx.engine.comet.home import genesis_document
 from gridtokenx.engine.comet.rpc import CometRpc
 from gridtokenx.engine.folder import DataFolder
-from gridtokenx.operations.network.addresses import Addresses
+from gridtokenx.operations.network.addresses import LOOPBACK, Addresses
 from gridtokenx.operations.network.bundle import POWER, Bundle
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.founding import settle
@@ -26,7 +26,14 @@ from gridtokenx.operations.network.joining import make_joiner
 from gridtokenx.operations.network.node_folder import create_node, install_bundle
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.ports import PortBlock
-from gridtokenx.operations.network.programs import PROXY, joined_programs, node_name, programs
+from gridtokenx.operations.network.programs import (
+    PROXY,
+    gateway_name,
+    joined_programs,
+    node_name,
+    programs,
+    without_showcase,
+)
 from gridtokenx.operations.network.tree import descendants
 from gridtokenx.operations.supervisor import Child, Supervisor
 from gridtokenx.simulation.genesis import GenesisNode
@@ -60,18 +67,30 @@ def found_validators(
 class Validators:
     """Nodes that run until `stop`. One that ends before is not started again."""
 
-    def __init__(self, folder: NetworkFolder, plan: NetworkPlan, start_seconds_max: float = START_SECONDS_MAX) -> None:
-        """Start them, behind the proxy unless the plan says that links are direct. Raises RuntimeError if they do not
-        start in time."""
+    def __init__(
+        self,
+        folder: NetworkFolder,
+        plan: NetworkPlan,
+        start_seconds_max: float = START_SECONDS_MAX,
+        *,
+        with_gateways: bool = False,
+    ) -> None:
+        """Start them, behind the proxy unless the plan says that links are direct, and the plan's gateways if they are
+        wanted. Raises RuntimeError if they do not start in time."""
         self._ports = PortBlock(plan.ports)
         self._folder, self._plan = folder, plan
         addresses = Addresses(plan, self._ports.first)
         folder.make_run()
         settle(folder, addresses)
         self.folders: list[DataFolder] = [folder.node(number) for number in plan.numbers]
-        self._rpc = [folder.rpc(number) for number in plan.numbers]
+        self.rpc = [folder.rpc(number) for number in plan.numbers]
         names = {PROXY, *map(node_name, plan.numbers)}
-        chosen = [program for program in programs(folder, addresses) if program.name in names]
+        every = programs(folder, addresses)
+        chosen = [program for program in every if program.name in names]
+        self.gateways = [f"http://{LOOPBACK}:{addresses.gateway_port(number)}" for number in plan.with_gateway]
+        if with_gateways:
+            shown = set(map(gateway_name, plan.with_gateway))
+            chosen += [without_showcase(program) for program in every if program.name in shown]
         self._supervisor = Supervisor(chosen, folder.logs)
         self._nodes = [self._supervisor.child(node_name(number)) for number in plan.numbers]
         self._start(start_seconds_max)
@@ -93,8 +112,8 @@ class Validators:
         """Start one more node, which follows: from the newest snapshot of the others, if there is one. Its process has
         just begun when this returns."""
         helpers = list(self._plan.numbers)
-        self._plan = msgspec.structs.replace(self._plan, observers=self._plan.observers + 1)
-        addresses = Addresses(self._plan, self._ports.first, self._plan.observers)
+        self._plan = msgspec.structs.replace(self._plan, joined=self._plan.joined + 1)
+        addresses = Addresses(self._plan, self._ports.first, self._plan.joined)
         # Elsewhere, because unpacking a large genesis takes a while, in which nobody would listen to the others.
         await asyncio.to_thread(asyncio.run, make_joiner(self._folder, addresses, helpers))
         program, _ = joined_programs(self._folder, addresses, self._plan.nodes)
@@ -135,7 +154,7 @@ class Validators:
     async def bytes_sent(self) -> int:
         """What all nodes have sent so far, to each other and to those that joined, before encryption."""
         total = 0
-        for socket in self._rpc:
+        for socket in self.rpc:
             async with CometRpc(socket) as comet:
                 peers = (await comet.net_info()).peers
             total += sum(int(one.connection_status.sent.bytes_total) for one in peers if one.connection_status)
@@ -143,7 +162,7 @@ class Validators:
 
     async def rounds_lost(self, first: int, last: int) -> int:
         """In how many of these blocks the first proposer did not come through."""
-        async with CometRpc(self._rpc[0]) as comet:
+        async with CometRpc(self.rpc[0]) as comet:
             rounds = [(await comet.commit(height)).signed_header.commit.round for height in range(first, last + 1)]
         return sum(round_ > 0 for round_ in rounds)
 

@@ -5,7 +5,7 @@ crosses, and one cancels an order placed before. Everything follows from the see
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -88,11 +88,13 @@ def make_genesis(
     start_ms: int = START_MS,
     validators: Sequence[GenesisNode] = (),
     block_ms: int = 0,
+    also: Callable[[GenesisBuilder], None] | None = None,
 ) -> bytes:
     """`accounts` funded accounts (the first ones are the signers) with one portfolio each, `resting` orders. Without
-    `validators` one node makes blocks by itself; they make them `block_ms` apart."""
+    `validators` one node makes blocks by itself; they make them `block_ms` apart. `also` adds others, who make them
+    then, to zone 1."""
     builder = GenesisBuilder(CHAIN, start_ms)
-    if not validators:
+    if not validators and also is None:
         builder.add_node(NODE_ID, ed_public_from_secret(NODE_SEED))
     for node in validators:
         builder.add_node(node.node_id, node.batch_key)
@@ -108,6 +110,8 @@ def make_genesis(
     builder.add_zone(1, "Bangkok", offices[RoleName.TRANSMISSION])
     for feeder in range(FEEDERS):
         builder.add_feeder(feeder, 1, f"feeder {feeder}")
+    if also is not None:
+        also(builder)
     trader = Participant(Licence.PROSUMER, FOREVER_MS, Kyc.VERIFIED, FOREVER_MS, False, 0, 0, 0)
     power_w = 40_000_000
     export_w = (power_w, 0, 0, 0, 0, power_w, 0)
