@@ -25,7 +25,7 @@ from gridtokenx.ledger.genesis import export_state, import_state
 from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import Auth, Body, Envelope, Receipt
-from gridtokenx.ledger.validator import Misbehaviour
+from gridtokenx.ledger.validator import LastCommit, Misbehaviour
 from gridtokenx.modules.authority.messages import ReportBatch
 from gridtokenx.modules.identity.messages import Kyc, Licence, RoleName, Source
 from gridtokenx.modules.identity.state import Participant
@@ -283,11 +283,12 @@ class World:
         time_ms: int | None = None,
         proposer: bytes = NODE_ID,
         misbehaviour: tuple[Misbehaviour, ...] = (),
+        last_commit: LastCommit | None = None,
     ) -> BlockOutcome:
         """Apply the next block; without a time one second after the last."""
         before = last_block(self.state)
         time_ms = before.time_ms + 1_000 if time_ms is None else time_ms
-        block = Block(before.height + 1, time_ms, proposer, batches, misbehaviour)
+        block = Block(before.height + 1, time_ms, proposer, batches, misbehaviour, last_commit)
         outcome = apply_block(CONSORTIUM, self.state, self.commitment, block, trades_before=lambda: self.trades)
         self.trades = outcome.trades
         self.blocks.append(block)

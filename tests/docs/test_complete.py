@@ -9,6 +9,8 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 from gridtokenx.cli.main import app
 from gridtokenx.gateway.app import ROUTERS
 from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.modules.authority.state import ConsortiumTerms
+from gridtokenx.operations.consortium.terms import CeremonyTerms
 from make_reference import codes_reference, reference
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,14 @@ def test_every_command_stands_in_the_readme() -> None:
     assert [
         name for name in sorted(commands.commands) if f"`{name}`" not in page and f"`gridtokenx {name}" not in page
     ] == []
+
+
+def test_the_ceremony_page_names_each_command_and_term() -> None:
+    page = text_of("docs/consortium.md")
+    group = typer.main.get_command(app).commands["consortium"]
+    assert [name for name in group.commands if f"consortium {name}" not in page] == []
+    assert [name for name in CeremonyTerms.__struct_fields__ if name not in page] == []
+    assert [name for name in ConsortiumTerms.__struct_fields__ if f"`{name}`" not in page] == []
 
 
 def test_links_between_documents_lead_somewhere() -> None:

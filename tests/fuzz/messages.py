@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from ed25519_zebra import ed_sign
 from hypothesis import strategies as st
+from tests.fuzz import members
 from tests.world import (
     DEFAULT_TERMS,
     FOREVER_MS,
@@ -31,6 +32,7 @@ from tests.world import (
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.limits import POWER_W_MAX, REGISTER_WH_MAX, VALIDATOR_POWER_MAX
 from gridtokenx.ledger.transaction import Body
 from gridtokenx.modules.authority import messages as authority
@@ -50,9 +52,10 @@ WHOLE_MAX = 2**62
 
 
 @cache
-def lively_world() -> World:
+def lively_world(*, with_members: bool = True) -> World:
     """Monday 12:20: orders rest in several intervals, trades are open, one interval waits for readings, a redemption
-    for the bank, keys for the next block. Copy it with `fresh`; never change it."""
+    for the bank, keys for the next block, candidates and proposals for members, or else an office decides. Copy it with
+    `fresh`; never change it."""
     founding = Founding(time_ms=at(9, 40))
     solar = {Source.SOLAR: 20_000, Source.STORAGE: 4_000}
     for name in HOMES:
@@ -61,6 +64,7 @@ def lively_world() -> World:
         founding.add_home(name, feeder, solar, import_w=20_000, balance_micro=200 * WATT, group=group)
     founding.add_dealer("dora", 31, 5_000, 5_000, 200 * WATT)
     founding.add_account("board", signer("board", 2, 3), 100 * WATT, participant="alice")
+    members.found(founding, members=with_members)
     world = founding.start()
     for hour in (12, 13, 14):
         interval = interval_at(hour)
@@ -75,20 +79,22 @@ def lively_world() -> World:
         world.skip_to((number + 1) * 900_000 + 1)
         world.do("operator", world.submit(*(world.meter(name, number, 200, 100) for name in HOMES)))
     world.skip_to(at(12, 20))
+    if with_members:
+        members.enliven(world)
     return world
 
 
-def fresh() -> World:
+def fresh(*, with_members: bool = True) -> World:
     """A copy of the lively world, with everything its parties know."""
-    origin = lively_world()
-    world = World(_genesis(), dict(origin.signers), dict(origin.accounts), dict(origin.sites))
+    origin = lively_world(with_members=with_members)
+    world = World(_genesis(with_members=with_members), dict(origin.signers), dict(origin.accounts), dict(origin.sites))
     world.nonces, world.registers, world.sequence = dict(origin.nonces), dict(origin.registers), origin.sequence
     return world
 
 
 @cache
-def _genesis() -> bytes:
-    return lively_world().export()
+def _genesis(*, with_members: bool) -> bytes:
+    return lively_world(with_members=with_members).export()
 
 
 # --- values
@@ -228,6 +234,9 @@ FIELDS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "licensed": lambda: st.just(value=True) | st.booleans(),
     "power": lambda: st.integers(0, 3) | st.integers(0, VALIDATOR_POWER_MAX),
     "day": lambda: st.integers(20_604, 20_612) | st.integers(0, 2**31),
+    "member": lambda: members.organisations.map(pseudonym) | names,
+    "proposal": lambda: st.integers(0, 4) | wholes,
+    "yes": lambda: st.sampled_from([True, True, True, False]),
     "chain": lambda: st.sampled_from([lively_world().chain] * 3 + ["another"]) | st.just(lively_world().chain),
 }
 """How each field is drawn, by its name; one that is missing here fails the test that lists all message types."""
@@ -248,6 +257,17 @@ _LIKELY_SENDER = {
 }
 
 
+MEMBERS_ASK = (
+    authority.Attest,
+    authority.Endorse,
+    authority.Propose,
+    authority.Vote,
+    authority.RotateKey,
+    authority.Withdraw,
+)
+"""What members ask, and candidates."""
+
+
 def senders(kind: type[Message]) -> st.SearchStrategy[str]:
     """Mostly one who may."""
     parties = [*HOMES, "dora", "board"]
@@ -257,6 +277,10 @@ def senders(kind: type[Message]) -> st.SearchStrategy[str]:
     elif kind.__module__ == identity.__name__:
         likely = "registrar"
     everybody = st.sampled_from(parties)
+    if kind is authority.Apply:
+        return st.sampled_from(members.NEWCOMERS) | everybody
+    if kind in MEMBERS_ASK:
+        return members.organisations | members.organisations | everybody
     return everybody if likely is None else st.sampled_from([likely] * 30 + parties)
 
 
@@ -268,6 +292,14 @@ def messages(kind: type[Message]) -> st.SearchStrategy[Message]:
         return corrections()
     if kind is authority.ReportBatch:
         return reports()
+    if kind is authority.Apply:
+        return members.applications()
+    if kind is authority.Observed:
+        return members.observations(last_block(lively_world().state).height)
+    if kind is authority.RotateKey:
+        return members.rotations()
+    if kind is authority.Propose:
+        return members.proposals(lively_world().accounts)
     return st.builds(kind, **{name: FIELDS[name]() for name in kind.__struct_fields__})
 
 
@@ -284,6 +316,7 @@ def asks(draw: st.DrawFn, kinds: tuple[type[Message], ...] = MESSAGE_TYPES) -> t
 
 def _fitting(draw: st.DrawFn, sender: str, message: Message) -> Message:
     """Most orders are of the sender's own portfolio and make sense, so that books, trades and holds are reached."""
+    message = members.fitting(draw, sender, message)
     if not isinstance(message, market.PlaceOrder) or not draw(st.integers(0, 3)):
         return message
     own = "alice" if sender == "board" else sender

@@ -41,6 +41,7 @@ EXCLUDED = {
     # OpenAPI cannot say that one parameter needs another (`record=order` its `client_id`), or that the 31st is not in
     # every month.
     "GET /v1/accounts/{id}/proof": ["positive_data_acceptance"],
+    "GET /v1/accounts/{id}/history": ["positive_data_acceptance"],
     "GET /v1/accounts/{id}/bill": ["positive_data_acceptance"],
     "GET /v1/accounts/{id}/bill.csv": ["positive_data_acceptance"],
 }

@@ -72,7 +72,7 @@ class ByzantineEngine(CometEngine):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         author = self.mempool.author
-        self._signing = Signer((author._key._private.private_bytes_raw(),), (author._key.public_key,), 1)
+        self._signing = Signer((author.key._private.private_bytes_raw(),), (author.key.public_key,), 1)
         self._number = 10**9
         self._order = Order()
         self._next = 0

@@ -1,7 +1,8 @@
 """What must hold of a network after whatever was done to it.
 
-All nodes stand on one chain: the same app hash at every height, and each database's records have it. Supply is
-conserved and every invariant holds. No accepted order has vanished. No node raises an alarm without a reason.
+All nodes stand on one chain: the same app hash at every height, and each database's records have it. The ledger knows
+the validators' turns as CometBFT does. Supply is conserved and every invariant holds. No accepted order has vanished.
+No node raises an alarm without a reason.
 """
 
 import asyncio
@@ -13,11 +14,13 @@ from tests.invariants import check_indexes, check_modules
 from tests.network.live import LiveNetwork, Trouble
 
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.engine.comet.rpc import CometRpc
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.engine.storage import Reader
 from gridtokenx.ledger.genesis import load_state
+from gridtokenx.ledger.rotation import ROTATION, ROTATION_KEY
 from gridtokenx.operations.network.programs import CHAIN
 from gridtokenx.operations.verify import verify_folder
 from gridtokenx.simulation.auditor import Auditor
@@ -49,6 +52,7 @@ class Checks:
         nodes = network.running
         await network.blocks(2, nodes)
         self._stand_on_one_chain(nodes)
+        await self._follow_turns(nodes)
         await self._settle(nodes, codes)
         await self._listen(nodes, alarms)
         if network.load.refused:
@@ -124,6 +128,23 @@ class Checks:
             with reading(self._network.folder.node(number)) as reader:
                 self.compare(number, reader)
                 check_state(number, reader)
+
+    async def _follow_turns(self, nodes: Sequence[int]) -> None:
+        """Each node's state has its CometBFT's powers and priorities."""
+        for number in nodes:
+            with reading(self._network.folder.node(number)) as reader:
+                rotation = load_state(CONSORTIUM, reader.scan())[0].get(ROTATION, ROTATION_KEY)
+            if rotation is None:
+                raise Trouble(f"node {number} knows no turns")
+            async with CometRpc(self._network.folder.rpc(number)) as comet:
+                answer = await comet.validators(rotation.height)
+            said = {
+                bytes.fromhex(one.address): (int(one.voting_power), int(one.proposer_priority))
+                for one in answer.validators
+            }
+            kept = {one.address: (one.power, one.priority) for one in rotation.voters.each}
+            if kept != said:
+                raise Trouble(f"block {rotation.height}: node {number} has voters {kept}, CometBFT says {said}")
 
     def compare(self, number: int, reader: Reader) -> None:
         """Each block that the node has since the last look with what the others have."""

@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import msgspec
+from tests.network.members import CHAIN, ConsortiumFile
 from tests.world import WATT, Founding, Signer, buy, sell, signed
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -24,13 +25,14 @@ from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.quantities import INTERVAL_MS, interval_of
 from gridtokenx.ledger.transaction import Body
 from gridtokenx.modules.identity.messages import Licence, Source
+from gridtokenx.operations.consortium.at_hand import AtHand
 from gridtokenx.operations.network.bundle import POWER, Bundle, Profile
+from gridtokenx.operations.network.card import NodeCard
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.node_folder import create_node, install_bundle
 from gridtokenx.operations.network.plan import NetworkPlan, write_plan
 from gridtokenx.operations.network.programs import node_name
 
-CHAIN = "fault-suite"
 HOMES = tuple(f"home-{number}" for number in range(16))
 STRANGERS = tuple(f"stranger-{number}" for number in range(4))
 """Homes that the load leaves alone: whoever plays another part signs for them."""
@@ -38,6 +40,9 @@ POWER_W = 400_000
 LIFETIME_MS = 9 * 60_000
 SELL_MICRO, BUY_MICRO, LOW_MICRO = 3_000_000, 4_500_000, 1_000_000
 """The first two cross, wheeling included; nobody sells at the third."""
+
+AFTER_GATE_MS = 10_000
+"""So much later than a consortium's first gate ends the time for readings of the interval that ended last."""
 
 SUBMIT_SECONDS_MAX = 10.0
 """After so long a caller gives up: whether the order was accepted, it does not know."""
@@ -49,6 +54,10 @@ class Community:
 
     founding: Founding
     gate_ms: int
+    last_ended: int = 0
+    """The interval that ended last when the network was founded."""
+    members: dict[str, AtHand] = field(default_factory=dict)
+    """Of a consortium: in the order of their nodes."""
     nonces: dict[str, int] = field(default_factory=dict)
     orders: int = 0
 
@@ -77,36 +86,57 @@ class Community:
         return hash_bytes(encode(body)), signed(self.founding.signers[name], body)
 
 
-def found_community(path: Path, plan: NetworkPlan, gate_seconds: int) -> tuple[NetworkFolder, Community]:
-    """A network that begins now; the gate of some interval falls so many seconds from now, to the second."""
-    begins_ms = time.time_ns() // 1_000_000
-    gate_at_ms = (begins_ms // 1_000 + gate_seconds) * 1_000
+def found_community(
+    path: Path, plan: NetworkPlan, gate_seconds: int, consortium: ConsortiumFile | None = None
+) -> tuple[NetworkFolder, Community]:
+    """A network that begins now; the gate of some interval falls so many seconds from now, to the second. One of a
+    consortium began an hour ago, so that there is energy to be metered: of the interval that ended last, meters have
+    until ten seconds after that gate."""
+    now_ms = time.time_ns() // 1_000_000
+    gate_at_ms = (now_ms // 1_000 + gate_seconds) * 1_000
     terms = msgspec.structs.replace(DEFAULT_TERMS, gate_ms=-gate_at_ms % INTERVAL_MS)
+    begins_ms, last_end_ms = now_ms, now_ms // INTERVAL_MS * INTERVAL_MS
+    if consortium is not None:
+        begins_ms = last_end_ms - 4 * INTERVAL_MS
+        terms = msgspec.structs.replace(terms, metering_deadline_ms=gate_at_ms + AFTER_GATE_MS - last_end_ms)
     founding = Founding(terms, begins_ms, CHAIN)
     powers = {Source.STORAGE: POWER_W}
     for name in (*HOMES, *STRANGERS):
         founding.add_home(name, 11, powers, POWER_W, 100_000 * WATT)
     folder = NetworkFolder(path)
-    cards = [
-        create_node(folder.node(one).path, node_name(one), f"127.0.0.1:{one}", votes=one <= plan.validators)
-        for one in plan.numbers
-    ]
-    builder = founding.builder
-    builder.set_consensus(plan.pace.block_ms)
-    for card in cards:
-        # With an account of its own a node reports what others did.
-        founding.add_account(card.name, Signer((), (bytes.fromhex(card.batch_key),), 1), 0, Licence.NONE)
-        if card.votes:
-            builder.add_node(card.node_id, bytes.fromhex(card.batch_key))
-            builder.add_validator(bytes.fromhex(card.validator_key), POWER, card.node_id)
-    genesis = builder.finish()
+    founding.builder.set_consensus(plan.pace.block_ms)
+    members: dict[str, AtHand] = {}
+    if consortium is None:
+        cards = _found_nodes(folder, plan, founding)
+    else:
+        played = consortium.play(folder, begins_ms)
+        played.found(founding.builder, plan.validators)
+        members, cards = played.each, tuple(each.node for each in played.descriptions)
+    genesis = founding.builder.finish()
     app_hash = Application(CONSORTIUM).init_chain(genesis)
     document = genesis_document(CHAIN, begins_ms, app_hash, sha256(genesis).digest())
     for number in plan.numbers:
-        bundle = Bundle(genesis, document, tuple(cards), Profile(plan.links, plan.blocks))
+        bundle = Bundle(genesis, document, cards, Profile(plan.links, plan.blocks))
         install_bundle(folder.node(number).path, bundle)
     write_plan(folder.plan, plan)
-    return folder, Community(founding, gate_at_ms)
+    return folder, Community(founding, gate_at_ms, last_end_ms // INTERVAL_MS - 1, members)
+
+
+def _found_nodes(folder: NetworkFolder, plan: NetworkPlan, founding: Founding) -> tuple[NodeCard, ...]:
+    """Nodes that an office licenses."""
+    cards = tuple(
+        create_node(folder.node(one).path, node_name(one), f"127.0.0.1:{one}", plan.kind_of(one))
+        for one in plan.numbers
+    )
+    builder = founding.builder
+    for card in cards:
+        # With an account of its own a node reports what others did.
+        founding.add_account(card.name, Signer((), (bytes.fromhex(card.batch_key),), 1), 0, Licence.NONE)
+        if card.kind.signs_batches:
+            builder.add_node(card.node_id, bytes.fromhex(card.batch_key))
+        if card.votes:
+            builder.add_validator(bytes.fromhex(card.validator_key), POWER, card.node_id)
+    return cards
 
 
 class Lane:

@@ -14,22 +14,24 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tests.network.community import CHAIN, Load, found_community
+from tests.network.community import Load, found_community
+from tests.network.members import CHAIN, ConsortiumFile
 from tests.network.signer import SOCKET, SkewedSigner, use_own_key, use_signer
 
 from gridtokenx.engine.comet.headers import VoteFlag, header_hash
 from gridtokenx.engine.comet.home import StateSync, write_config
 from gridtokenx.engine.comet.keys import address_of_key
 from gridtokenx.engine.comet.rpc import CometRpc, RpcFailed
+from gridtokenx.engine.control import Document, ask
 from gridtokenx.engine.link import NodeLink, RequestFailed
+from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.engine.wire import NodeInfo
 from gridtokenx.operations.network.addresses import Addresses
-from gridtokenx.operations.network.control import Document, ask
 from gridtokenx.operations.network.founding import settle
 from gridtokenx.operations.network.node_folder import forget_state
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.ports import PortBlock
-from gridtokenx.operations.network.programs import PROXY, gateway_name, node_name, programs
+from gridtokenx.operations.network.programs import PROXY, gateway_name, node_name, programs, without_showcase
 from gridtokenx.operations.network.proxy import control_socket
 from gridtokenx.operations.network.runner import DEEDS
 from gridtokenx.operations.supervisor import Child, Supervisor
@@ -51,14 +53,20 @@ class LiveNetwork:
     """One network, from its founding to its end; of one event loop."""
 
     def __init__(
-        self, path: Path, plan: NetworkPlan, orders_per_second: float, gate_seconds: int, wait_seconds: float
+        self,
+        path: Path,
+        plan: NetworkPlan,
+        orders_per_second: float,
+        gate_seconds: int,
+        wait_seconds: float,
+        consortium: ConsortiumFile | None = None,
     ) -> None:
         """Nothing runs yet."""
         self.plan = plan
         self.began = time.monotonic()
         self.wait_seconds = wait_seconds
         """What takes longer will never come."""
-        self.folder, self.community = found_community(path, plan, gate_seconds)
+        self.folder, self.community = found_community(path, plan, gate_seconds, consortium)
         self._ports = PortBlock(plan.ports)
         self.addresses = Addresses(plan, self._ports.first)
         self.folder.make_run()
@@ -68,8 +76,7 @@ class LiveNetwork:
             if program.name in {PROXY, *map(node_name, plan.numbers)}:
                 chosen.append(program)
             elif program.name in map(gateway_name, plan.numbers):
-                # There is no scenario here, so there is nothing to show besides the market.
-                chosen.append(replace(program, command=program.command[: program.command.index("--showcase")]))
+                chosen.append(without_showcase(program))
         self._supervisor = Supervisor(chosen, self.folder.logs)
         for child in self._supervisor.children:
             self._supervisor.hold(child)
@@ -233,6 +240,32 @@ class LiveNetwork:
                     self._expected.discard(name)
                     self._ended[name] = self._supervisor.child(name).last_exit
             await asyncio.sleep(TEND_SECONDS)
+
+    # What people say.
+
+    async def carry(self, number: int, transaction_id: bytes, wire: bytes) -> Answer:
+        """Take a transaction to a node, and wait until it is in a block; what became of it."""
+        link = await NodeLink.connect(self.folder.node(number).socket)
+        try:
+            (taken,) = await link.submit([wire])
+            assert taken.standing is Standing.PENDING, taken
+
+            async def committed() -> bool:
+                (answer,) = await link.status([transaction_id])
+                return answer.standing is Standing.COMMITTED
+
+            await self.until_answer(committed, "a transaction to be in a block")
+            (answer,) = await link.status([transaction_id])
+            return answer
+        finally:
+            await link.close()
+
+    async def now_ms(self, number: int) -> int:
+        """The chain's time, as a node that runs has it."""
+        info = await self.info(number)
+        if info is None:
+            raise Trouble(f"node {number} does not say what time it is")
+        return info.now_ms
 
     # Links.
 

@@ -42,6 +42,7 @@ import httpx
 import msgspec
 from tests.network.checks import Checks, is_restored, voided_wh
 from tests.network.live import LOOK_SECONDS, LiveNetwork, Trouble
+from tests.network.members import ConsortiumFile
 
 from gridtokenx.engine.folder import FolderUnusable
 from gridtokenx.operations.network.plan import NetworkPlan, parse_groups
@@ -61,7 +62,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A network and what is done to it. `gate_seconds`: how long after the beginning the first gate falls.
-    `wait_seconds`: how long anything may take before it counts as never."""
+    `wait_seconds`: how long anything may take before it counts as never. `consortium`: whose nodes these are."""
 
     scenario: tuple[Scenario, ...]
     validators: int = 4
@@ -73,6 +74,7 @@ class NetworkFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gate_seconds: int = 600
     wait_seconds: float = 180.0
     snapshot_blocks: int = 20
+    consortium: ConsortiumFile | None = None
 
     def plan(self) -> NetworkPlan:
         """The network alone."""
@@ -103,13 +105,15 @@ class Game:
     def __init__(self, path: Path, file: NetworkFile) -> None:
         """Found the network at `path`, where nothing is yet."""
         self.file = file
-        self.network = LiveNetwork(path, file.plan(), file.orders_per_second, file.gate_seconds, file.wait_seconds)
+        self.network = LiveNetwork(
+            path, file.plan(), file.orders_per_second, file.gate_seconds, file.wait_seconds, file.consortium
+        )
         self.checks = Checks(self.network)
         self.is_sound = True
 
     async def start(self) -> None:
         """Let it run. Raises `Trouble`."""
-        await self._explained("the start", self.network.start())
+        await self.explained("the start", self.network.start())
 
     async def play(self, scenario: Scenario) -> None:
         """Do it, and check. Raises `Trouble`, saying at which step."""
@@ -117,9 +121,9 @@ class Game:
         self.network.load.flowing.set()
         for step in scenario.steps:
             self.network.note(step)
-            await self._explained(f"{scenario.name}, '{step}'", self._do(step))
+            await self.explained(f"{scenario.name}, '{step}'", self._do(step))
         self.network.note("check")
-        await self._explained(f"{scenario.name}, at its end", self.checks.everything(scenario.alarms, scenario.codes))
+        await self.explained(f"{scenario.name}, at its end", self.checks.everything(scenario.alarms, scenario.codes))
 
     async def end(self) -> None:
         """Stop everything; what is stored must verify. Raises `Trouble`."""
@@ -135,7 +139,7 @@ class Game:
         do, found = _find(step)
         await do(self.network, found)
 
-    async def _explained(self, where: str, work: Awaitable[None]) -> None:
+    async def explained(self, where: str, work: Awaitable[None]) -> None:
         try:
             await work
         except Trouble as trouble:

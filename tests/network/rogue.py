@@ -15,8 +15,6 @@ from tests.network.records import table_of
 
 from gridtokenx.engine.comet.home import Pace, write_config
 from gridtokenx.engine.comet.rpc import CometRpc
-from gridtokenx.engine.link import NodeLink
-from gridtokenx.engine.mempool import Standing
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.modules.authority.state import MISDEEDS, Misdeed, MisdeedKind
@@ -119,22 +117,10 @@ class Played:
     async def do(self, number: int, name: str, message: Message) -> int:
         """Somebody's transaction through a node, until it is done; in which block."""
         network = self.network
-        link = await NodeLink.connect(network.folder.node(number).socket)
-        try:
-            transaction_id, wire = network.community.sign(name, message, (await link.info()).now_ms)
-            (taken,) = await link.submit([wire])
-            assert taken.standing is Standing.PENDING, taken
-
-            async def committed() -> bool:
-                (answer,) = await link.status([transaction_id])
-                return answer.standing is Standing.COMMITTED
-
-            await network.until_answer(committed, f"a transaction of {name} to be in a block")
-            (answer,) = await link.status([transaction_id])
-            assert answer.code == KernelCode.OK
-            return answer.height
-        finally:
-            await link.close()
+        transaction = network.community.sign(name, message, await network.now_ms(number))
+        answer = await network.carry(number, *transaction)
+        assert answer.code == KernelCode.OK
+        return answer.height
 
 
 async def propose(played: Played, refused: Mapping[str, str], allowed: Iterable[str] = ()) -> dict[str, int]:

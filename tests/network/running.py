@@ -15,7 +15,7 @@ import pytest
 
 from gridtokenx.engine.comet.binary import CometMissing, find_cometbft
 from gridtokenx.engine.comet.rpc import CometRpc
-from gridtokenx.operations.network.control import NobodyThere, ask
+from gridtokenx.engine.control import NobodyThere, ask
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.operations.network.founding import found_network
 from gridtokenx.operations.network.plan import NetworkPlan

@@ -28,7 +28,7 @@ FIRST = ("genesis.rows_written", "genesis.head_written", "consensus.info", "cons
 ELSEWHERE = (
     # Made by the solo engine, by hand, or in another process.
     *("block.collected", "folder.file_written", "folder.renamed"),
-    *(point for point in POINTS if point.startswith(("snapshot.", "restore."))),
+    *(point for point in POINTS if point.startswith(("snapshot.", "restore.", "signer."))),
 )
 SNAPSHOT = "snapshot.checkpoint_made"
 REST = tuple(point for point in POINTS if point not in {*FIRST, *ELSEWHERE})

@@ -10,7 +10,7 @@ import pytest
 from tests.network.running import RunningNetwork, running_network, started
 from tests.unit.alive import is_alive
 
-from gridtokenx.operations.network.control import ask
+from gridtokenx.engine.control import ask
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.tree import descendants
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.codes_of_members import MEMBER_CASES, fresh_consortium
 from tests.codes_reached import CASES, fresh_world
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -16,9 +17,14 @@ def test_reached(name: str) -> None:
     assert CASES[name](fresh_world()) == name.partition(" ")[0]
 
 
+@pytest.mark.parametrize("name", MEMBER_CASES)
+def test_reached_in_a_consortium(name: str) -> None:
+    assert MEMBER_CASES[name](fresh_consortium()) == name
+
+
 def test_each_code_has_its_case() -> None:
     names = list(CONSORTIUM.codes.values())
-    cases = [name.partition(" ")[0] for name in CASES]
+    cases = [name.partition(" ")[0] for name in [*CASES, *MEMBER_CASES]]
     assert sorted(names) == sorted(cases)
 
 

@@ -15,6 +15,7 @@ LADDER = {
     "modules.settlement": 15,
     "chains": 20,
     "engine": 30,
+    "signer": 31,
     "gateway": 40,
     "client": 41,
     "simulation": 42,

@@ -187,7 +187,7 @@ def blocks() -> dict[str, Any]:
     again = fresh()
     for block in world.blocks:
         more = {"time_ms": block.time_ms, "proposer": block.proposer, "misbehaviour": block.misbehaviour}
-        outcome = again.block(*block.batches, **more)
+        outcome = again.block(*block.batches, last_commit=block.last_commit, **more)
         entries.append(
             {
                 **_block(block),

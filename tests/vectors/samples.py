@@ -1,9 +1,10 @@
 """One message of each type, with values that another implementation can tell apart."""
 
+from tests.consortium import application_of, observation_of, rotation_to
 from tests.vectors.story import community
 from tests.world import DEFAULT_TERMS, NODE_ID, NOON, batch_of, buy, pseudonym, report_of, signer
 
-from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.codec import Message, encode
 from gridtokenx.modules.authority import messages as authority
 from gridtokenx.modules.identity import messages as identity
 from gridtokenx.modules.identity.messages import Kyc, Licence
@@ -40,6 +41,14 @@ def one_of_each() -> list[Message]:
         authority.SetNode(NODE_ID, key, licensed=True),
         authority.SetValidator(key, 10**15, NODE_ID),
         report_of(bad_batch, 1),
+        application_of("newcomer", documents=(b"\x01" * 32, b"\x02" * 32)),
+        authority.Attest(erin),
+        authority.Endorse(erin),
+        observation_of("newcomer", 600, b"\x03" * 32),
+        authority.Propose(authority.Act.LICENSE, NODE_ID, encode(authority.NodeLicence(key, licensed=True))),
+        authority.Vote(65_536, yes=True),
+        rotation_to("newcomer", authority.RotatedKey.CONSENSUS),
+        authority.Withdraw(),
         buy("alice", 1_000, NOON, 4_500_000, minimum_wh=100),
         market.CancelOrder(pseudonym("order")),
         market.AmendOrder(pseudonym("order"), 4_501_000, 999),

@@ -4,7 +4,7 @@ from functools import cache
 
 from tests.world import NODE_ID, NOON, WATT, Founding, World, at, batch_of, buy, pseudonym, report_of, sell, signer
 
-from gridtokenx.ledger.validator import Misbehaviour, address_of
+from gridtokenx.ledger.validator import LastCommit, Misbehaviour, address_of
 from gridtokenx.modules.authority.messages import SetValidator
 from gridtokenx.modules.identity.messages import (
     Kyc,
@@ -87,7 +87,8 @@ def _convict(world: World) -> None:
     """A validator votes twice, and its node signs for what is no transaction."""
     voter = signer("validator").keys[0]
     world.run(world.sign("authority", SetValidator(voter, 10, NODE_ID)))
-    world.block(misbehaviour=(Misbehaviour(1, address_of(voter), 7, world.time_ms, 10, 10),))
+    twice = Misbehaviour(1, address_of(voter), 7, world.time_ms, 10, 10)
+    world.block(misbehaviour=(twice,), last_commit=LastCommit(2, (address_of(voter),)))
     bad = batch_of([b"no transaction", b"nor this", b"nor that"], 999, world.time_ms + 60_000)
     world.block(bad)
     world.run(world.sign("bob", report_of(bad, 1)))

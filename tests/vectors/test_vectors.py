@@ -15,7 +15,7 @@ from gridtokenx.ledger.block import Block, apply_block
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.genesis import import_state
-from gridtokenx.ledger.validator import Misbehaviour
+from gridtokenx.ledger.validator import LastCommit, Misbehaviour
 
 
 def golden(name: str) -> Any:
@@ -78,7 +78,9 @@ def test_the_recorded_blocks_come_to_the_recorded_roots(name: str) -> None:
 def block_of(entry: dict[str, Any]) -> Block:
     batches = tuple(bytes.fromhex(batch) for batch in entry["batches"])
     found = tuple(Misbehaviour(**item | {"address": bytes.fromhex(item["address"])}) for item in entry["misbehaviour"])
-    return Block(entry["height"], entry["time_ms"], bytes.fromhex(entry["proposer"]), batches, found)
+    said = entry["last_commit"]
+    commit = said and LastCommit(said["round"], tuple(bytes.fromhex(address) for address in said["absent"]))
+    return Block(entry["height"], entry["time_ms"], bytes.fromhex(entry["proposer"]), batches, found, commit)
 
 
 def test_the_story_uses_what_a_market_does() -> None:
@@ -86,6 +88,7 @@ def test_the_story_uses_what_a_market_does() -> None:
     codes = {batch for entry in document["blocks"] for batch in entry["batch_codes"]}
     assert codes == {KernelCode.OK, KernelCode.BATCH_TRANSACTION_INVALID}
     assert any(entry["misbehaviour"] for entry in document["blocks"])
+    assert any(entry["last_commit"] for entry in document["blocks"])
     assert any(entry["validator_updates"] for entry in document["blocks"])
     assert sum(len(entry["trades"]) for entry in document["blocks"]) >= 3
     assert any(entry["summary"]["settled_wh"] for entry in document["blocks"])

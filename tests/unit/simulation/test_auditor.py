@@ -100,16 +100,16 @@ def test_the_truth_has_no_findings(story: tuple[World, Any]) -> None:
     ("lie", "said"),
     [
         (with_record(ACCOUNTS, more("balance_micro")), "the supply is"),
-        (with_record(ACCOUNTS, more("held_micro")), "its orders and trades need"),
+        (with_record(ACCOUNTS, more("held_micro")), "its orders, trades and stakes need"),
         (with_record(ACCOUNTS, more("debt_micro")), "its history explains"),
         (with_record(ACCOUNTS, more("debt_micro")), "has free money"),
         (with_record(MONEY, more("supply_micro")), "supply went from"),
         (with_record(ORDERS, more("remaining_wh")), "open orders sum to"),
-        (with_record(ORDERS, more("price_micro", 1_000)), "its orders and trades need"),
+        (with_record(ORDERS, more("price_micro", 1_000)), "its orders, trades and stakes need"),
         (with_record(POSITIONS, more("bought_wh")), "its trades give"),
         (with_record(POSITIONS, more("sale_fee_micro")), "its trades give"),
         (with_record(POSITIONS, more("open_buy_wh")), "open orders sum to"),
-        (with_record(POSITIONS, more("collateral_micro", 10)), "its orders and trades need"),
+        (with_record(POSITIONS, more("collateral_micro", 10)), "its orders, trades and stakes need"),
         (with_record(DUES, more("amount_micro")), "the trades give"),
         (with_record(STATEMENTS, more("import_wh")), "contract and meter give"),
         (with_record(STATEMENTS, more("charge_micro")), "contract and meter give"),
@@ -241,7 +241,7 @@ def test_an_order_that_vanishes_keeps_nothing_held(story: tuple[World, Any]) -> 
         changes = [(key, None if key in gone else data) for key, data in outcome.changes]
         return replace(outcome, changes=changes)
 
-    assert any("its orders and trades need" in finding for finding in audited(story, lie))
+    assert any("its orders, trades and stakes need" in finding for finding in audited(story, lie))
 
 
 def test_debt_and_payable_at_once_are_found(story: tuple[World, Any]) -> None:
@@ -275,6 +275,8 @@ def test_it_watches_every_table_that_holds_money_or_energy() -> None:
     unwatched = {table.name for table in CONSORTIUM.tables.values()} - {table.name for table in WATCHED}
     assert unwatched == {
         *("rotated_keys", "pending_keys", "nodes", "batches", "stale_trades"),
-        *("validators", "former_keys", "misdeeds"),
+        *("validators", "rotation", "freeze", "past_freezes", "former_keys", "misdeeds", "key_owners"),
+        *("proposals", "proposal_count", "ballots", "consortium_terms", "conduct", "epoch", "checkpoints"),
+        *("service_days",),
         *("used_references", "terms_version", "holidays", "last_measured", "same_quarter"),
     }
