@@ -43,11 +43,17 @@ def browser_is_there() -> bool:
     return any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 
 
+def softhsm_is_there() -> bool:
+    """Whether a token in software can be made (tests/unit/signer/tokens.py looks for the same)."""
+    return shutil.which("softhsm2-util") is not None
+
+
 PACKAGES = {
     package.name: package
     for package in (
         SystemPackage("libgomp1", "agents that forecast (lightgbm)", lambda: library_loads("libgomp.so.1")),
         SystemPackage("chromium", "the tests of the page", browser_is_there),
+        SystemPackage("softhsm2", "the tests of keys in hardware", softhsm_is_there),
     )
 }
 
