@@ -203,7 +203,12 @@ def admit(state: State, context: Context, name: bytes, opened_ms: int) -> None:
     # What it showed as an observer lets it in with a full score.
     shown = msgspec.structs.replace(conduct_of(state, name), score_ppm=PPM, from_height=context.height, checkpoints=0)
     state.put(CONDUCT, name, shown)
-    if has_vacancy(state, terms_of(state), candidate):
+    take_seat_if_free(state, context, name)
+
+
+def take_seat_if_free(state: State, context: Context, name: bytes) -> None:
+    """Who comes in, or is back, has a seat if one is free; else it is a reserve."""
+    if has_vacancy(state, terms_of(state), member_of(state, name)):
         take_seat(state, context, name)
     else:
         set_standing(state, context, name, Standing.RESERVE)

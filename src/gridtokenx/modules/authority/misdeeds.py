@@ -15,11 +15,10 @@ from gridtokenx.ledger.crypto import merkle_verify
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.validator import Misbehaviour, MisbehaviourKind, node_of
-from gridtokenx.modules.authority.members import leave_seat, take_seat
+from gridtokenx.modules.authority.members import leave_seat, take_seat_if_free
 from gridtokenx.modules.authority.messages import AuthorityCode, ReportBatch, Standing
 from gridtokenx.modules.authority.nodes import license_node
 from gridtokenx.modules.authority.reputation import count_bad_batch
-from gridtokenx.modules.authority.seats import has_vacancy
 from gridtokenx.modules.authority.state import (
     FORMER_KEYS,
     KEY_OWNERS,
@@ -35,7 +34,6 @@ from gridtokenx.modules.authority.state import (
     key_answers,
     member_of,
     misdeed_key,
-    set_standing,
     terms_of,
 )
 from gridtokenx.modules.identity.messages import RoleName
@@ -153,10 +151,7 @@ def reinstate(state: State, context: Context, name: bytes) -> None:
         state.delete(PENALTIES, name)
         state.put(MEMBERS, name, msgspec.structs.replace(member, stake_micro=member.stake_micro + penalty.amount_micro))
     license_node(state, member.node, licensed=True)
-    if has_vacancy(state, terms_of(state), member):
-        take_seat(state, context, name)
-    else:
-        set_standing(state, context, name, Standing.RESERVE)
+    take_seat_if_free(state, context, name)
 
 
 def forget_former_key(state: State, context: Context, key: bytes) -> int:
