@@ -22,7 +22,6 @@ from gridtokenx.operations.network.bundle import Bundle, bundle_of
 from gridtokenx.simulation.genesis import (
     ZONES,
     ScenarioGenesis,
-    add_reporter,
     add_zones,
     begin_chain,
     make_genesis,
@@ -109,7 +108,6 @@ def add_members(builder: GenesisBuilder, descriptions: Sequence[Description], te
         name, batch_key = member_id(each.tax_id), bytes.fromhex(each.node.batch_key)
         account = add_organisation(builder, each, each.stake_micro)
         builder.add_member(name, member_of(each, account, terms.begins_ms), batch_key)
-        add_reporter(builder, each.node.node_id, batch_key)
 
 
 def add_organisation(builder: GenesisBuilder, description: Description, balance_micro: int) -> bytes:
