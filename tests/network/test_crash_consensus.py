@@ -26,9 +26,9 @@ FIRST = ("genesis.rows_written", "genesis.head_written", "consensus.info", "cons
 """What a chain comes by once, or first of all."""
 
 ELSEWHERE = (
-    # Made by the solo engine, by hand, or in another process.
+    # Made by the solo engine, by hand, by an archive, or in another process.
     *("block.collected", "folder.file_written", "folder.renamed"),
-    *(point for point in POINTS if point.startswith(("snapshot.", "restore.", "signer."))),
+    *(point for point in POINTS if point.startswith(("history.", "snapshot.", "restore.", "signer."))),
 )
 SNAPSHOT = "snapshot.checkpoint_made"
 REST = tuple(point for point in POINTS if point not in {*FIRST, *ELSEWHERE})

@@ -7,11 +7,13 @@ anything but `Refused`.
 
 import asyncio
 import re
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request
 from fastapi.responses import Response
+from msgspec import inspect
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
@@ -101,9 +103,22 @@ def read_query(request: Request, kind: type[Q]) -> Q:
     if len(parameters) != len(items):
         raise Refused(GatewayCode.REQUEST_MALFORMED, "query", "a parameter is given twice")
     try:
-        return msgspec.convert(parameters, kind, strict=False)
+        query = msgspec.convert(parameters, kind, strict=False)
     except (msgspec.ValidationError, UnicodeError) as error:
         raise _malformed(error) from None
+    for name in _whole_numbers(kind) & parameters.keys():
+        if re.fullmatch("[0-9]+", parameters[name]) is None:
+            raise Refused(GatewayCode.REQUEST_MALFORMED, name, "a whole number is written in digits alone")
+    return query
+
+
+@cache
+def _whole_numbers(kind: type[RequestDocument]) -> frozenset[str]:
+    """The parameters that are whole numbers: msgspec alone would take `1.0` and `1e3` for such."""
+    struct = inspect.type_info(kind)
+    assert isinstance(struct, inspect.StructType)
+    types = {field.encode_name: getattr(field.type, "types", (field.type,)) for field in struct.fields}
+    return frozenset(name for name, kinds in types.items() if any(isinstance(each, inspect.IntType) for each in kinds))
 
 
 def read_number(request: Request, name: str) -> int:

@@ -141,6 +141,8 @@ async def test_codes_name_everything_that_can_be_answered(market: Market) -> Non
         ("/v1/blocks/0", 404, "NOT_FOUND", "height"),
         ("/v1/blocks/999999999999999", 404, "NOT_FOUND", "height"),
         ("/v1/blocks?before=99999999999999999999999", 400, "REQUEST_MALFORMED", "before"),
+        ("/v1/blocks?before=1.0", 400, "REQUEST_MALFORMED", "before"),
+        ("/v1/blocks?before=1e3", 400, "REQUEST_MALFORMED", "before"),
         ("/v1/transactions/00", 400, "REQUEST_MALFORMED", "id"),
         ("/v1/transactions/" + "zz" * 32, 400, "REQUEST_MALFORMED", "id"),
         ("/v1/transactions/" + "00" * 32 + "/proof", 404, "NOT_FOUND", "id"),

@@ -13,7 +13,8 @@ from gridtokenx.operations.network.addresses import Addresses
 from gridtokenx.operations.network.consensus_view import ConsensusView, look
 from gridtokenx.operations.network.folder import NetworkFolder
 
-ANSWER_SECONDS_MAX = 2.0
+ANSWER_SECONDS_MAX = 5.0
+"""A busy machine is slow to answer; one that is paused is not asked."""
 
 
 @dataclass(frozen=True, slots=True)
