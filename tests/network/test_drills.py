@@ -34,11 +34,12 @@ from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.validator import VALIDATORS, address_of
 from gridtokenx.modules.authority.messages import Act, Attest, Endorse, RotatedKey, Standing, Vote
 from gridtokenx.modules.authority.state import PENALTIES
+from gridtokenx.modules.authority.words import rotation
 from gridtokenx.modules.market.messages import PlaceOrder
 from gridtokenx.modules.market.state import ORDERS, order_key
 from gridtokenx.modules.settlement.messages import Reading, SubmitReadings, signed_reading
 from gridtokenx.modules.settlement.state import REGISTERS, SETTLEMENTS, Stage
-from gridtokenx.operations.consortium.words import application, rotation
+from gridtokenx.operations.consortium.words import application
 from gridtokenx.operations.network.programs import gateway_name
 
 pytestmark = pytest.mark.slow

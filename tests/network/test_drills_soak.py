@@ -20,7 +20,7 @@ from gridtokenx.engine.folder import write_durably
 from gridtokenx.ledger.validator import VALIDATORS
 from gridtokenx.modules.authority.messages import RotatedKey, Standing
 from gridtokenx.modules.authority.state import EPOCH, PENALTIES, PPM, SERVICE_DAYS, THE_ONE, Epoch
-from gridtokenx.operations.consortium.words import rotation
+from gridtokenx.modules.authority.words import rotation
 from gridtokenx.signer.folder import SignerFolder
 from gridtokenx.signer.keys import open_key
 

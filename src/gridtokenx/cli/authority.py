@@ -249,7 +249,7 @@ def vote(
 def observe(member: MemberText, node_key: NodeKeyFile, sending: Sending) -> None:
     """Name the newest checkpoint for a candidate's or reserve's node, by hand: nodes do it by themselves. The node's
     key signs what this gateway says, so ask the node's own (--url)."""
-    from gridtokenx.modules.authority.messages import Observed, signed_observation
+    from gridtokenx.modules.authority.words import observation
 
     key = _node_key(node_key)
     with failures(), sending.client() as client:
@@ -259,8 +259,7 @@ def observe(member: MemberText, node_key: NodeKeyFile, sending: Sending) -> None
         if height == 0:
             raise typer.BadParameter(f"there is no checkpoint before block {step}: wait for it")
         header_hash = bytes.fromhex(client.block(height).hash)
-        signature = key.sign(signed_observation(name, height, header_hash))
-        message = Observed(name, height, header_hash, key.public_key, signature)
+        message = observation(name, height, header_hash, key)
         sending.send(
             client, message, lambda view: {"checkpoint": str(height), "observed_blocks": str(view.results[0][0])}
         )
@@ -396,7 +395,7 @@ def rotate_consensus(
 
 def _rotate(sending: Sending, kind: str, member: str, key: "Key") -> None:
     from gridtokenx.modules.authority.messages import RotatedKey
-    from gridtokenx.operations.consortium.words import rotation
+    from gridtokenx.modules.authority.words import rotation
 
     with failures(), sending.client() as client:
         message = rotation(_member_id(client, member), RotatedKey[kind], key)

@@ -1,9 +1,14 @@
 """What `gridtokenx authority` shows: tables of members, powers and proposals, and how the chain served."""
 
 from decimal import ROUND_DOWN, Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from gridtokenx.cli.console import out
 from gridtokenx.cli.values import bangkok, watt
@@ -68,25 +73,25 @@ def _print_consortium(view: "Authorities") -> None:
 
 
 def members_table(members: "list[MemberView]") -> Table:
-    """One line each, in groups."""
+    """Group by group, with what is unusual about a member under its name: it fits a terminal of 80 columns."""
     table = Table(box=None)
-    for heading in ("member", "group", "tier", "standing"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("votes", "reputation", "available", "absent", "missed"):
+    table.add_column("member")
+    table.add_column("tier", no_wrap=True)
+    for heading in ("votes", "reputation", "available"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for member in members:
-        total = member.total
-        table.add_row(
-            member.name,
-            member.group,
-            member.tier,
-            _standing(member),
-            str(member.power),
-            percent(member.reputation_ppm),
-            percent(total.available_ppm),
-            f"{total.absent}/{total.blocks}" if total.blocks else "-",
-            str(total.missed) if total.blocks else "-",
-        )
+    for group, those in groupby(members, key=attrgetter("group")):
+        table.add_row(Text(group, style="bold"))
+        for member in those:
+            lines = [Padding(Text(member.name), (0, 0, 0, 2))]
+            if member.standing != "seated":
+                lines.append(Padding(Text(_standing(member), style="dim"), (0, 0, 0, 4)))
+            table.add_row(
+                Group(*lines),
+                member.tier,
+                str(member.power),
+                percent(member.reputation_ppm),
+                percent(member.total.available_ppm),
+            )
     return table
 
 
@@ -131,12 +136,17 @@ def print_proposals(page: "Proposals", nothing: str) -> None:
     if not page.proposals:
         out.print(nothing)
     for one in page.proposals:
-        out.print(f"{one.number}  {_act(one)}, by {one.proposer.name or one.proposer.member}", highlight=False)
-        out.print(f"   {_state(one)}", highlight=False, soft_wrap=True)
+        _say(f"{one.number}  {_act(one)}, by {one.proposer.name or one.proposer.member}")
+        _say(f"   {_state(one)}")
         for yes in (True, False):
             names = [vote.name or vote.member for vote in one.votes if vote.yes == yes]
             if names:
-                out.print(f"   {'yes' if yes else 'no'}: {', '.join(names)}", highlight=False, soft_wrap=True)
+                _say(f"   {'yes' if yes else 'no'}: {', '.join(names)}")
+
+
+def _say(line: str) -> None:
+    """As it is: names are others' words."""
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _act(one: "ProposalView") -> str:
@@ -188,6 +198,7 @@ def member_facts(member: "MemberDetail") -> dict[str, object]:
         "votes": member.power,
         "reputation": percent(member.reputation_ppm),
         "available": f"{percent(member.total.available_ppm)} of {member.total.blocks} blocks",
+        "absent, missed": f"{member.total.absent} votes, {member.total.missed} turns to propose",
         "stake": f"{watt(member.stake_micro)} WATT",
         "account": member.account,
         "node": f"{member.node} ({'may' if member.licensed else 'may not'} sign batches)",

@@ -180,7 +180,7 @@ def test_an_organisation_applies_is_vouched_for_and_withdraws(run: Any, tmp_path
     node = key_file(tmp_path / "node.key", sha256(b"a node").digest())
     consensus = key_file(tmp_path / "priv_validator_key.json", validator_key_file(sha256(b"a voter").digest()))
     paper = key_file(tmp_path / "registration.pdf", b"paper")
-    asked = (*("authority", "apply", f"{BATTERY} plc", "--tax-id", tax_id(BATTERY), "--group", "trade"),)
+    asked = (*("authority", "apply", f"{BATTERY} [/plc]", "--tax-id", tax_id(BATTERY), "--group", "trade"),)
     asked += ("--tier", "secondary", "--zone", "2", "--node-key", str(node), "--consensus-key", str(consensus))
     asked += ("--document", str(paper), *by("battery"))
     assert "16 hex" not in run(*asked).output

@@ -11,13 +11,14 @@ from gridtokenx.engine.comet.evidence import Submit
 from gridtokenx.engine.comet.own_account import OwnAccount
 from gridtokenx.engine.folder import NodeKey
 from gridtokenx.ledger.state import State
-from gridtokenx.modules.authority.messages import Observed, Standing, signed_observation
+from gridtokenx.modules.authority.messages import Observed, Standing
 from gridtokenx.modules.authority.state import CHECKPOINTS, MEMBERS, Member, conduct_of
+from gridtokenx.modules.authority.words import observation
 
 _OBSERVING: Final = frozenset({Standing.CANDIDATE, Standing.RESERVE})
 
 
-def observation(state: State, node: bytes, key: NodeKey) -> Observed | None:
+def due_observation(state: State, node: bytes, key: NodeKey) -> Observed | None:
     """What a node has to say now: nothing if its member votes by itself, or has said it."""
     found = observing_member(state, node)
     if found is None:
@@ -26,8 +27,7 @@ def observation(state: State, node: bytes, key: NodeKey) -> Observed | None:
     for checkpoint, record in state.items(CHECKPOINTS):
         height = int.from_bytes(checkpoint, "big")
         if conduct_of(state, name).last_checkpoint < height:
-            signature = key.sign(signed_observation(name, height, record.header_hash))
-            return Observed(name, height, record.header_hash, key.public_key, signature)
+            return observation(name, height, record.header_hash, key)
     return None
 
 
@@ -53,7 +53,7 @@ class Observing:
 
     def look(self) -> None:
         """There is a block. Called by the thread that makes blocks: nobody else may look through the tables."""
-        said = observation(self._engine.application.state, self._engine.node_id, self._engine.mempool.author.key)
+        said = due_observation(self._engine.application.state, self._engine.node_id, self._engine.mempool.author.key)
         if self._loop is not None and said is not None and said.height > self._named:
             self._named = said.height
             self._loop.call_soon_threadsafe(self._words.put_nowait, said)

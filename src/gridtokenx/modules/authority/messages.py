@@ -119,7 +119,13 @@ class RotatedKey(IntEnum):
     CONSENSUS = 2
 
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MEMBER_NAME_LENGTH_MAX)]
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+"""Control characters, marks without width and such that turn the direction of writing: names are compared by people, on
+terminals too. Written out, since Python's own idea of what can be printed changes from version to version."""
+
+Name = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=MEMBER_NAME_LENGTH_MAX, pattern=rf"^(?! )[^{_UNSEEN}]+(?<! )\Z")
+]
 TaxId = Annotated[str, msgspec.Meta(min_length=13, max_length=13)]
 Documents = Annotated[tuple[Hash, ...], msgspec.Meta(min_length=1, max_length=MEMBER_DOCUMENTS_MAX)]
 ProposalId = Whole

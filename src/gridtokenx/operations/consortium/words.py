@@ -1,5 +1,5 @@
-"""What only a member's own node can say to the chain, with its keys' signatures: that it asks to come, that it follows,
-that it has a new key. Anybody may carry the second; the others are sent by the member's account.
+"""What an organisation's node says to the chain, from what lies in its folder: that it asks to come, that it
+follows.
 """
 
 from pathlib import Path
@@ -7,19 +7,11 @@ from typing import Final
 
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.storage import Reader
-from gridtokenx.modules.authority.messages import (
-    Apply,
-    Observed,
-    RotatedKey,
-    RotateKey,
-    signed_application,
-    signed_observation,
-    signed_rotation,
-)
+from gridtokenx.modules.authority import words
+from gridtokenx.modules.authority.messages import Apply, Observed, signed_application
 from gridtokenx.modules.authority.state import CHECKPOINTS
 from gridtokenx.operations.consortium.node_keys import node_keys
 from gridtokenx.operations.consortium.organisation import GROUPS, TIERS, Description, member_id
-from gridtokenx.signer.keys import Key
 from gridtokenx.simulation.genesis import ZONES
 
 READERS: Final = "words"
@@ -63,11 +55,4 @@ def observation(node: Path, member: bytes) -> Observed | None:
     ((key, value),) = found
     height, header_hash = int.from_bytes(key[1:], "big"), CHECKPOINTS.decode.trusted(value).header_hash
     own, *_ = node_keys(node)
-    signature = own.sign(signed_observation(member, height, header_hash))
-    return Observed(member, height, header_hash, own.public_key, signature)
-
-
-def rotation(member: bytes, kind: RotatedKey, key: Key) -> RotateKey:
-    """The member's next key, wherever it is (`signer.keys.open_key`), shows that it is there. Raises `KeyFailed`."""
-    signature = key.sign(signed_rotation(member, kind, key.public_key))
-    return RotateKey(member, int(kind), key.public_key, signature)
+    return words.observation(member, height, header_hash, own)

@@ -80,6 +80,21 @@ def test_what_an_application_must_be(consortium: Consortium) -> None:
     assert consortium.do("erc", consortium.application("erc")) == "MEMBER_EXISTS"
 
 
+@pytest.mark.parametrize(
+    "name", ["\x1b[2Jerc", "erc\n", " erc", "erc ", "e\u200brc", "\u202ecre", "\ufefferc", "\x9berc", "", "x" * 121]
+)
+def test_a_name_that_people_would_not_see_as_it_is(consortium: Consortium, name: str) -> None:
+    application = msgspec.structs.replace(consortium.application("newcomer"), name=name)
+    with pytest.raises(Rejected, match="MALFORMED"):
+        check_transaction(consortium.world.sign("newcomer", application), CONSORTIUM.body)
+
+
+@pytest.mark.parametrize("name", ["การไฟฟ้านครหลวง", "Société d'énergie (Asie) S.A.", "[/b] 3 & Sons", "日本電力"])
+def test_a_name_in_any_writing(consortium: Consortium, name: str) -> None:
+    application = msgspec.structs.replace(consortium.application("newcomer"), name=name)
+    assert consortium.do("newcomer", application) == "OK"
+
+
 def test_keys_of_others_are_refused(consortium: Consortium) -> None:
     assert applies(consortium, keys=(node_key("erc"), consensus_key("newcomer"))) == "NODE_KEY_TAKEN"
     assert applies(consortium, keys=(node_key("newcomer"), consensus_key("erc"))) == "CONSENSUS_KEY_TAKEN"

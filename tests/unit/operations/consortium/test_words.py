@@ -16,8 +16,9 @@ from gridtokenx.ledger.transaction import SignedMessage
 from gridtokenx.ledger.validator import VALIDATORS
 from gridtokenx.modules.authority.messages import RotatedKey, Standing
 from gridtokenx.modules.authority.state import MEMBERS, terms_of
+from gridtokenx.modules.authority.words import rotation
 from gridtokenx.operations.consortium.at_hand import PlayedConsortium, play_consortium
-from gridtokenx.operations.consortium.words import application, observation, rotation
+from gridtokenx.operations.consortium.words import application, observation
 from gridtokenx.operations.network.folder import NetworkFolder
 from gridtokenx.simulation.genesis import make_genesis
 from gridtokenx.simulation.moved import move_scenario
