@@ -23,9 +23,9 @@ from gridtokenx.client.keys import PrivateKey
 from gridtokenx.engine.comet.home import CHAIN_CHARACTERS_MAX
 from gridtokenx.engine.comet.toml import toml_document
 from gridtokenx.ledger.crypto import signature_is_valid
-from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX, MEMBER_DOCUMENTS_MAX
+from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX, MEMBER_DOCUMENTS_MAX, MEMBER_NAME_LENGTH_MAX
 from gridtokenx.ledger.quantities import MICRO_PER_WATT
-from gridtokenx.modules.authority.messages import Group, Name, Tier
+from gridtokenx.modules.authority.messages import Group, Tier
 from gridtokenx.operations.network.card import Key, NodeCard
 
 FORMAT: Final = "gridtokenx-organisation-1"
@@ -54,7 +54,7 @@ class OrganisationUnusable(Exception):
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A paper that others have seen (a licence, a resolution of the board): only its hash goes on."""
 
-    name: Name
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=MEMBER_NAME_LENGTH_MAX)]
     sha256: Key
 
 
@@ -66,8 +66,8 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["gridtokenx-organisation-1"]
     chain: ChainName
-    legal_name: Name
-    legal_name_th: Name
+    legal_name: Annotated[str, msgspec.Meta(min_length=1, max_length=MEMBER_NAME_LENGTH_MAX)]
+    legal_name_th: Annotated[str, msgspec.Meta(min_length=1, max_length=MEMBER_NAME_LENGTH_MAX)]
     tax_id: Word
     group: Word
     tier: Word
