@@ -4,6 +4,7 @@ nothing to say, and a state that is exported and imported is the same (A1, A5, A
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -231,10 +232,18 @@ class Memberships(RuleBasedStateMachine):
         assert export_state(CONSORTIUM, state) == exported
 
 
+PLAYED = settings(
+    max_examples=25,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
+
+
 class TestMemberships(Memberships.TestCase):  # type: ignore[name-defined,misc]
-    settings = settings(
-        max_examples=25,
-        stateful_step_count=40,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-    )
+    settings = PLAYED
+
+
+@pytest.mark.soak
+class TestManyMemberships(Memberships.TestCase):  # type: ignore[name-defined,misc]
+    settings = settings(PLAYED, max_examples=1_000, stateful_step_count=80)
