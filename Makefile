@@ -13,8 +13,9 @@
 .PHONY: help setup engine up down reset test test-page check quick lint bench soak lock clean
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 
-# What another project left in the shell must not leak into this one.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# What another project left in the shell must not leak into this one. Python keeps what it has compiled: else each process
+# begins with compiling four hundred files.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 ARGS ?=
 BENCH ?= all
@@ -26,8 +27,11 @@ RUN := .venv/bin
 READY := .venv/ready
 BUILT := .venv/engine
 NODE_MODULES := packages/node_modules/.package-lock.json
-# Two workers: the suite is written for a machine with two cores. Tests of one file share a worker, and what they start once.
-PYTEST := $(RUN)/python -m pytest -n 2 --dist loadfile
+# The suite is written for a machine with two cores. Tests of one file share a worker, and what they start once. Slow tests
+# wait for most of their time, for blocks and gates: a third worker uses it. They begin in the order that tests/conftest.py says.
+PYTEST := $(RUN)/python -m pytest --dist loadfile
+FAST := $(PYTEST) -n 2 -m "not slow and not soak"
+SLOW := $(PYTEST) -n 3 --no-loadscope-reorder -m "slow and not soak"
 # Of the tests that TESTS and ARGS name, all may be fast or all slow: pytest says so with 5.
 OR_NONE := || { status=$$?; test $$status -eq 5 || exit $$status; }
 
@@ -55,7 +59,7 @@ test: $(READY) ## lint, types and every test but the soak
 	@$(RUN)/python scripts/debian_packages.py chromium
 	@$(RUN)/python scripts/debian_packages.py softhsm2 || true  # its tests skip, and say so
 	@echo "==> the slow tests in $(TESTS)"
-	@$(PYTEST) -m "slow and not soak" $(TESTS) $(ARGS) $(OR_NONE)
+	@$(SLOW) $(TESTS) $(ARGS) $(OR_NONE)
 
 # One after the other, so that their lines do not mix.
 quick:
@@ -64,7 +68,7 @@ quick:
 
 check: lint ## lint, types and the fast tests
 	@echo "==> the fast tests in $(TESTS)"
-	@$(PYTEST) -m "not slow and not soak" $(TESTS) $(ARGS) $(OR_NONE)
+	@$(FAST) $(TESTS) $(ARGS) $(OR_NONE)
 
 test-page: $(NODE_MODULES) ## types and tests of packages/: the page and the TypeScript SDK
 	@echo "==> types of packages/"

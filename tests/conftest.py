@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ settings.register_profile("soak", settings.get_profile("default"), max_examples=
 # Processes that tests start find the package also where it is not installed.
 _SOURCE = str(Path(__file__).parents[1] / "src")
 os.environ["PYTHONPATH"] = os.pathsep.join([_SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
+
+# Tests start hundreds of processes. Without what Python has compiled, each begins with compiling hundreds of files.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if IN_CI else "default"))
@@ -77,18 +82,19 @@ def skips_of(config: pytest.Config) -> list[Skip]:
 
 
 SLOW_FOLDERS = (
-    "fuzz",
-    "properties",
-    "determinism",
-    "faults",
-    "processes",
     "fresh",
-    "browser",
-    "sdk",
     "network",
+    "processes",
+    "faults",
+    "browser",
+    "fuzz",
+    "determinism",
+    "properties",
+    "sdk",
     "unit/gateway",
 )
-"""`make check` leaves these out, so that it stays short."""
+"""`make check` leaves these out, so that it stays short. They begin in this order, before all others: a file stays with
+one worker, and one that takes minutes must not begin last, when the other workers have nothing left to do."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -96,10 +102,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Of two tests of one name a worker runs one, and nobody hears of the other.
     if twice := [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]:
         raise pytest.UsageError(f"tests that share a name: {', '.join(twice)}")
-    root = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(root).as_posix().startswith(SLOW_FOLDERS):
+        if place_of(item) < len(SLOW_FOLDERS):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=place_of)
+
+
+def place_of(item: pytest.Item) -> int:
+    """Of its folder among the slow ones; behind them all for one that stands in none of them."""
+    folder = item.path.relative_to(Path(__file__).parent).as_posix()
+    return next((place for place, slow in enumerate(SLOW_FOLDERS) if folder.startswith(slow)), len(SLOW_FOLDERS))
 
 
 PARAMETER_NAME_MAX = 100

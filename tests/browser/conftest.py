@@ -1,4 +1,4 @@
-"""One real market and one real browser for the whole folder.
+"""One real market and one real browser for each file.
 
 The page is the one that was just built (`packages/web/dist`), else the installed one. Screenshots go to the folder
 that GRIDTOKENX_SCREENSHOTS names, by default to `screenshots` here.
@@ -25,9 +25,10 @@ CHROMIUM_OPTIONS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
-    """A market of the shipped community that serves the page, from ten in the morning on."""
+    """A market of the shipped community that serves the page, from ten in the morning on. It ends with its file: one
+    that went on until the end of the run would take a tenth of a core from all tests that come later."""
     with running_market(tmp_path_factory) as market:
         yield market
 
