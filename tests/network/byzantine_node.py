@@ -2,12 +2,13 @@
 
 It reads `byzantine.json` in its data folder whenever it is asked for something:
 
-    {"order": 1, "proposals": ["unsigned", ...], "flood": 0}
+    {"order": 1, "proposals": ["unsigned", ...], "flood": 0, "leaves_out": ""}
 
-Each time it is the proposer it makes the next of these proposals (`PROPOSALS` below), and is honest after the last;
-another `order` begins them anew. What it proposed it writes into `byzantine.log`, a line of JSON each. `flood`: so many
-batches, of a hundred transactions of an account that there is not, it offers its peers twenty times a second, each
-signed by it, and some bytes that are no batch.
+Whenever it proposes it leaves out the batches of the node with the id `leaves_out`, if there is one. Each time it is
+the proposer it makes the next of these proposals (`PROPOSALS` below), and is honest after the last; another `order`
+begins them anew. What it proposed it writes into `byzantine.log`, a line of JSON each. `flood`: so many batches, of a
+hundred transactions of an account that there is not, it offers its peers twenty times a second, each signed by it, and
+some bytes that are no batch.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import json
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from gridtokenx.engine.comet.proposals import block_time_ms
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.pool import BLOCK_BYTES_MAX
 from gridtokenx.ledger import limits
-from gridtokenx.ledger.batch import Batch, decode_batch
+from gridtokenx.ledger.batch import Batch, decode_batch, open_batch
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.crypto import SIGNATURE_BYTES
@@ -48,6 +49,7 @@ class Order:
     order: int = 0
     proposals: tuple[str, ...] = ()
     flood: int = 0
+    leaves_out: str = ""
 
 
 def read_order(data: Path) -> Order:
@@ -56,13 +58,13 @@ def read_order(data: Path) -> Order:
         given = json.loads((data / ORDERS).read_text())
     except FileNotFoundError:
         return Order()
-    return Order(given["order"], tuple(given["proposals"]), given["flood"])
+    return Order(given["order"], tuple(given["proposals"]), given["flood"], given["leaves_out"])
 
 
 def write_order(data: Path, order: Order) -> None:
     """Whole or not at all: the node may be reading."""
     draft = data / f"{ORDERS}.draft"
-    draft.write_text(json.dumps({"order": order.order, "proposals": order.proposals, "flood": order.flood}))
+    draft.write_text(json.dumps(asdict(order)))
     draft.replace(data / ORDERS)
 
 
@@ -88,6 +90,8 @@ class ByzantineEngine(CometEngine):
         if order.order != self._order.order:
             self._next = 0
         self._order = order
+        if order.leaves_out:
+            honest = [wire for wire in honest if open_batch(wire)[1].author.hex() != order.leaves_out]
         if self._next >= len(order.proposals):
             return honest
         kind = order.proposals[self._next]

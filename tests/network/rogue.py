@@ -93,10 +93,10 @@ class Played:
         """Of a node that runs."""
         return (await self.network.heights([number]))[number]
 
-    def order(self, proposals: Sequence[str] = (), flood: int = 0) -> None:
+    def order(self, proposals: Sequence[str] = (), flood: int = 0, leaves_out: str = "") -> None:
         """What the rogue is to do from now on."""
         self._orders += 1
-        write_order(self.network.folder.node(ROGUE).path, Order(self._orders, tuple(proposals), flood))
+        write_order(self.network.folder.node(ROGUE).path, Order(self._orders, tuple(proposals), flood, leaves_out))
 
     async def misbehave(self, kinds: list[str]) -> list[dict[str, Any]]:
         """Let the rogue propose all of these, each once, and three blocks more."""
