@@ -1,5 +1,7 @@
 """The rules of identity."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from gridtokenx.ledger import schedule
@@ -11,15 +13,22 @@ from gridtokenx.ledger.quantities import interval_key, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import check_keys, keys_hash
 from gridtokenx.ledger.transaction import rotate_keys as rotate_account_keys
+from gridtokenx.modules.identity import aggregation, rosters, storage
 from gridtokenx.modules.identity.messages import (
+    NO_CAPACITY,
+    AcceptMember,
+    ExcludeMember,
     IdentityCode,
+    JoinPortfolio,
     Kyc,
+    LeavePortfolio,
     Licence,
-    PowersBySource,
+    OpenPortfolio,
     RegisterAccount,
     RegisterParticipant,
     RegisterPortfolio,
     RegisterSite,
+    RegisterStorage,
     ReplaceMeterKey,
     RoleName,
     RotateKeys,
@@ -38,16 +47,15 @@ from gridtokenx.modules.identity.state import (
     ZONES,
     Meter,
     Participant,
-    Portfolio,
     Role,
     Site,
-    invariants,
+    add_portfolio,
+    owner_of,
+    participant_of,
+    references,
     require_role,
     role_key,
-    zone_of,
 )
-
-NO_CAPACITY: PowersBySource = (0, 0, 0, 0, 0, 0, 0)
 
 
 def register_participant(state: State, context: Context, message: RegisterParticipant) -> tuple[int, ...]:
@@ -141,40 +149,6 @@ def replace_meter_key(state: State, context: Context, message: ReplaceMeterKey) 
     return ()
 
 
-def add_portfolio(
-    state: State,
-    portfolio: bytes,
-    account_id: bytes,
-    feeder: int,
-    import_w: int,
-    export_w: PowersBySource,
-    site: bytes,
-) -> None:
-    """`PORTFOLIO_EXISTS`, `OWNER_UNKNOWN`, `FEEDER_UNKNOWN`, `PARTICIPANT_UNKNOWN`."""
-    if state.get(PORTFOLIOS, portfolio) is not None:
-        raise Rejected(IdentityCode.PORTFOLIO_EXISTS, "portfolio")
-    zone_of(state, feeder)
-    participant = owner_of(state, account_id)
-    participant_of(state, participant)
-    state.put(PORTFOLIOS, portfolio, Portfolio(account_id, participant, feeder, import_w, export_w, site))
-
-
-def participant_of(state: State, participant: bytes) -> Participant:
-    """The participant, or `PARTICIPANT_UNKNOWN`."""
-    record = state.get(PARTICIPANTS, participant)
-    if record is None:
-        raise Rejected(IdentityCode.PARTICIPANT_UNKNOWN, "participant")
-    return record
-
-
-def owner_of(state: State, account_id: bytes) -> bytes:
-    """The participant whose account it is, or `OWNER_UNKNOWN`."""
-    account = state.get(ACCOUNTS, account_id)
-    if account is None:
-        raise Rejected(IdentityCode.OWNER_UNKNOWN, "account")
-    return account.participant
-
-
 def assign_role(state: State, role: RoleName, account_id: bytes) -> None:
     """Give an office to an account: `OWNER_UNKNOWN`, `SUPPLIER_DOES_NOT_TRADE`."""
     owner = owner_of(state, account_id)
@@ -204,6 +178,13 @@ def _participant(message: RegisterParticipant | UpdateParticipant, suspended: bo
         message.short_wh,
         message.long_wh,
     )
+
+
+def invariants(state: State) -> Iterator[str]:
+    """Every reference leads somewhere, and rosters say what memberships do."""
+    yield from references(state)
+    yield from rosters.invariants(state)
+    yield from storage.invariants(state)
 
 
 def allowed_keys_hash(algorithm: int, threshold: int, keys: tuple[bytes, ...]) -> bytes:
@@ -249,7 +230,11 @@ def refuse_weak_key(key: bytes) -> None:
 MODULE = Module(
     name="identity",
     codes=IdentityCode,
-    tables=(ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS),
+    tables=(
+        *(ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS),
+        *(rosters.SPLIT_RULES, rosters.JOIN_REQUESTS, rosters.MEMBERSHIPS, rosters.ROSTERS),
+        *(storage.STORAGES, storage.STORAGE_LEVELS),
+    ),
     handlers={
         RegisterParticipant: register_participant,
         UpdateParticipant: update_participant,
@@ -259,7 +244,14 @@ MODULE = Module(
         RegisterSite: register_site,
         RegisterPortfolio: register_portfolio,
         ReplaceMeterKey: replace_meter_key,
+        OpenPortfolio: aggregation.open_portfolio,
+        JoinPortfolio: aggregation.join_portfolio,
+        AcceptMember: aggregation.accept_member,
+        LeavePortfolio: aggregation.leave_portfolio,
+        ExcludeMember: aggregation.exclude_member,
+        RegisterStorage: storage.register_storage,
     },
+    indexes=(rosters.FIRST_INTERVALS,),
     urgent=frozenset(
         {
             RegisterParticipant,
@@ -268,6 +260,7 @@ MODULE = Module(
             RegisterAccount,
             RegisterSite,
             RegisterPortfolio,
+            RegisterStorage,
             ReplaceMeterKey,
         }
     ),

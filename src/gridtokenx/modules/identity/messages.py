@@ -5,8 +5,9 @@ from typing import Annotated
 
 import msgspec
 
-from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.codec import Message, Record
 from gridtokenx.ledger.limits import KEYS_PER_ACCOUNT_MAX, POWER_W_MAX, REGISTER_WH_MAX
+from gridtokenx.ledger.quantities import PARTS_PER_MILLION
 from gridtokenx.ledger.transaction import AccountId, PublicKey, Small, Whole
 
 Pseudonym = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
@@ -35,6 +36,7 @@ class Licence(IntEnum):
     PROSUMER = 2
     SUPPLIER = 3
     DEALER = 4
+    AGGREGATOR = 5
 
 
 class Kyc(IntEnum):
@@ -67,8 +69,31 @@ Power = Annotated[int, msgspec.Meta(ge=0, le=POWER_W_MAX)]
 PowersBySource = tuple[Power, Power, Power, Power, Power, Power, Power]
 """Export capacity in W, one number for each `Source`."""
 
+NO_CAPACITY: PowersBySource = (0, 0, 0, 0, 0, 0, 0)
+
 Register = Annotated[int, msgspec.Meta(ge=0, le=REGISTER_WH_MAX)]
 """What a meter has counted in all, in Wh."""
+
+PartsPerMillion = Annotated[int, msgspec.Meta(ge=0, le=PARTS_PER_MILLION)]
+
+
+class SplitKind(IntEnum):
+    """By what a portfolio's gain or loss is shared among its members."""
+
+    METERED = 0
+    """Import and export together."""
+    EXPORT = 1
+    EQUAL = 2
+
+
+class SplitRule(Record, frozen=True):
+    """How a portfolio's gain or loss of an interval is split, for as long as the portfolio stands. Of a gain the
+    aggregator keeps `commission_ppm`, of a loss it bears `loss_ppm`; the rest is the members' by `kind`."""
+
+    kind: Small
+    commission_ppm: PartsPerMillion
+    loss_ppm: PartsPerMillion
+
 
 KeyList = Annotated[tuple[PublicKey, ...], msgspec.Meta(min_length=1, max_length=KEYS_PER_ACCOUNT_MAX)]
 
@@ -91,6 +116,18 @@ class IdentityCode(IntEnum):
     METER_UNKNOWN = 213
     SUPPLIER_DOES_NOT_TRADE = 214
     OWNER_UNKNOWN = 215
+    NOT_AN_AGGREGATOR = 216
+    SPLIT_INVALID = 217
+    PORTFOLIOS_EXCEEDED = 218
+    PORTFOLIO_UNKNOWN = 219
+    NOT_YOUR_SITE = 220
+    FEEDER_DIFFERS = 221
+    SPLIT_DIFFERS = 222
+    MEMBER_ALREADY = 223
+    NOT_IN_PORTFOLIO = 224
+    PORTFOLIO_FULL = 225
+    TRADED_BY_AGGREGATOR = 226
+    STORAGE_INVALID = 227
 
 
 class RegisterParticipant(Message, frozen=True, tag=0x20):
@@ -173,3 +210,53 @@ class ReplaceMeterKey(Message, frozen=True, tag=0x27):
 
     meter: Pseudonym
     meter_key: PublicKey
+
+
+class OpenPortfolio(Message, frozen=True, tag=0x28):
+    """An aggregator opens a portfolio for the sites of others, all on one feeder. Its rule never changes."""
+
+    portfolio: Pseudonym
+    feeder: Feeder16
+    rule: SplitRule
+
+
+class JoinPortfolio(Message, frozen=True, tag=0x29):
+    """The owner of a site (`member`, the site's own portfolio) asks to be traded by an aggregator's portfolio, and
+    consents to its rule by repeating it. Asked again, the newer request counts."""
+
+    member: Pseudonym
+    portfolio: Pseudonym
+    rule: SplitRule
+
+
+class AcceptMember(Message, frozen=True, tag=0x2A):
+    """The aggregator takes in a site whose owner asked. Receipt: the first interval in which it is a member."""
+
+    member: Pseudonym
+
+
+class LeavePortfolio(Message, frozen=True, tag=0x2B):
+    """The owner takes its site out, or its request back. Receipt: the first interval in which it is no member; 0 when
+    it never was one."""
+
+    member: Pseudonym
+
+
+class ExcludeMember(Message, frozen=True, tag=0x2C):
+    """The aggregator, or the registrar, takes a site out, or refuses its request. Receipt as for leaving."""
+
+    member: Pseudonym
+
+
+class RegisterStorage(Message, frozen=True, tag=0x2D):
+    """The registrar describes the battery of a site. `alone`: nothing else is behind its meter; then `level_wh` is in
+    it while the meter shows `import_wh` and `export_wh`."""
+
+    portfolio: Pseudonym
+    capacity_wh: Whole
+    charge_w: Power
+    efficiency_ppm: PartsPerMillion
+    alone: bool
+    level_wh: Whole
+    import_wh: Register
+    export_wh: Register

@@ -68,8 +68,8 @@ class Participant(Record, frozen=True):
 
 
 class Portfolio(Record, frozen=True):
-    """What orders and positions name: the sites that one account trades together (one site for now).
-    Powers in W; `export_w` by source."""
+    """What orders and positions name: the sites that one account trades together. Powers in W, `export_w` by source,
+    are those of its own site; one with members has none (`rosters.powers_at`)."""
 
     account: AccountId
     participant: Pseudonym
@@ -157,6 +157,40 @@ def distributor_of(state: State, feeder: int) -> bytes:
     return zone.distributor
 
 
+def add_portfolio(
+    state: State,
+    portfolio: bytes,
+    account_id: bytes,
+    feeder: int,
+    import_w: int,
+    export_w: PowersBySource,
+    site: bytes,
+) -> None:
+    """`PORTFOLIO_EXISTS`, `OWNER_UNKNOWN`, `FEEDER_UNKNOWN`, `PARTICIPANT_UNKNOWN`."""
+    if state.get(PORTFOLIOS, portfolio) is not None:
+        raise Rejected(IdentityCode.PORTFOLIO_EXISTS, "portfolio")
+    zone_of(state, feeder)
+    participant = owner_of(state, account_id)
+    participant_of(state, participant)
+    state.put(PORTFOLIOS, portfolio, Portfolio(account_id, participant, feeder, import_w, export_w, site))
+
+
+def participant_of(state: State, participant: bytes) -> Participant:
+    """The participant, or `PARTICIPANT_UNKNOWN`."""
+    record = state.get(PARTICIPANTS, participant)
+    if record is None:
+        raise Rejected(IdentityCode.PARTICIPANT_UNKNOWN, "participant")
+    return record
+
+
+def owner_of(state: State, account_id: bytes) -> bytes:
+    """The participant whose account it is, or `OWNER_UNKNOWN`."""
+    account = state.get(ACCOUNTS, account_id)
+    if account is None:
+        raise Rejected(IdentityCode.OWNER_UNKNOWN, "account")
+    return account.participant
+
+
 def are_related(state: State, first: bytes, second: bytes) -> bool:
     """Whether two participants are one, or declared related (the same group)."""
     if first == second:
@@ -165,7 +199,7 @@ def are_related(state: State, first: bytes, second: bytes) -> bool:
     return a is not None and b is not None and a.group != 0 and a.group == b.group
 
 
-def invariants(state: State) -> Iterator[str]:
+def references(state: State) -> Iterator[str]:
     """Every reference leads somewhere, both ways."""
     for key, portfolio in state.items(PORTFOLIOS):
         if state.get(ACCOUNTS, portfolio.account) is None:

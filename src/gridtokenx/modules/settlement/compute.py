@@ -3,6 +3,7 @@
 from gridtokenx.ledger.quantities import energy_wh_of, interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.state import PORTFOLIOS, SITES, Portfolio
+from gridtokenx.modules.identity.storage import follow_meter
 from gridtokenx.modules.market import calendar
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.state import EMPTY_POSITION, INTERVALS, POSITIONS, Position
@@ -35,6 +36,7 @@ def freeze_registers(state: State, interval: int, portfolio_id: bytes) -> None:
     else:
         now = follow(before, now, 0)
     state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(interval) + meter, now)
+    follow_meter(state, portfolio_id, interval, now.import_wh, now.export_wh)
     if now.quality == Quality.MEASURED and before.quality != Quality.ESTIMATED:
         _remember_quarter(state, interval, meter, now.import_wh - before.import_wh)
 

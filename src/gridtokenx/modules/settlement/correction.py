@@ -5,12 +5,15 @@ corrected register moves its own interval and the next, and further ones until t
 consequence of the one correction, not a second one. Each interval is a piece of scheduled work of its own.
 """
 
+from msgspec.structs import replace
+
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.identity.state import PORTFOLIOS
 from gridtokenx.modules.settlement.compute import follow, make_statement, meter_of_portfolio
+from gridtokenx.modules.settlement.members import member_corrected
 from gridtokenx.modules.settlement.money import settle_residual
 from gridtokenx.modules.settlement.state import (
     RECALCULATE,
@@ -51,13 +54,17 @@ def recalculate(state: State, context: Context, item: bytes) -> int:
     if changed != now:
         state.index(REGISTERS_BY_INTERVAL).put(state, interval_key(interval) + meter, changed)
         schedule.add(state, context.time_ms, RECALCULATE, interval_key(interval + 1) + portfolio_id)
-    new = make_statement(state, interval, portfolio_id)
-    if new is None or new == old:
+    made = make_statement(state, interval, portfolio_id)
+    if made is None:
+        return 1
+    new = replace(made, split_charge_micro=old.split_charge_micro, split_credit_micro=old.split_credit_micro)
+    if new == old:
         return 1
     state.index(STATEMENTS_BY_INTERVAL).put(state, item, new)
     if is_done(state, Stage.PAYING, item):
-        owed_micro = (new.charge_micro - new.credit_micro) - (old.charge_micro - old.credit_micro)
+        owed_micro = new.owed_micro() - old.owed_micro()
         settle_residual(state, context, portfolio.account, max(owed_micro, 0), max(-owed_micro, 0))
+    member_corrected(state, context, item)
     if item in context.computed:
         context.metered_import_wh += new.import_wh - old.import_wh
         context.metered_export_wh += new.export_wh - old.export_wh

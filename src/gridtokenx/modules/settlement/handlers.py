@@ -1,12 +1,14 @@
 """The rules of settlement: from the last reading, or the deadline, to the last payment.
 
-Stages, each a queue over blocks: *computing* (registers frozen, a statement for each portfolio, sum checked, no
-money moved), *collecting* (holds become payments into the clearing account), *paying* (out of it to sellers and
-payees; the difference to the meter with the residual supplier). An item that fails is set aside: it keeps its
-holds, the others are paid, and the clearing account shows the difference.
+Stages, each a queue over blocks: *computing* (registers frozen, a statement for each portfolio), *splitting* (those of
+portfolios with members, from theirs; then the sum is checked; no money moved so far), *collecting* (holds become
+payments into the clearing account), *paying* (out of it to sellers and payees; the difference to the meter with the
+residual supplier). An item that fails is set aside: it keeps its holds, the others are paid, and the clearing account
+shows the difference.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
 
 import msgspec
 
@@ -15,7 +17,9 @@ from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import interval_end_ms, interval_key
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.network import forget
 from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.rosters import ROSTER_ENDED, SPLIT_RULES, roster_at
 from gridtokenx.modules.identity.state import METER_STARTED, PORTFOLIOS, holder_of
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.state import (
@@ -30,6 +34,13 @@ from gridtokenx.modules.market.state import (
 )
 from gridtokenx.modules.settlement.compute import freeze_registers, make_statement
 from gridtokenx.modules.settlement.correction import recalculate
+from gridtokenx.modules.settlement.members import (
+    roster_ended,
+    split,
+    split_again,
+    split_invariants,
+    to_split,
+)
 from gridtokenx.modules.settlement.messages import CorrectReading, SettlementCode, SubmitReadings
 from gridtokenx.modules.settlement.money import pay_payable, settle_residual
 from gridtokenx.modules.settlement.readings import (
@@ -50,6 +61,9 @@ from gridtokenx.modules.settlement.state import (
     SAME_QUARTER,
     SETTLE,
     SETTLEMENTS,
+    SPLIT_AGAIN,
+    SPLITS,
+    SPLITS_BY_INTERVAL,
     STATEMENTS,
     STATEMENTS_BY_INTERVAL,
     Stage,
@@ -60,6 +74,9 @@ from gridtokenx.modules.tokens.state import PAY_PAYABLE, capture, pay, release
 
 ITEMS_PER_STEP = 500
 """Portfolios that one scheduled step settles."""
+
+SPLITS_PER_STEP = 4
+"""Portfolios with members that one scheduled step splits: at most 4,000 shares."""
 
 
 def metering_deadline(state: State, context: Context, key: bytes) -> int:
@@ -87,18 +104,24 @@ def settle(state: State, context: Context, key: bytes) -> int:
     work, queue = _WORK[stage], _queue(state, interval, stage)
     cursor = settlement_of(state, interval).cursor
     start = bisect_right(queue, cursor)
-    todo = queue[start : start + ITEMS_PER_STEP]
+    count_max = ITEMS_PER_STEP if stage != Stage.SPLITTING else SPLITS_PER_STEP
+    todo = queue[start : start + count_max]
     if stage == Stage.COMPUTING:
         _add_to_sums(state, interval, todo)
     for item in todo:
         schedule.guard(state, context, SETTLE, key + item, work)
-    if len(todo) == ITEMS_PER_STEP:
+    if len(todo) == count_max:
         changed = msgspec.structs.replace(settlement_of(state, interval), cursor=todo[-1])
         state.put(SETTLEMENTS, key, changed)
     else:
         _finish_stage(state, context, interval, stage)
     schedule.add(state, context.time_ms, SETTLE, key)
-    return len(todo) + 1
+    return sum(_weight(state, interval, stage, item) for item in todo) + 1
+
+
+def _weight(state: State, interval: int, stage: Stage, item: bytes) -> int:
+    """Steps that an item of a stage counts as: a split one for each member."""
+    return 1 if stage != Stage.SPLITTING else 1 + len(roster_at(state, item, interval).members)
 
 
 def _advance(state: State, interval: int, stage: Stage) -> None:
@@ -110,6 +133,8 @@ def _queue(state: State, interval: int, stage: int) -> list[bytes]:
     """What the stage works off, in key order."""
     if stage == Stage.COMPUTING:
         return state.index(PORTFOLIO_LIST).current(state)
+    if stage == Stage.SPLITTING:
+        return to_split(state, interval)
     if stage == Stage.COLLECTING:
         return state.index(POSITIONS_BY_INTERVAL).of(interval)
     return state.index(STATEMENTS_BY_INTERVAL).of(interval)
@@ -131,8 +156,10 @@ def _add_to_sums(state: State, interval: int, portfolios: list[bytes]) -> None:
 
 
 def _compute(state: State, context: Context, item: bytes) -> None:
-    """Freeze the registers, write the statement."""
-    interval, portfolio = _split(item)
+    """Freeze the registers, write the statement; that of a portfolio with members comes after theirs."""
+    interval, portfolio = _parts(item)
+    if portfolio in state.rows[SPLIT_RULES.prefix]:
+        return
     freeze_registers(state, interval, portfolio)
     statement = make_statement(state, interval, portfolio)
     if statement is not None:
@@ -144,7 +171,7 @@ def _compute(state: State, context: Context, item: bytes) -> None:
 
 def _collect(state: State, context: Context, item: bytes) -> None:
     """The buyer's hold becomes a payment into the clearing account, the seller's collateral is released."""
-    _, portfolio = _split(item)
+    _, portfolio = _parts(item)
     position = state.rows[POSITIONS.prefix][item]
     account_id = state.rows[PORTFOLIOS.prefix][portfolio].account
     capture(state, account_id, holder_of(state, RoleName.CLEARING), position.purchase_cost_micro)
@@ -152,12 +179,14 @@ def _collect(state: State, context: Context, item: bytes) -> None:
 
 
 def _pay(state: State, context: Context, item: bytes) -> None:
-    """Proceeds out of the clearing account; then the difference to the meter with the residual supplier."""
-    _, portfolio = _split(item)
+    """Proceeds out of the clearing account; then the difference to the meter with the residual supplier, and what a
+    split gave or took."""
+    _, portfolio = _parts(item)
     statement = state.rows[STATEMENTS.prefix][item]
     account_id = state.rows[PORTFOLIOS.prefix][portfolio].account
     pay(state, holder_of(state, RoleName.CLEARING), account_id, statement.sale_proceeds_micro)
-    settle_residual(state, context, account_id, statement.charge_micro, statement.credit_micro)
+    owed = statement.owed_micro()
+    settle_residual(state, context, account_id, max(owed, 0), max(-owed, 0))
     context.settled_wh += statement.sold_wh
     context.settled_micro += statement.purchase_cost_micro
 
@@ -168,17 +197,19 @@ def _pay_due(state: State, context: Context, item: bytes) -> None:
     pay(state, holder_of(state, RoleName.CLEARING), item[4:], due.amount_micro)
 
 
-_WORK = {Stage.COMPUTING: _compute, Stage.COLLECTING: _collect, Stage.PAYING: _pay}
+_WORK = {Stage.COMPUTING: _compute, Stage.SPLITTING: split, Stage.COLLECTING: _collect, Stage.PAYING: _pay}
 
 
 def _finish_stage(state: State, context: Context, interval: int, stage: int) -> None:
     if stage == Stage.COMPUTING:
-        _advance(state, interval, Stage.COLLECTING if is_sum_zero(state, interval) else Stage.HELD)
-        if settlement_of(state, interval).stage == Stage.HELD:
-            context.alarms.append(f"interval {interval} is held: payments in and out differ")
+        _advance(state, interval, Stage.SPLITTING)
+        if not to_split(state, interval):
+            _check_sum(state, context, interval)
         following = settlement_of(state, interval + 1).stage
         if following == Stage.METERING and is_complete(state, interval + 1):
             schedule.add(state, context.time_ms, SETTLE, interval_key(interval + 1))
+    elif stage == Stage.SPLITTING:
+        _check_sum(state, context, interval)
     elif stage == Stage.COLLECTING:
         _advance(state, interval, Stage.PAYING)
     else:
@@ -186,6 +217,14 @@ def _finish_stage(state: State, context: Context, interval: int, stage: int) -> 
         for payee in state.index(DUES_BY_INTERVAL).of(interval):
             schedule.guard(state, context, SETTLE, key + payee, _pay_due)
         _advance(state, interval, Stage.SETTLED)
+
+
+def _check_sum(state: State, context: Context, interval: int) -> None:
+    """The gate before money moves."""
+    balanced = is_sum_zero(state, interval)
+    _advance(state, interval, Stage.COLLECTING if balanced else Stage.HELD)
+    if not balanced:
+        context.alarms.append(f"interval {interval} is held: payments in and out differ")
 
 
 def is_sum_zero(state: State, interval: int) -> bool:
@@ -199,7 +238,7 @@ def is_sum_zero(state: State, interval: int) -> bool:
     return paid_micro == owed_micro
 
 
-def _split(item: bytes) -> tuple[int, bytes]:
+def _parts(item: bytes) -> tuple[int, bytes]:
     return int.from_bytes(item[:4], "big"), item[4:]
 
 
@@ -214,6 +253,7 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
         return 1
     used = 0
     for index, number in (
+        (state.index(SPLITS_BY_INTERVAL), interval),
         (state.index(STATEMENTS_BY_INTERVAL), interval),
         (state.index(POSITIONS_BY_INTERVAL), interval),
         (state.index(DUES_BY_INTERVAL), interval),
@@ -226,7 +266,7 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
     if state.get(SETTLEMENTS, key) is not None:
         state.delete(SETTLEMENTS, key)
     state.delete(INTERVALS, key)
-    return used + 1
+    return used + forget(state, interval) + 1
 
 
 def _is_later(state: State, context: Context, kind: int, key: bytes) -> bool:
@@ -255,21 +295,32 @@ def _delete_some(state: State, index: KeysByInterval, interval: int, count_max: 
     return len(doomed)
 
 
+def all_invariants(state: State) -> Iterator[str]:
+    """Those of holds, debts and statements, and of splits."""
+    yield from invariants(state)
+    yield from split_invariants(state)
+
+
 MODULE = Module(
     name="settlement",
     codes=SettlementCode,
-    tables=(REGISTERS, LAST_MEASURED, SAME_QUARTER, SETTLEMENTS, STATEMENTS, PAYABLES),
+    tables=(REGISTERS, LAST_MEASURED, SAME_QUARTER, SETTLEMENTS, STATEMENTS, PAYABLES, SPLITS),
     handlers={SubmitReadings: submit_readings, CorrectReading: correct_reading},
     scheduled={
         METER_STARTED: meter_started,
         METERING_DEADLINE: metering_deadline,
         SETTLE: settle,
         RECALCULATE: recalculate,
+        SPLIT_AGAIN: split_again,
+        ROSTER_ENDED: roster_ended,
         PAY_PAYABLE: pay_payable,
         INTERVAL_FINAL: interval_final,
     },
-    waits=frozenset({METERING_DEADLINE, SETTLE, RECALCULATE, PAY_PAYABLE, INTERVAL_FINAL}),
+    waits=frozenset({METERING_DEADLINE, SETTLE, RECALCULATE, SPLIT_AGAIN, PAY_PAYABLE, INTERVAL_FINAL}),
     while_frozen=frozenset({SubmitReadings, CorrectReading}),
-    indexes=(REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL, PORTFOLIO_LIST, PAYABLES_BY_AGE),
-    invariants=invariants,
+    indexes=(
+        *(REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL, SPLITS_BY_INTERVAL),
+        *(PORTFOLIO_LIST, PAYABLES_BY_AGE),
+    ),
+    invariants=all_invariants,
 )

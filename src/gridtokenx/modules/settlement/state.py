@@ -38,10 +38,11 @@ class Stage(IntEnum):
 
     METERING = 0
     COMPUTING = 1
-    COLLECTING = 2
-    PAYING = 3
-    SETTLED = 4
-    HELD = 5
+    SPLITTING = 2
+    COLLECTING = 3
+    PAYING = 4
+    SETTLED = 5
+    HELD = 6
 
 
 class Registers(Record, frozen=True):
@@ -84,7 +85,9 @@ class Settlement(Record, frozen=True):
 
 class Statement(Record, frozen=True):
     """The result for one portfolio and interval. Key: interval ‖ portfolio. `purchase_cost_micro` and
-    `sale_proceeds_micro` are the trades; charge and credit are with the residual supplier."""
+    `sale_proceeds_micro` are the trades; charge and credit are with the residual supplier. So are those of a split: a
+    member's part of its portfolio's loss or gain; of a portfolio with members, what it takes over of their statements
+    and passes on to them."""
 
     import_wh: Whole
     export_wh: Whole
@@ -99,6 +102,29 @@ class Statement(Record, frozen=True):
     charge_micro: Whole
     credit_micro: Whole
     quality: Small
+    split_charge_micro: Whole = 0
+    split_credit_micro: Whole = 0
+
+    def owed_micro(self) -> int:
+        """What is owed to the residual supplier in all; below zero what it owes."""
+        return self.charge_micro - self.credit_micro + self.split_charge_micro - self.split_credit_micro
+
+
+class Split(Record, frozen=True):
+    """How the result of a portfolio with members was split in one interval. Key: interval ‖ portfolio.
+
+    `old_charge_micro` and `old_credit_micro` are the sums of its members' own statements: what they owe and get as if
+    nothing had been traded, which the portfolio gets back. What it has beyond them is its gain, or its loss. Of it
+    `shared_micro` goes to the members, in the ratio of their weights to `weight`; `commission_micro` is the
+    aggregator's of a gain, and its own part of a loss. What rounding leaves is the aggregator's too."""
+
+    old_charge_micro: Whole
+    old_credit_micro: Whole
+    gain_micro: Whole
+    loss_micro: Whole
+    commission_micro: Whole
+    weight: Whole
+    shared_micro: Whole
 
 
 class Payable(Record, frozen=True):
@@ -114,12 +140,16 @@ SAME_QUARTER: Table[SameQuarter] = Table(0x72, "same_quarter", SameQuarter)
 SETTLEMENTS: Table[Settlement] = Table(0x73, "settlements", Settlement)
 STATEMENTS: Table[Statement] = Table(0x74, "statements", Statement)
 PAYABLES: Table[Payable] = Table(0x75, "payables", Payable)
+SPLITS: Table[Split] = Table(0x76, "splits", Split)
 
 SETTLE = 0x70
 """Kind of scheduled work: one step of an interval's settlement."""
 
 RECALCULATE = 0x71
 """Kind of scheduled work: the registers before or in an interval were corrected. Payload: interval ‖ portfolio."""
+
+SPLIT_AGAIN = 0x72
+"""Kind of scheduled work: a member's statement changed after the split. Payload: interval ‖ portfolio."""
 
 NEW_SETTLEMENT = Settlement(Stage.METERING, 0, b"", 0, 0)
 
@@ -129,6 +159,7 @@ REGISTERS_BY_INTERVAL: Index[KeysByInterval] = Index(
 STATEMENTS_BY_INTERVAL: Index[KeysByInterval] = Index(
     "statements_by_interval", lambda state: KeysByInterval(STATEMENTS, state)
 )
+SPLITS_BY_INTERVAL: Index[KeysByInterval] = Index("splits_by_interval", lambda state: KeysByInterval(SPLITS, state))
 
 
 class PortfolioList:
@@ -208,8 +239,8 @@ def invariants(state: State) -> Iterator[str]:
 
 def is_done(state: State, stage: Stage, item: bytes) -> bool:
     """Whether a stage is behind the portfolio in the interval (item: interval ‖ portfolio). What is held has been
-    computed and no more."""
+    computed and split, and no more."""
     settlement = state.get(SETTLEMENTS, item[:4]) or NEW_SETTLEMENT
     if settlement.stage == Stage.HELD:
-        return stage == Stage.COMPUTING
+        return stage <= Stage.SPLITTING
     return settlement.stage > stage or (settlement.stage == stage and item[4:] <= settlement.cursor)
