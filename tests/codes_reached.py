@@ -39,22 +39,31 @@ from gridtokenx.ledger.batch import NODES, Batch, Node, decode_batch, signed_bat
 from gridtokenx.ledger.codec import Message, encode
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.quantities import interval_key
-from gridtokenx.ledger.transaction import check_transaction
+from gridtokenx.ledger.transaction import check_transaction, keys_hash
 from gridtokenx.modules.authority.messages import ReportBatch, SetNode, SetValidator
+from gridtokenx.modules.grid.messages import LinkKind, SetCapacity, SetLimit
 from gridtokenx.modules.identity.messages import (
+    AcceptMember,
+    JoinPortfolio,
     Kyc,
+    LeavePortfolio,
     Licence,
+    OpenPortfolio,
     RegisterAccount,
     RegisterParticipant,
     RegisterPortfolio,
     RegisterSite,
+    RegisterStorage,
     ReplaceMeterKey,
     RoleName,
     Source,
+    SplitKind,
+    SplitRule,
     SuspendParticipant,
     UpdateParticipant,
 )
-from gridtokenx.modules.identity.state import PARTICIPANTS, ROLES, ZONES, role_key, zone_key
+from gridtokenx.modules.identity.rosters import ROSTERS, first_unopened, put_version, roster_of, version_key
+from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, ROLES, ZONES, role_key, zone_key
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, SetTerms, TimeInForce
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, SETTLEMENTS, Stage
@@ -374,6 +383,50 @@ def _last_validator(world: World) -> str:
     return world.code("authority", SetValidator(signer("validator 0").keys[0], 0, NODE_ID))
 
 
+RULE = SplitRule(SplitKind.EXPORT, 100_000, 500_000)
+
+
+def _join(name: str) -> JoinPortfolio:
+    return JoinPortfolio(pseudonym(name), pseudonym("pool"), RULE)
+
+
+def _with_portfolio(world: World, who: str, message: Message, feeder: int = 11) -> str:
+    """After the aggregator `hub` has opened its portfolio `pool`."""
+    hub = _participant("hub", licence=Licence.AGGREGATOR)
+    assert world.code("registrar", hub, _account("hub", signer("hub").keys)) == "OK"
+    world.signers["hub"] = signer("hub")
+    world.accounts["hub"] = keys_hash(0, 1, signer("hub").keys)
+    assert world.code("hub", OpenPortfolio(pseudonym("pool"), feeder, RULE)) == "OK"
+    return world.code(who, message)
+
+
+def _take_in(world: World) -> None:
+    assert _with_portfolio(world, "alice", _join("alice")) == "OK"
+    assert world.code("hub", AcceptMember(pseudonym("alice"))) == "OK"
+
+
+def _portfolios_exceeded(world: World) -> str:
+    assert _with_portfolio(world, "alice", pay(world)) == "OK"
+    opens = [OpenPortfolio(pseudonym(str(number)), 11, RULE) for number in range(limits.PORTFOLIOS_OF_AGGREGATOR_MAX)]
+    return world.code("hub", *opens)
+
+
+def _portfolio_full(world: World) -> str:
+    assert _with_portfolio(world, "alice", _join("alice")) == "OK"
+    first, site = first_unopened(world.time_ms), world.state.rows[PORTFOLIOS.prefix][pseudonym("bob")]
+    others = [number.to_bytes(8, "big") for number in range(limits.PORTFOLIO_MEMBERS_MAX)]
+    for other in others:
+        world.state.put(PORTFOLIOS, other, site)
+    put_version(world.state, ROSTERS, version_key(pseudonym("pool"), first), roster_of(world.state, tuple(others)))
+    return world.code("hub", AcceptMember(pseudonym("alice")))
+
+
+def _traded_by_aggregator(world: World) -> str:
+    _take_in(world)
+    world.skip_to(at(10, day=1))
+    return world.code("alice", sell("alice", 1_000, interval_at(12, day=2), 4 * WATT))
+
+
 CASES: dict[str, Case] = {
     # the kernel
     "OK": lambda w: w.code("alice", pay(w)),
@@ -434,6 +487,23 @@ CASES: dict[str, Case] = {
     "METER_UNKNOWN of identity": lambda w: w.code(
         "registrar", ReplaceMeterKey(pseudonym("carol"), signer("spare").keys[0])
     ),
+    # aggregators
+    "NOT_AN_AGGREGATOR": lambda w: w.code("alice", OpenPortfolio(pseudonym("pool"), 11, RULE)),
+    "SPLIT_INVALID": lambda w: _with_portfolio(w, "hub", OpenPortfolio(pseudonym("two"), 11, SplitRule(3, 0, 0))),
+    "PORTFOLIOS_EXCEEDED": _portfolios_exceeded,
+    "PORTFOLIO_UNKNOWN": lambda w: w.code("alice", JoinPortfolio(pseudonym("alice"), pseudonym("bob"), RULE)),
+    "NOT_YOUR_SITE": lambda w: w.code("alice", LeavePortfolio(pseudonym("bob"))),
+    "FEEDER_DIFFERS": lambda w: _with_portfolio(w, "alice", _join("alice"), feeder=12),
+    "SPLIT_DIFFERS": lambda w: _with_portfolio(
+        w, "alice", JoinPortfolio(pseudonym("alice"), pseudonym("pool"), SplitRule(0, 0, 0))
+    ),
+    "MEMBER_ALREADY": lambda w: (_take_in(w), w.code("alice", _join("alice")))[1],
+    "NOT_IN_PORTFOLIO": lambda w: w.code("alice", LeavePortfolio(pseudonym("alice"))),
+    "PORTFOLIO_FULL": _portfolio_full,
+    "STORAGE_INVALID": lambda w: w.code(
+        "registrar", RegisterStorage(pseudonym("alice"), 1, 1, 1, alone=False, level_wh=0, import_wh=0, export_wh=0)
+    ),
+    "TRADED_BY_AGGREGATOR": _traded_by_aggregator,
     # the authorities
     "NODE_UNKNOWN": _node_unknown,
     "NODE_KEY_TAKEN": lambda w: w.code("authority", SetNode(pseudonym("another"), NODE.keys[0], licensed=True)),
@@ -483,6 +553,15 @@ CASES: dict[str, Case] = {
     "NOTHING_TO_AMEND": lambda w: _after(
         w, "bob", buy("bob", 1_000, NOON, 4 * WATT), AmendOrder(pseudonym("order"), 4 * WATT, 1_000)
     ),
+    "SCOPE_UNKNOWN": lambda w: w.code("bob", msgspec.structs.replace(buy("bob", 1_000, NOON, 4 * WATT), scope=3)),
+    "DISPLAY_TOO_SMALL": lambda w: w.code(
+        "bob", msgspec.structs.replace(buy("bob", 4_000, NOON, 4 * WATT), display_wh=199)
+    ),
+    # the grid
+    "LINK_UNKNOWN": lambda w: w.code("egat", SetLimit(LinkKind.BORDER, 1, 3, 1_000, 1_000)),
+    "INTERVALS_INVALID": lambda w: w.code("egat", SetCapacity(LinkKind.BORDER, 1, 2, NOON, 192, 1_000, 1_000)),
+    "INTERVAL_PASSED": lambda w: w.code("egat", SetCapacity(LinkKind.BORDER, 1, 2, 0, 1, 1_000, 1_000)),
+    "LINK_WITHOUT_LIMIT": lambda w: w.code("mea", SetCapacity(LinkKind.FEEDER, 11, 0, NOON, 1, 1_000, 1_000)),
     # settlement
     "METER_UNKNOWN": _meter_unknown,
     "METER_KEY_WRONG": _meter_key_wrong,

@@ -12,14 +12,17 @@ from gridtokenx.ledger import schedule
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.genesis import genesis_rows
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.network import NETWORKS, network_of
+from gridtokenx.modules.grid.topology import TOPOLOGY
+from gridtokenx.modules.identity.rosters import FIRST_INTERVALS
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.state import DUES_BY_INTERVAL, POSITIONS_BY_INTERVAL
-from gridtokenx.modules.market.topology import TOPOLOGY
 from gridtokenx.modules.settlement.state import (
     PAYABLES,
     PAYABLES_BY_AGE,
     PORTFOLIO_LIST,
     REGISTERS_BY_INTERVAL,
+    SPLITS_BY_INTERVAL,
     STATEMENTS_BY_INTERVAL,
     payable_age,
 )
@@ -63,6 +66,9 @@ def check_indexes(state: State) -> None:
     anew.rows = state.rows
     anew.rebuild_indexes(CONSORTIUM.indexes)
     assert lived == picture(anew)
+    for interval in state.index(NETWORKS):
+        network_of(anew, interval)
+    assert network_picture(state) == network_picture(anew)
 
 
 def picture(state: State) -> dict[str, Any]:
@@ -70,12 +76,16 @@ def picture(state: State) -> dict[str, Any]:
     waiting = {payable_age(account, payable) for account, payable in state.items(PAYABLES)}
     scheduled = state.rows[schedule.SCHEDULE.prefix]
     topology = state.index(TOPOLOGY)
-    by_interval = (POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL)
+    by_interval = (
+        *(POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL),
+        SPLITS_BY_INTERVAL,
+    )
     return {
         "due": sorted({key for key in state.index(schedule.DUE) if key in scheduled}),
         "books": book_picture(state),
-        "topology": {name: getattr(topology, name) for name in type(topology).__slots__},
+        "topology": {name: getattr(topology, name) for name in type(topology).__slots__ if name != "searches"},
         "payables": sorted({age for age in state.index(PAYABLES_BY_AGE) if age in waiting}),
+        "first_intervals": dict(sorted(state.index(FIRST_INTERVALS).items())),
         "portfolios": state.index(PORTFOLIO_LIST).current(state),
         **{
             index.name: {number: sorted(keys) for number, keys in state.index(index).by_interval.items()}
@@ -85,15 +95,20 @@ def picture(state: State) -> dict[str, Any]:
 
 
 def book_picture(state: State) -> dict[Any, Any]:
-    """Interval → the numbers of its buyers' and sellers' queues, and of each queue limits and entries in order."""
+    """Interval → of each queue limits and entries in order, and how it stands behind its front, if it does."""
     return {
-        interval: (
-            sorted(queue.number for queue in book.buyers),
-            sorted(queue.number for queue in book.sellers),
-            {
-                number: [(rank, list(queue.levels[rank])) for rank in queue.ranks]
-                for number, queue in sorted(book.queues.items())
-            },
-        )
+        interval: {
+            number: (
+                [(rank, list(queue.levels[rank])) for rank in queue.ranks],
+                queue.front is not None and sorted(first[:2] for first in queue.front.firsts),
+            )
+            for number, queue in sorted(book.queues.items())
+        }
         for interval, book in state.index(BOOKS).items()
     }
+
+
+def network_picture(state: State) -> dict[Any, Any]:
+    """Interval → which steps over its links are full, as lived and as looked at anew."""
+    lived = state.index(NETWORKS)
+    return {interval: (sorted(network.closed), network.full) for interval, network in sorted(lived.items())}

@@ -48,6 +48,9 @@ def founded(block_ms: int = 0, members: bool = False) -> World:
     if members:
         add_consortium(founding)
     founding.builder.set_sky(1, {6: tuple(600 if 36 <= quarter < 72 else 0 for quarter in range(96))})
+    founding.builder.limit_border(1, 2, 24_000, 16_000)
+    founding.builder.limit_border(2, 3, 8_000, 8_000)
+    founding.builder.limit_feeder(12, 16_000, 24_000)
     return founding.start()
 
 

@@ -29,7 +29,7 @@ from gridtokenx.ledger.validator import LastCommit, Misbehaviour
 from gridtokenx.modules.authority.messages import ReportBatch
 from gridtokenx.modules.identity.messages import Kyc, Licence, RoleName, Source
 from gridtokenx.modules.identity.state import Participant
-from gridtokenx.modules.market.messages import PlaceOrder, Side, Terms, TimeInForce
+from gridtokenx.modules.market.messages import PlaceOrder, Scope, Side, Terms, TimeInForce
 from gridtokenx.modules.settlement.messages import Reading, SubmitReadings, signed_reading
 
 WATT = 10**6
@@ -348,6 +348,8 @@ def order(
     minimum_wh: int = 0,
     post_only: bool = False,
     market: bool = False,
+    scope: Scope = Scope.ANYWHERE,
+    display_wh: int = 0,
 ) -> PlaceOrder:
     """An order of the party's own portfolio: sells solar, buys any source, unless another is named."""
     if source is None:
@@ -365,6 +367,8 @@ def order(
         minimum_wh,
         post_only,
         market,
+        int(scope),
+        display_wh,
     )
 
 

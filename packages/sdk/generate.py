@@ -21,7 +21,13 @@ from msgspec import NODEFAULT, inspect
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.comet import answers
-from gridtokenx.gateway import authority_documents, documents, page_documents, stream_documents
+from gridtokenx.gateway import (
+    authority_documents,
+    documents,
+    page_documents,
+    portfolio_documents,
+    stream_documents,
+)
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.ledger import batch, header, transaction, validator
 from gridtokenx.ledger.codec import Message
@@ -42,9 +48,11 @@ HEAD = "// Made by packages/sdk/generate.py from the Python sources: change thos
 ENUMERATIONS: tuple[type[enum.IntEnum], ...] = (
     market.Side,
     market.TimeInForce,
+    market.Scope,
     market_state.Phase,
     identity.Source,
     identity.Licence,
+    identity.SplitKind,
     identity.Kyc,
     identity.RoleName,
     settlement.Cause,
@@ -75,7 +83,10 @@ RECORDS: tuple[Any, ...] = (
     authority.Replacement,
 )
 
-DOCUMENT_MODULES: tuple[ModuleType, ...] = (documents, stream_documents, page_documents, authority_documents, answers)
+DOCUMENT_MODULES: tuple[ModuleType, ...] = (
+    *(documents, stream_documents, page_documents, portfolio_documents, authority_documents),
+    answers,
+)
 
 BASES = (documents.Document, documents.Request, answers.Answer)
 

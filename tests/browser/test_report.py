@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,7 @@ def test_tables_of_plots_hold_the_figures(reader: Reader, document: dict[str, An
     assert cells == [
         f"{row['average_price_micro'] / 1e6:.3f}",
         f"{row['average_tariff_micro'] / 1e6:.3f}",
-        f"{row['traded_wh'] / 1_000:,.2f}",
+        f"{(Decimal(row['traded_wh']) / 1_000).quantize(Decimal('0.01'), ROUND_HALF_UP):,}",
     ]
     charges = page.locator("#planner figure tbody tr")
     assert charges.count() == DAYS * 96

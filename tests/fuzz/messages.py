@@ -36,9 +36,10 @@ from gridtokenx.ledger.header import last_block
 from gridtokenx.ledger.limits import POWER_W_MAX, REGISTER_WH_MAX, VALIDATOR_POWER_MAX
 from gridtokenx.ledger.transaction import Body
 from gridtokenx.modules.authority import messages as authority
+from gridtokenx.modules.grid import messages as grid
 from gridtokenx.modules.identity import messages as identity
 from gridtokenx.modules.identity.handlers import SMALL_ORDER_KEYS
-from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.identity.messages import Licence, Source, SplitKind, SplitRule
 from gridtokenx.modules.market import messages as market
 from gridtokenx.modules.settlement import messages as settlement
 from gridtokenx.modules.settlement.messages import Reading, signed_reading
@@ -49,6 +50,7 @@ HOMES = ("alice", "bob", "carol", "dave")
 ORDER_NAMES = ("order", "one", "two", "three")
 NOON = interval_at(12)
 WHOLE_MAX = 2**62
+RULE = SplitRule(SplitKind.METERED, 100_000, 500_000)
 
 
 @cache
@@ -63,9 +65,14 @@ def lively_world(*, with_members: bool = True) -> World:
         feeder = {"bob": 12, "dave": 21}.get(name, 11)
         founding.add_home(name, feeder, solar, import_w=20_000, balance_micro=200 * WATT, group=group)
     founding.add_dealer("dora", 31, 5_000, 5_000, 200 * WATT)
+    founding.add_account("hub", signer("hub"), 200 * WATT, Licence.AGGREGATOR)
     founding.add_account("board", signer("board", 2, 3), 100 * WATT, participant="alice")
     members.found(founding, members=with_members)
+    founding.builder.limit_border(1, 2, 8_000, 6_000)
+    founding.builder.limit_feeder(12, 20_000, 14_000)
     world = founding.start()
+    battery = identity.RegisterStorage(pseudonym("carol"), 8_000, 4_000, 900_000, False, 0, 0, 0)
+    world.do("registrar", battery)
     for hour in (12, 13, 14):
         interval = interval_at(hour)
         for name, place in (("alice", "one"), ("carol", "two")):
@@ -74,6 +81,10 @@ def lively_world(*, with_members: bool = True) -> World:
         world.do("dave", buy("dave", 1_000, interval, 3 * WATT, f"two{hour}"))
     world.do("alice", sell("alice", 1_000, interval_at(15), 5 * WATT, "order"))
     world.do("bob", buy("bob", 1_000, interval_at(15), 4 * WATT, "order"))
+    world.do("hub", identity.OpenPortfolio(pseudonym("hub"), 11, RULE))
+    for name in ("alice", "carol"):
+        world.do(name, identity.JoinPortfolio(pseudonym(name), pseudonym("hub"), RULE))
+    world.do("hub", identity.AcceptMember(pseudonym("alice")))
     world.do("bob", RequestRedemption(WATT, bytes(16)))
     for number in range(interval_at(9, 45), NOON):
         world.skip_to((number + 1) * 900_000 + 1)
@@ -101,7 +112,7 @@ def _genesis(*, with_members: bool) -> bytes:
 
 wholes = st.integers(0, 5) | st.integers(0, 10**9) | st.integers(0, WHOLE_MAX) | st.just(WHOLE_MAX)
 smalls = st.integers(0, 8) | st.integers(0, 255)
-names = st.sampled_from([*HOMES, "dora", "nobody"]).map(pseudonym) | st.binary(min_size=8, max_size=8)
+names = st.sampled_from([*HOMES, "dora", "hub", "nobody"]).map(pseudonym) | st.binary(min_size=8, max_size=8)
 order_names = (
     st.sampled_from([*ORDER_NAMES, *(f"{name}{hour}" for name in ("one", "two") for hour in (12, 13, 14))]).map(
         pseudonym
@@ -234,21 +245,37 @@ FIELDS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "licensed": lambda: st.just(value=True) | st.booleans(),
     "power": lambda: st.integers(0, 3) | st.integers(0, VALIDATOR_POWER_MAX),
     "day": lambda: st.integers(20_604, 20_612) | st.integers(0, 2**31),
-    "member": lambda: members.organisations.map(pseudonym) | names,
+    "member": lambda: members.organisations.map(pseudonym) | names | st.sampled_from(["alice", "carol"]).map(pseudonym),
+    "capacity_wh": lambda: energies,
+    "charge_w": lambda: powers,
+    "efficiency_ppm": lambda: st.integers(800_000, 10**6) | st.integers(0, 10**6),
+    "alone": st.booleans,
+    "level_wh": lambda: st.just(0) | energies,
+    "rule": lambda: st.just(RULE) | st.builds(SplitRule, smalls, st.integers(0, 10**6), st.integers(0, 10**6)),
     "proposal": lambda: st.integers(0, 4) | wholes,
     "yes": lambda: st.sampled_from([True, True, True, False]),
+    "scope": lambda: st.just(0) | st.integers(0, 2) | smalls,
+    "display_wh": lambda: st.just(0) | energies,
+    "link": lambda: st.integers(0, 1) | smalls,
+    "first": lambda: st.integers(1, 3) | feeders,
+    "second": lambda: st.integers(0, 3) | smalls,
+    "intervals": lambda: st.integers(1, 8) | smalls,
+    "forward_w": lambda: powers,
+    "backward_w": lambda: powers,
     "chain": lambda: st.sampled_from([lively_world().chain] * 3 + ["another"]) | st.just(lively_world().chain),
 }
 """How each field is drawn, by its name; one that is missing here fails the test that lists all message types."""
 
 MESSAGE_TYPES: tuple[type[Message], ...] = tuple(CONSORTIUM.handlers)
-MODULES = (tokens, identity, authority, market, settlement)
+MODULES = (tokens, identity, authority, grid, market, settlement)
 
 _LIKELY_SENDER = {
     tokens.Mint: "bank",
     tokens.ConfirmRedemption: "bank",
     tokens.RefuseRedemption: "bank",
     tokens.AttestReserves: "attester",
+    grid.SetLimit: "egat",
+    grid.SetCapacity: "egat",
     market.SetTerms: "operator",
     market.SetHoliday: "operator",
     settlement.CorrectReading: "mea",
@@ -256,6 +283,8 @@ _LIKELY_SENDER = {
     authority.SetValidator: "authority",
 }
 
+
+AGGREGATORS_ASK = (identity.OpenPortfolio, identity.AcceptMember, identity.ExcludeMember)
 
 MEMBERS_ASK = (
     authority.Attest,
@@ -270,10 +299,14 @@ MEMBERS_ASK = (
 
 def senders(kind: type[Message]) -> st.SearchStrategy[str]:
     """Mostly one who may."""
-    parties = [*HOMES, "dora", "board"]
+    parties = [*HOMES, "dora", "hub", "board"]
     likely = _LIKELY_SENDER.get(kind)
     if kind is identity.RotateKeys:
         likely = None
+    elif kind in AGGREGATORS_ASK:
+        likely = "hub"
+    elif kind in (identity.JoinPortfolio, identity.LeavePortfolio):
+        return st.sampled_from([*HOMES * 5, *parties])
     elif kind.__module__ == identity.__name__:
         likely = "registrar"
     everybody = st.sampled_from(parties)

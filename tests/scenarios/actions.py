@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.consortium import Consortium, consensus_key, node_key
 from tests.scenarios.founding import day_number
-from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, time_of
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, time_of, whole
 from tests.world import batch_of, order, pseudonym, report_of, signer
 
 from gridtokenx.chains.genesis import FOREVER_MS
@@ -28,13 +28,22 @@ from gridtokenx.modules.authority.messages import (
     Vote,
     Withdraw,
 )
+from gridtokenx.modules.grid.messages import LinkKind, SetCapacity, SetLimit
 from gridtokenx.modules.identity.messages import (
+    AcceptMember,
+    ExcludeMember,
+    JoinPortfolio,
     Kyc,
+    LeavePortfolio,
     Licence,
+    OpenPortfolio,
     RegisterSite,
+    RegisterStorage,
     ReplaceMeterKey,
     RotateKeys,
     Source,
+    SplitKind,
+    SplitRule,
     SuspendParticipant,
     UpdateParticipant,
 )
@@ -43,6 +52,7 @@ from gridtokenx.modules.market.handlers import current_terms
 from gridtokenx.modules.market.messages import (
     AmendOrder,
     CancelOrder,
+    Scope,
     SetHoliday,
     SetTerms,
     Side,
@@ -65,7 +75,7 @@ if TYPE_CHECKING:
 ORDER = re.compile(r"(sells|buys) (\S+) (\w+) of (.*?\d\d:\d\d) at (\S+)(.*)")
 OPTION = re.compile(
     r" (?:as (?P<name>[\w-]+)|from (?P<site>[\w-]+)|at least (?P<least>\S+ \w+)|until (?P<until>(?:\w{3} )?[\d:.]+)"
-    r"|(?P<word>ioc|fok|post-only)|(?P<source>[a-z+]+))"
+    r"|shows (?P<shows>\S+ \w+)|within (?P<scope>zone|feeder)|(?P<word>ioc|fok|post-only)|(?P<source>[a-z+]+))"
 )
 
 
@@ -97,6 +107,10 @@ def _order(player: "Player", who: str, verb: str, number: str, unit: str, when: 
             portfolio = part["site"]
         elif part["least"]:
             options["minimum_wh"] = energy(*part["least"].split())
+        elif part["shows"]:
+            options["display_wh"] = energy(*part["shows"].split())
+        elif part["scope"]:
+            options["scope"] = Scope[part["scope"].upper()]
         elif part["until"]:
             options["force"] = TimeInForce.GOOD_TILL_TIME
             options["good_till_ms"] = time_of(part["until"], player.clock)
@@ -180,6 +194,49 @@ def _connect(player: "Player", who: str, name: str, owner: str, feeder: str, abl
     )
 
 
+def _set_link(player: "Player", who: str, first: str, second: str | None, when: str | None, *able: str) -> Message:
+    """In some interval and the three after it, or in all that open later."""
+    kind = LinkKind.FEEDER if second is None else LinkKind.BORDER
+    powers = [energy(*part.split()) * 4 for part in able]
+    if when is None:
+        return SetLimit(kind, int(first), int(second or 0), *powers)
+    return SetCapacity(kind, int(first), int(second or 0), interval_of(when, player.clock), 4, *powers)
+
+
+def split_rule(text: str) -> SplitRule:
+    """`metered, commission 10 %, loss 100 %`: by what, and how much of a gain and of a loss is the aggregator's."""
+    found = re.fullmatch(r"(\w+), commission (\S+) %, loss (\S+) %", text)
+    if found is None:
+        raise ScenarioError(f"{text!r} is no rule of a split")
+    known = {kind.name.lower(): int(kind) for kind in SplitKind}
+    return SplitRule(known.get(found[1], 9), whole(found[2], 10_000), whole(found[3], 10_000))
+
+
+def _open_portfolio(player: "Player", who: str, name: str, feeder: str, rule: str) -> Message:
+    return OpenPortfolio(pseudonym(name), int(feeder), split_rule(rule))
+
+
+def _join(player: "Player", who: str, name: str, site: str, rule: str) -> Message:
+    return JoinPortfolio(pseudonym(site), pseudonym(name), split_rule(rule))
+
+
+def _storage(
+    player: "Player", who: str, name: str, capacity: str, charge: str, back: str, alone: str | None
+) -> Message:
+    """With the registers that its meter shows now."""
+    import_wh, export_wh = player.world.registers.get(name, (0, 0))
+    return RegisterStorage(
+        pseudonym(name),
+        energy(*capacity.split()),
+        power(*charge.split()),
+        whole(back, 10_000),
+        alone is not None,
+        energy(*alone.split()) if alone else 0,
+        import_wh,
+        export_wh,
+    )
+
+
 def _rotate(player: "Player", who: str, name: str) -> Message:
     keys = signer(name)
     return RotateKeys(0, keys.threshold, keys.keys)
@@ -237,6 +294,7 @@ def _rotate_key(player: "Player", who: str, which: str) -> Message:
 
 
 ACTIONS: list[tuple[str, Callable[..., Message]]] = [
+    (r"limits (\d+)(?:-(\d+))?(?: from (\d\d:\d\d))? to (\S+ \w+), back (\S+ \w+)", _set_link),
     (r"cancels ([\w-]+)", lambda player, who, name: CancelOrder(pseudonym(name))),
     (
         r"amends ([\w-]+) to (\S+) (\w+) at (\S+)",
@@ -266,6 +324,15 @@ ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (r"suspends ([\w-]+)", lambda player, who, name: SuspendParticipant(pseudonym(name), suspended=True)),
     (r"readmits ([\w-]+)", lambda player, who, name: SuspendParticipant(pseudonym(name), suspended=False)),
     (r"registers ([\w-]+) as (\w+), (\w+)(?: until (.*))?", _update),
+    (r"opens portfolio ([\w-]+) on (\d+): (.*)", _open_portfolio),
+    (r"asks ([\w-]+) to trade ([\w-]+): (.*)", _join),
+    (r"takes in ([\w-]+)", lambda player, who, site: AcceptMember(pseudonym(site))),
+    (r"takes ([\w-]+) out", lambda player, who, site: LeavePortfolio(pseudonym(site))),
+    (r"excludes ([\w-]+)", lambda player, who, site: ExcludeMember(pseudonym(site))),
+    (
+        r"registers the battery of ([\w-]+): (\S+ \w+) at (\S+ \w+), gives back (\S+) %(?:, alone with (\S+ \w+))?",
+        _storage,
+    ),
     (r"rotates to ([\w-]+)", _rotate),
     (
         r"gives the meter of ([\w-]+) the key of ([\w-]+)",

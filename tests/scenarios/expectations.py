@@ -15,9 +15,13 @@ from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.transaction import Receipt
 from gridtokenx.ledger.validator import VALIDATORS, address_of
 from gridtokenx.modules.authority.state import KEY_OWNERS, MISDEEDS, MisdeedKind, Outcome
+from gridtokenx.modules.grid.network import network_of
+from gridtokenx.modules.grid.topology import FEEDER_LINK
+from gridtokenx.modules.identity.rosters import roster_at
+from gridtokenx.modules.identity.storage import STORAGE_LEVELS
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import INTERVALS, ORDERS, POSITIONS
-from gridtokenx.modules.settlement.state import PAYABLES, STATEMENTS, Quality, Stage, settlement_of
+from gridtokenx.modules.settlement.state import PAYABLES, SPLITS, STATEMENTS, Quality, Stage, settlement_of
 from gridtokenx.modules.tokens.state import money
 
 if TYPE_CHECKING:
@@ -46,8 +50,13 @@ def check(player: "Player", what: str, expected: str) -> None:
     checks = {
         "book": _book,
         "trades": _trades,
+        "links": _links,
         "statement": _statement,
         "position": _position,
+        "split": _split,
+        "share": _share,
+        "roster": _roster,
+        "stored": _stored,
         "money": _money,
         "tariff": _tariff,
         "interval": _interval,
@@ -130,18 +139,39 @@ def _book(player: "Player", when: str, expected: str) -> None:
     assert real == wanted, f"the book is {'; '.join(real) or 'empty'}"
 
 
+def _links(player: "Player", when: str, expected: str) -> None:
+    """What trades send over the links of an interval on balance, of those that carry something: `1-2 3 kWh`, against
+    the direction `-3 kWh`; `12` for a feeder's link."""
+    network = network_of(player.world.state, interval_of(when, player.clock))
+    real = []
+    for number in sorted(network.keys):
+        link = network.link(number)
+        if link is not None and link.net_wh:
+            name = f"{number - FEEDER_LINK}" if number & FEEDER_LINK else f"{number >> 8}-{number & 255}"
+            real.append(f"{name} {link.net_wh} Wh")
+    wanted = []
+    for part in _items(expected):
+        name, number, unit = part.split()
+        wanted.append(f"{name} {energy(number, unit)} Wh")
+    assert real == wanted, f"the links carry {'; '.join(real) or 'none'}"
+
+
 def _trades(player: "Player", _: str, expected: str) -> None:
     """All trades since the last such line, and `void` before those that were taken back, in order: `bob from alice
-    1 kWh at 4.500`."""
+    1 kWh at 4.500`; where zones are told (`over 1-2-3`), they count too."""
+    tell_zones = " over " in expected
     real = [
         f"{'void ' if trade.voids else ''}{_name_of(player, trade.buyer)} from {_name_of(player, trade.seller)}"
         f" {trade.quantity_wh} Wh at {_shown(trade.price_micro)}"
+        + (f" over {'-'.join(map(str, trade.zones))}" if tell_zones and trade.zones else "")
         for trade in player.trades
     ]
     wanted = []
     for part in _items(expected):
-        *void, buyer, _, seller, number, unit, _, price = part.split()
-        wanted.append(" ".join([*void, f"{buyer} from {seller} {energy(number, unit)} Wh at {_amount_shown(price)}"]))
+        deal, *zones = part.split(" over ")
+        *void, buyer, _, seller, number, unit, _, price = deal.split()
+        told = [*void, f"{buyer} from {seller} {energy(number, unit)} Wh at {_amount_shown(price)}"]
+        wanted.append(" ".join([*told, *(f"over {zone}" for zone in zones)]))
     player.trades.clear()
     assert real == wanted, f"the trades are {'; '.join(real) or 'none'}"
 
@@ -202,6 +232,45 @@ def _position(player: "Player", rest: str, expected: str) -> None:
         else:
             real, wanted = getattr(position, amounts[word]), amount(value)
         assert real == wanted, f"{word} is {real}, not {wanted}"
+
+
+def _split(player: "Player", rest: str, expected: str) -> None:
+    """`gain 1.20; commission 0.12; shared 1.08`: of a portfolio with members in one interval."""
+    name, _, when = rest.partition(" ")
+    made = player.world.state.get(SPLITS, interval_key(interval_of(when, player.clock)) + pseudonym(name))
+    if expected == "none":
+        assert made is None, f"it is {made}"
+        return
+    assert made is not None, "there is none"
+    for part in _items(expected):
+        word, value = part.split()
+        real = getattr(made, f"{word.replace('-', '_')}_micro")
+        assert real == amount(value), f"{word} is {real}, not {value}"
+
+
+def _share(player: "Player", rest: str, expected: str) -> None:
+    """`0.54`, or `-0.54` of a loss: what a statement has of a split."""
+    name, _, when = rest.partition(" ")
+    line = player.world.state.get(STATEMENTS, interval_key(interval_of(when, player.clock)) + pseudonym(name))
+    assert line is not None, "there is no statement"
+    real = _shown(line.split_credit_micro - line.split_charge_micro)
+    assert real == _amount_shown(expected), f"it is {real}"
+
+
+def _roster(player: "Player", rest: str, expected: str) -> None:
+    """`alice; bob`: whom a portfolio trades in an interval, in the order of names, or `empty`."""
+    name, _, when = rest.partition(" ")
+    roster = roster_at(player.world.state, pseudonym(name), interval_of(when, player.clock))
+    names = {pseudonym(site): site for site in player.world.sites}
+    real = sorted(names[member] for member in roster.members)
+    assert real == _items(expected), f"it is {'; '.join(real) or 'empty'}"
+
+
+def _stored(player: "Player", name: str, expected: str) -> None:
+    """`4.5 kWh`: what was in a battery that stands alone when its meter was last read."""
+    level = player.world.state.get(STORAGE_LEVELS, pseudonym(name))
+    real = "none" if level is None else level.level_wh
+    assert real == (expected if expected == "none" else energy(*expected.split())), f"it is {real}"
 
 
 def _money(player: "Player", _: str, expected: str) -> None:

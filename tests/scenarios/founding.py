@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from tests.consortium import TERMS, found_member
 from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of, whole
-from tests.world import MONDAY_MS, Founding, World, at, signer
+from tests.world import MONDAY_MS, Founding, World, at, pseudonym, signer
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, TPA_DRAFT_2026
 from gridtokenx.ledger.quantities import BANGKOK_OFFSET_MS, DAY_MS
@@ -36,11 +36,23 @@ class Community:
             self._change_terms(rest)
         elif verb == "begins":
             self.genesis_ms = time_of(rest, Clock())
-        elif verb in ("home", "dealer", "account", "sky", "holiday", "consensus", "consortium", "member"):
+        elif verb in (
+            "home",
+            "battery",
+            "dealer",
+            "aggregator",
+            "account",
+            "sky",
+            "holiday",
+            "consensus",
+            "consortium",
+            "member",
+            "link",
+        ):
             self.lines.append(line)
         else:
-            known = "begins, has home, dealer, account, terms, sky, holiday, consensus, consortium and member"
-            raise ScenarioError(f"a community {known}, not {verb!r}")
+            known = "home, battery, dealer, aggregator, account, terms, sky, holiday, link, consensus, consortium"
+            raise ScenarioError(f"a community begins, has {known} and member, not {verb!r}")
 
     def _change_terms(self, text: str) -> None:
         if text == "tpa-draft-2026":
@@ -75,6 +87,20 @@ class Community:
             self._home_part(more, part)
         self.founding.add_home(name, int(feeder), export_w, **more)
 
+    def _battery(self, text: str) -> None:
+        """`of alice 10 kWh at 5 kW, gives back 90 %` behind her meter; `alone with 4 kWh` when nothing else is."""
+        found = re.fullmatch(r"of ([\w-]+) (\S+ \w+) at (\S+ \w+), gives back (\S+) %(?:, alone with (\S+ \w+))?", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no battery")
+        name, capacity, charge, back, alone = found.groups()
+        self.founding.builder.add_storage(
+            pseudonym(name),
+            energy(*capacity.split()),
+            power(*charge.split()),
+            whole(back, 10_000),
+            energy(*alone.split()) if alone else None,
+        )
+
     def _home_part(self, more: dict[str, Any], part: str) -> None:
         word, _, rest = part.partition(" ")
         if word == "buys":
@@ -95,6 +121,13 @@ class Community:
             raise ScenarioError(f"{text!r} is no dealer")
         name, feeder, short, long, has = found.groups()
         self.founding.add_dealer(name, int(feeder), energy(*short.split()), energy(*long.split()), amount(has))
+
+    def _aggregator(self, text: str) -> None:
+        """`hub has 10,000.00`: its portfolios are opened in the story."""
+        found = re.fullmatch(r"([\w-]+) has (\S+)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no aggregator")
+        self.founding.add_account(found[1], signer(found[1]), amount(found[2]), Licence.AGGREGATOR)
 
     def _account(self, text: str) -> None:
         """`board of alice has 10.00 by 2 of 3`: a further account of a participant, or a new one's."""
@@ -117,6 +150,18 @@ class Community:
             hour, minute = clock.split(":")
             per_mille[int(hour) * 4 + int(minute) // 15] = int(number)
         self.founding.builder.set_sky(int(zone), {int(month): tuple(per_mille)})
+
+    def _link(self, text: str) -> None:
+        """`1-2 carries 8 kWh, back 4 kWh`: what a border, or a feeder's link (`12`), carries in an interval."""
+        found = re.fullmatch(r"(\d+)(?:-(\d+))? carries (\S+ \w+), back (\S+ \w+)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no link")
+        first, second, there, back = found.groups()
+        powers = energy(*there.split()) * 4, energy(*back.split()) * 4
+        if second:
+            self.founding.builder.limit_border(int(first), int(second), *powers)
+        else:
+            self.founding.builder.limit_feeder(int(first), *powers)
 
     def _consensus(self, text: str) -> None:
         """`of 0.5 s blocks`"""

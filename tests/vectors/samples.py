@@ -6,8 +6,9 @@ from tests.world import DEFAULT_TERMS, NODE_ID, NOON, batch_of, buy, pseudonym, 
 
 from gridtokenx.ledger.codec import Message, encode
 from gridtokenx.modules.authority import messages as authority
+from gridtokenx.modules.grid import messages as grid
 from gridtokenx.modules.identity import messages as identity
-from gridtokenx.modules.identity.messages import Kyc, Licence
+from gridtokenx.modules.identity.messages import Kyc, Licence, SplitKind, SplitRule
 from gridtokenx.modules.market import messages as market
 from gridtokenx.modules.settlement import messages as settlement
 from gridtokenx.modules.settlement.messages import Cause
@@ -38,6 +39,14 @@ def one_of_each() -> list[Message]:
         identity.RegisterSite(erin, site, meter, key, account, 11, 15_000, (1, 2, 3, 4, 5, 6, 7), 8, 9),
         identity.RegisterPortfolio(erin, account, 65_535),
         identity.ReplaceMeterKey(meter, key),
+        identity.OpenPortfolio(erin, 12, SplitRule(SplitKind.EXPORT, 100_000, 10**6)),
+        identity.JoinPortfolio(site, erin, SplitRule(SplitKind.EQUAL, 1, 128)),
+        identity.AcceptMember(site),
+        identity.LeavePortfolio(site),
+        identity.ExcludeMember(meter),
+        identity.RegisterStorage(
+            site, 10_000, 5_000, 900_000, alone=True, level_wh=1_000, import_wh=127, export_wh=128
+        ),
         authority.SetNode(NODE_ID, key, licensed=True),
         authority.SetValidator(key, 10**15, NODE_ID),
         report_of(bad_batch, 1),
@@ -49,6 +58,8 @@ def one_of_each() -> list[Message]:
         authority.Vote(65_536, yes=True),
         rotation_to("newcomer", authority.RotatedKey.CONSENSUS),
         authority.Withdraw(),
+        grid.SetLimit(grid.LinkKind.BORDER, 2, 1, 600_000_000, 500_000_000),
+        grid.SetCapacity(grid.LinkKind.FEEDER, 65_535, 0, NOON, 192, 1, 2**32),
         buy("alice", 1_000, NOON, 4_500_000, minimum_wh=100),
         market.CancelOrder(pseudonym("order")),
         market.AmendOrder(pseudonym("order"), 4_501_000, 999),

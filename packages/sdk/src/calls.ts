@@ -175,6 +175,18 @@ export function statements(own: Uint8Array, query: Query): Call<documents.Statem
   return { method: "GET", path: `/v1/accounts/${toHex(own)}/statements`, reader: documents.Statements, query };
 }
 
+export function aggregators(): Call<documents.Aggregators> {
+  return { method: "GET", path: "/v1/aggregators", reader: documents.Aggregators };
+}
+
+export function portfolios(own: Uint8Array): Call<documents.OwnPortfolios> {
+  return { method: "GET", path: `/v1/accounts/${toHex(own)}/portfolios`, reader: documents.OwnPortfolios };
+}
+
+export function splits(own: Uint8Array, query: Query): Call<documents.SplitsOfAccount> {
+  return { method: "GET", path: `/v1/accounts/${toHex(own)}/splits`, reader: documents.SplitsOfAccount, query };
+}
+
 export function recordProof(own: Uint8Array, query: Query): Call<documents.RecordProof> {
   return { method: "GET", path: `/v1/accounts/${toHex(own)}/proof`, reader: documents.RecordProof, query };
 }

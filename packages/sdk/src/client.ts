@@ -232,6 +232,16 @@ export class Client {
     return this.personal(wallet, calls.statements(wallet.account, query), signal);
   }
 
+  /** One's own portfolios, their members and memberships. */
+  async portfolios(wallet: Wallet, { signal }: Asking = {}): Promise<documents.OwnPortfolios> {
+    return this.personal(wallet, calls.portfolios(wallet.account), signal);
+  }
+
+  /** How results of portfolios with members were split. */
+  async splits(wallet: Wallet, { after, limit, signal }: Page & { after?: number } = {}): Promise<documents.SplitsOfAccount> {
+    return this.personal(wallet, calls.splits(wallet.account, { after, limit }), signal);
+  }
+
   /** Proof of one's own record (`checkRecord`). */
   async recordProof(wallet: Wallet, wanted: RecordWanted = {}): Promise<documents.RecordProof> {
     return this.personal(wallet, calls.recordProof(wallet.account, recordQuery(wanted)), wanted.signal);
@@ -261,6 +271,11 @@ export class Client {
   /** The parameters of the market, and when the tariff is high. */
   async terms({ signal }: Asking = {}): Promise<documents.TermsInForce> {
     return this.ask(calls.terms(), signal);
+  }
+
+  /** Portfolios that sites can join, and their rules. */
+  async aggregators({ signal }: Asking = {}): Promise<documents.Aggregators> {
+    return this.ask(calls.aggregators(), signal);
   }
 
   /** Zones and feeders. */

@@ -43,6 +43,18 @@ export const IdentityCode = {
   METER_UNKNOWN: 213,
   SUPPLIER_DOES_NOT_TRADE: 214,
   OWNER_UNKNOWN: 215,
+  NOT_AN_AGGREGATOR: 216,
+  SPLIT_INVALID: 217,
+  PORTFOLIOS_EXCEEDED: 218,
+  PORTFOLIO_UNKNOWN: 219,
+  NOT_YOUR_SITE: 220,
+  FEEDER_DIFFERS: 221,
+  SPLIT_DIFFERS: 222,
+  MEMBER_ALREADY: 223,
+  NOT_IN_PORTFOLIO: 224,
+  PORTFOLIO_FULL: 225,
+  TRADED_BY_AGGREGATOR: 226,
+  STORAGE_INVALID: 227,
 } as const;
 
 /** Why tokens says no. */
@@ -109,6 +121,14 @@ export const AuthorityCode = {
   NODE_TAKEN: 542,
 } as const;
 
+/** Why the grid says no. */
+export const GridCode = {
+  LINK_UNKNOWN: 600,
+  INTERVALS_INVALID: 601,
+  INTERVAL_PASSED: 602,
+  LINK_WITHOUT_LIMIT: 603,
+} as const;
+
 /** Why the market says no. */
 export const MarketCode = {
   INTERVAL_NOT_OPEN: 300,
@@ -134,6 +154,8 @@ export const MarketCode = {
   ARREARS_TOO_HIGH: 320,
   TERMS_INVALID: 321,
   NOTHING_TO_AMEND: 322,
+  SCOPE_UNKNOWN: 323,
+  DISPLAY_TOO_SMALL: 324,
 } as const;
 
 /** Why settlement says no. */
@@ -188,6 +210,7 @@ const GROUPS: readonly Readonly<Record<string, number>>[] = [
   IdentityCode,
   TokensCode,
   AuthorityCode,
+  GridCode,
   MarketCode,
   SettlementCode,
   GatewayCode,

@@ -727,7 +727,10 @@ export const Positions: Reader<Positions> = document<Positions>({
   next: integer,
 });
 
-/** The result of one interval for one portfolio. */
+/**
+ * The result of one interval for one portfolio. Charge and credit are with the residual supplier: by the meter, and
+ * of a split (a member's part of a loss or a gain; of a portfolio with members what it takes over and passes on).
+ */
 export interface StatementView {
   readonly interval: number;
   readonly portfolio: string;
@@ -744,6 +747,8 @@ export interface StatementView {
   readonly saleProceedsMicro: bigint;
   readonly chargeMicro: bigint;
   readonly creditMicro: bigint;
+  readonly splitChargeMicro: bigint;
+  readonly splitCreditMicro: bigint;
 }
 
 export const StatementView: Reader<StatementView> = document<StatementView>({
@@ -762,6 +767,8 @@ export const StatementView: Reader<StatementView> = document<StatementView>({
   saleProceedsMicro: money,
   chargeMicro: money,
   creditMicro: money,
+  splitChargeMicro: money,
+  splitCreditMicro: money,
 });
 
 /**
@@ -1295,11 +1302,11 @@ export const SaleSplit: Reader<SaleSplit> = document<SaleSplit>({
 /**
  * Statements added up. Paid: `purchase_cost_micro` (`purchases` splits it, null when this gateway no longer knows all
  * those trades), `other_import_micro` (at the tariff), `undelivered_micro`. Earned: `sale_proceeds_micro` (`sales`
- * splits it), `other_export_micro` (at the buy-back), `unused_micro`. `bill_micro` = paid - earned, to the last unit
- * what the ledger moved. `old_bill_micro` is that of the same readings without the market (all import at the tariff
- * less all export at the buy-back), `saved_micro` = old bill - bill. VAT is on what is paid, not on what is earned,
- * rounded down for each day; no WATT moves for it. `estimated` and `corrected` count statements that were not simply
- * measured.
+ * splits it), `other_export_micro` (at the buy-back), `unused_micro`. What an aggregator's split took and gave are
+ * `split_charge_micro` and `split_credit_micro`. `bill_micro` = paid - earned, to the last unit what the ledger
+ * moved. `old_bill_micro` is that of the same readings without the market (all import at the tariff less all export
+ * at the buy-back), `saved_micro` = old bill - bill. VAT is on what is paid, not on what is earned, rounded down for
+ * each day; no WATT moves for it. `estimated` and `corrected` count statements that were not simply measured.
  */
 export interface BillLines {
   readonly intervals: number;
@@ -1321,6 +1328,8 @@ export interface BillLines {
   readonly sales: SaleSplit | null;
   readonly otherExportMicro: bigint;
   readonly unusedMicro: bigint;
+  readonly splitChargeMicro: bigint;
+  readonly splitCreditMicro: bigint;
   readonly billMicro: bigint;
   readonly vatMicro: bigint;
   readonly billWithVatMicro: bigint;
@@ -1353,6 +1362,8 @@ export const BillLines: Reader<BillLines> = document<BillLines>({
   sales: orNull(SaleSplit),
   otherExportMicro: money,
   unusedMicro: money,
+  splitChargeMicro: money,
+  splitCreditMicro: money,
   billMicro: money,
   vatMicro: money,
   billWithVatMicro: money,
@@ -1386,6 +1397,8 @@ export interface BillDay {
   readonly sales: SaleSplit | null;
   readonly otherExportMicro: bigint;
   readonly unusedMicro: bigint;
+  readonly splitChargeMicro: bigint;
+  readonly splitCreditMicro: bigint;
   readonly billMicro: bigint;
   readonly vatMicro: bigint;
   readonly billWithVatMicro: bigint;
@@ -1419,6 +1432,8 @@ export const BillDay: Reader<BillDay> = document<BillDay>({
   sales: orNull(SaleSplit),
   otherExportMicro: money,
   unusedMicro: money,
+  splitChargeMicro: money,
+  splitCreditMicro: money,
   billMicro: money,
   vatMicro: money,
   billWithVatMicro: money,
@@ -1594,6 +1609,178 @@ export const RecordVersions: Reader<RecordVersions> = document<RecordVersions>({
   until: integer,
   versions: listOf(RecordVersion),
   following: integer,
+});
+
+/**
+ * `kind`: by what it is shared (`metered`: import and export, `export`, `equal`). Of a gain the aggregator keeps
+ * `commission_ppm`, of a loss it bears `loss_ppm`.
+ */
+export interface SplitRuleView {
+  readonly kind: string;
+  readonly commissionPpm: number;
+  readonly lossPpm: number;
+}
+
+export const SplitRuleView: Reader<SplitRuleView> = document<SplitRuleView>({
+  kind: text,
+  commissionPpm: integer,
+  lossPpm: integer,
+});
+
+/** A portfolio that sites on its feeder can join. `members` counts those of the last day that has a roster. */
+export interface Aggregator {
+  readonly portfolio: string;
+  readonly feeder: number;
+  readonly zone: number;
+  readonly rule: SplitRuleView;
+  readonly members: number;
+}
+
+export const Aggregator: Reader<Aggregator> = document<Aggregator>({
+  portfolio: text,
+  feeder: integer,
+  zone: integer,
+  rule: SplitRuleView,
+  members: integer,
+});
+
+/**
+ * All of them, in the order of their names; `first_interval`: from when on somebody who is taken in now is a member,
+ * or one who leaves now is none.
+ */
+export interface Aggregators {
+  readonly height: number;
+  readonly firstInterval: number;
+  readonly aggregators: readonly Aggregator[];
+}
+
+export const Aggregators: Reader<Aggregators> = document<Aggregators>({
+  height: integer,
+  firstInterval: integer,
+  aggregators: listOf(Aggregator),
+});
+
+/**
+ * `state`: `asked` (the aggregator has not answered), or `member` from `first` on, until `until` (0: no end is
+ * known). `member` is the site's own portfolio.
+ */
+export interface MembershipView {
+  readonly member: string;
+  readonly portfolio: string;
+  readonly state: string;
+  readonly first: number;
+  readonly until: number;
+}
+
+export const MembershipView: Reader<MembershipView> = document<MembershipView>({
+  member: text,
+  portfolio: text,
+  state: text,
+  first: integer,
+  until: integer,
+});
+
+/**
+ * What a portfolio's members can do together from `first` on, until the next roster. Powers in W; `export_w` by
+ * source.
+ */
+export interface RosterView {
+  readonly first: number;
+  readonly members: number;
+  readonly importW: number;
+  readonly exportW: readonly number[];
+}
+
+export const RosterView: Reader<RosterView> = document<RosterView>({
+  first: integer,
+  members: integer,
+  importW: integer,
+  exportW: listOf(integer),
+});
+
+/**
+ * One's own portfolio. Powers are those of its site; of one with members `rosters` has them. `memberships`: of a site
+ * its own, of a portfolio with members all of its members'.
+ */
+export interface OwnPortfolio {
+  readonly portfolio: string;
+  readonly feeder: number;
+  readonly hasSite: boolean;
+  readonly importW: number;
+  readonly exportW: readonly number[];
+  readonly rule: SplitRuleView | null;
+  readonly rosters: readonly RosterView[];
+  readonly memberships: readonly MembershipView[];
+}
+
+export const OwnPortfolio: Reader<OwnPortfolio> = document<OwnPortfolio>({
+  portfolio: text,
+  feeder: integer,
+  hasSite: flag,
+  importW: integer,
+  exportW: listOf(integer),
+  rule: orNull(SplitRuleView),
+  rosters: listOf(RosterView),
+  memberships: listOf(MembershipView),
+});
+
+/** In the order of their names. */
+export interface OwnPortfolios {
+  readonly height: number;
+  readonly portfolios: readonly OwnPortfolio[];
+}
+
+export const OwnPortfolios: Reader<OwnPortfolios> = document<OwnPortfolios>({
+  height: integer,
+  portfolios: listOf(OwnPortfolio),
+});
+
+/**
+ * How an interval was split, for one whose portfolio it is or who is a member. The portfolio's `gain_micro` (below
+ * zero: its loss) beyond the members' old bills; the aggregator's `commission_micro` and the members' `shared_micro`
+ * have its sign. `member` is one's own site, empty for the aggregator: its `weight` of `weights` in all gives
+ * `share_micro`; `old_bill_micro` is what it owes without the market (all members' of the aggregator's line).
+ */
+export interface SplitView {
+  readonly interval: number;
+  readonly portfolio: string;
+  readonly member: string;
+  readonly gainMicro: bigint;
+  readonly commissionMicro: bigint;
+  readonly sharedMicro: bigint;
+  readonly weights: number;
+  readonly weight: number;
+  readonly oldBillMicro: bigint;
+  readonly shareMicro: bigint;
+}
+
+export const SplitView: Reader<SplitView> = document<SplitView>({
+  interval: integer,
+  portfolio: text,
+  member: text,
+  gainMicro: money,
+  commissionMicro: money,
+  sharedMicro: money,
+  weights: integer,
+  weight: integer,
+  oldBillMicro: money,
+  shareMicro: money,
+});
+
+/**
+ * Rising intervals that are not final yet; statements have the results for longer. `next`: the `after` of the
+ * following page, 0 when there is none.
+ */
+export interface SplitsOfAccount {
+  readonly height: number;
+  readonly splits: readonly SplitView[];
+  readonly next: number;
+}
+
+export const SplitsOfAccount: Reader<SplitsOfAccount> = document<SplitsOfAccount>({
+  height: integer,
+  splits: listOf(SplitView),
+  next: integer,
 });
 
 /**

@@ -20,6 +20,16 @@ export const TimeInForce = {
   FILL_OR_KILL: 3,
 } as const;
 
+/**
+ * How far an order looks for others, and others for it: to any zone that can be reached, in its own zone, on its own
+ * feeder.
+ */
+export const Scope = {
+  ANYWHERE: 0,
+  ZONE: 1,
+  FEEDER: 2,
+} as const;
+
 /** Of a delivery interval. Orders are refused by time, not by phase. */
 export const Phase = {
   TRADING: 0,
@@ -44,6 +54,14 @@ export const Licence = {
   PROSUMER: 2,
   SUPPLIER: 3,
   DEALER: 4,
+  AGGREGATOR: 5,
+} as const;
+
+/** By what a portfolio's gain or loss is shared among its members. */
+export const SplitKind = {
+  METERED: 0,
+  EXPORT: 1,
+  EQUAL: 2,
 } as const;
 
 /** State of the identity check that was done outside the chain. */
@@ -133,6 +151,22 @@ export const Outcome = {
   LOST: 2,
   FAILED: 3,
 } as const;
+
+/**
+ * How a portfolio's gain or loss of an interval is split, for as long as the portfolio stands. Of a gain the
+ * aggregator keeps `commission_ppm`, of a loss it bears `loss_ppm`; the rest is the members' by `kind`.
+ */
+export interface SplitRule {
+  readonly kind: number;
+  readonly commissionPpm: number;
+  readonly lossPpm: number;
+}
+
+export const SplitRule: RecordKind<SplitRule> = record("SplitRule", {
+  kind: SMALL,
+  commissionPpm: number(1_000_000),
+  lossPpm: number(1_000_000),
+});
 
 /** Parameters of the market (`docs/market-rules.md`). An interval keeps the version it opened with. */
 export interface Terms {
@@ -494,6 +528,136 @@ export function replaceMeterKey(fields: Fields<ReplaceMeterKey>): ReplaceMeterKe
   return build(ReplaceMeterKey, fields);
 }
 
+/** An aggregator opens a portfolio for the sites of others, all on one feeder. Its rule never changes. */
+export interface OpenPortfolio {
+  readonly kind: "OpenPortfolio";
+  readonly portfolio: Uint8Array;
+  readonly feeder: number;
+  readonly rule: SplitRule;
+}
+
+export const OpenPortfolio: RecordKind<OpenPortfolio> = record("OpenPortfolio", {
+  portfolio: bytes(8),
+  feeder: number(65_535),
+  rule: SplitRule,
+}, 0x28);
+
+/** An aggregator opens a portfolio for the sites of others, all on one feeder. Its rule never changes. */
+export function openPortfolio(fields: Fields<OpenPortfolio>): OpenPortfolio {
+  return build(OpenPortfolio, fields);
+}
+
+/**
+ * The owner of a site (`member`, the site's own portfolio) asks to be traded by an aggregator's portfolio, and
+ * consents to its rule by repeating it. Asked again, the newer request counts.
+ */
+export interface JoinPortfolio {
+  readonly kind: "JoinPortfolio";
+  readonly member: Uint8Array;
+  readonly portfolio: Uint8Array;
+  readonly rule: SplitRule;
+}
+
+export const JoinPortfolio: RecordKind<JoinPortfolio> = record("JoinPortfolio", {
+  member: bytes(8),
+  portfolio: bytes(8),
+  rule: SplitRule,
+}, 0x29);
+
+/**
+ * The owner of a site (`member`, the site's own portfolio) asks to be traded by an aggregator's portfolio, and
+ * consents to its rule by repeating it. Asked again, the newer request counts.
+ */
+export function joinPortfolio(fields: Fields<JoinPortfolio>): JoinPortfolio {
+  return build(JoinPortfolio, fields);
+}
+
+/** The aggregator takes in a site whose owner asked. Receipt: the first interval in which it is a member. */
+export interface AcceptMember {
+  readonly kind: "AcceptMember";
+  readonly member: Uint8Array;
+}
+
+export const AcceptMember: RecordKind<AcceptMember> = record("AcceptMember", {
+  member: bytes(8),
+}, 0x2a);
+
+/** The aggregator takes in a site whose owner asked. Receipt: the first interval in which it is a member. */
+export function acceptMember(fields: Fields<AcceptMember>): AcceptMember {
+  return build(AcceptMember, fields);
+}
+
+/**
+ * The owner takes its site out, or its request back. Receipt: the first interval in which it is no member; 0 when it
+ * never was one.
+ */
+export interface LeavePortfolio {
+  readonly kind: "LeavePortfolio";
+  readonly member: Uint8Array;
+}
+
+export const LeavePortfolio: RecordKind<LeavePortfolio> = record("LeavePortfolio", {
+  member: bytes(8),
+}, 0x2b);
+
+/**
+ * The owner takes its site out, or its request back. Receipt: the first interval in which it is no member; 0 when it
+ * never was one.
+ */
+export function leavePortfolio(fields: Fields<LeavePortfolio>): LeavePortfolio {
+  return build(LeavePortfolio, fields);
+}
+
+/** The aggregator, or the registrar, takes a site out, or refuses its request. Receipt as for leaving. */
+export interface ExcludeMember {
+  readonly kind: "ExcludeMember";
+  readonly member: Uint8Array;
+}
+
+export const ExcludeMember: RecordKind<ExcludeMember> = record("ExcludeMember", {
+  member: bytes(8),
+}, 0x2c);
+
+/** The aggregator, or the registrar, takes a site out, or refuses its request. Receipt as for leaving. */
+export function excludeMember(fields: Fields<ExcludeMember>): ExcludeMember {
+  return build(ExcludeMember, fields);
+}
+
+/**
+ * The registrar describes the battery of a site. `alone`: nothing else is behind its meter; then `level_wh` is in it
+ * while the meter shows `import_wh` and `export_wh`.
+ */
+export interface RegisterStorage {
+  readonly kind: "RegisterStorage";
+  readonly portfolio: Uint8Array;
+  readonly capacityWh: bigint;
+  readonly chargeW: number;
+  readonly efficiencyPpm: number;
+  readonly alone: boolean;
+  readonly levelWh: bigint;
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+}
+
+export const RegisterStorage: RecordKind<RegisterStorage> = record("RegisterStorage", {
+  portfolio: bytes(8),
+  capacityWh: WHOLE,
+  chargeW: number(100_000_000_000),
+  efficiencyPpm: number(1_000_000),
+  alone: FLAG,
+  levelWh: WHOLE,
+  importWh: whole(9_007_199_254_740_992n),
+  exportWh: whole(9_007_199_254_740_992n),
+}, 0x2d);
+
+/**
+ * The registrar describes the battery of a site. `alone`: nothing else is behind its meter; then `level_wh` is in it
+ * while the meter shows `import_wh` and `export_wh`.
+ */
+export function registerStorage(fields: Fields<RegisterStorage>): RegisterStorage {
+  return build(RegisterStorage, fields);
+}
+
 /**
  * The authority admits a node, gives it another key, or takes its licence to sign batches. Only on a chain without a
  * consortium.
@@ -757,10 +921,77 @@ export function withdraw(fields: Fields<Withdraw>): Withdraw {
 }
 
 /**
+ * What a link carries from its one end to the other (`forward_w`) and back, in intervals that open from now on. A
+ * border's ends are two zones, `first` and `second`, as the sender names them; it is the transmission operator's. A
+ * feeder's link leads from feeder `first` into its zone (`second` is 0); it is the distributor's of that zone.
+ * Receipt: the first interval for which it counts.
+ */
+export interface SetLimit {
+  readonly kind: "SetLimit";
+  readonly link: number;
+  readonly first: number;
+  readonly second: number;
+  readonly forwardW: number;
+  readonly backwardW: number;
+}
+
+export const SetLimit: RecordKind<SetLimit> = record("SetLimit", {
+  link: SMALL,
+  first: number(65_535),
+  second: SMALL,
+  forwardW: number(100_000_000_000),
+  backwardW: number(100_000_000_000),
+}, 0x50);
+
+/**
+ * What a link carries from its one end to the other (`forward_w`) and back, in intervals that open from now on. A
+ * border's ends are two zones, `first` and `second`, as the sender names them; it is the transmission operator's. A
+ * feeder's link leads from feeder `first` into its zone (`second` is 0); it is the distributor's of that zone.
+ * Receipt: the first interval for which it counts.
+ */
+export function setLimit(fields: Fields<SetLimit>): SetLimit {
+  return build(SetLimit, fields);
+}
+
+/**
+ * What a link carries in some intervals that are open, from `interval` on: an outage, or more than usual. Ends and
+ * senders as for a limit. What is traded already stays traded. Receipt: how many intervals changed.
+ */
+export interface SetCapacity {
+  readonly kind: "SetCapacity";
+  readonly link: number;
+  readonly first: number;
+  readonly second: number;
+  readonly interval: number;
+  readonly intervals: number;
+  readonly forwardW: number;
+  readonly backwardW: number;
+}
+
+export const SetCapacity: RecordKind<SetCapacity> = record("SetCapacity", {
+  link: SMALL,
+  first: number(65_535),
+  second: SMALL,
+  interval: number(4_294_967_295),
+  intervals: SMALL,
+  forwardW: number(100_000_000_000),
+  backwardW: number(100_000_000_000),
+}, 0x51);
+
+/**
+ * What a link carries in some intervals that are open, from `interval` on: an outage, or more than usual. Ends and
+ * senders as for a limit. What is traded already stays traded. Receipt: how many intervals changed.
+ */
+export function setCapacity(fields: Fields<SetCapacity>): SetCapacity {
+  return build(SetCapacity, fields);
+}
+
+/**
  * Buy or sell energy of one delivery interval. `source`: of a sell order, its source; of a buy order, the bit mask of
  * sources it accepts (any: 127). `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not
  * fill at once is cancelled; then `price_micro` is 0. `minimum_wh` fills at once or the order is refused; 0 for none.
- * `good_till_ms` is 0 unless the order is good till time. Receipt: place, filled Wh, resting Wh.
+ * `good_till_ms` is 0 unless the order is good till time. `scope`: how far it looks. `display_wh`: an iceberg, of
+ * which the book shows so much at a time; 0 shows all. Receipt: place, filled Wh, resting Wh.
  */
 export interface PlaceOrder {
   readonly kind: "PlaceOrder";
@@ -776,6 +1007,8 @@ export interface PlaceOrder {
   readonly minimumWh: bigint;
   readonly postOnly: boolean;
   readonly market: boolean;
+  readonly scope: number;
+  readonly displayWh: bigint;
 }
 
 export const PlaceOrder: RecordKind<PlaceOrder> = record("PlaceOrder", {
@@ -791,13 +1024,16 @@ export const PlaceOrder: RecordKind<PlaceOrder> = record("PlaceOrder", {
   minimumWh: WHOLE,
   postOnly: FLAG,
   market: FLAG,
+  scope: SMALL,
+  displayWh: WHOLE,
 }, 0x60);
 
 /**
  * Buy or sell energy of one delivery interval. `source`: of a sell order, its source; of a buy order, the bit mask of
  * sources it accepts (any: 127). `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not
  * fill at once is cancelled; then `price_micro` is 0. `minimum_wh` fills at once or the order is refused; 0 for none.
- * `good_till_ms` is 0 unless the order is good till time. Receipt: place, filled Wh, resting Wh.
+ * `good_till_ms` is 0 unless the order is good till time. `scope`: how far it looks. `display_wh`: an iceberg, of
+ * which the book shows so much at a time; 0 shows all. Receipt: place, filled Wh, resting Wh.
  */
 export function placeOrder(fields: Fields<PlaceOrder>): PlaceOrder {
   return build(PlaceOrder, fields);
@@ -933,6 +1169,12 @@ export type Message =
   | RegisterSite
   | RegisterPortfolio
   | ReplaceMeterKey
+  | OpenPortfolio
+  | JoinPortfolio
+  | AcceptMember
+  | LeavePortfolio
+  | ExcludeMember
+  | RegisterStorage
   | SetNode
   | SetValidator
   | ReportBatch
@@ -944,6 +1186,8 @@ export type Message =
   | Vote
   | RotateKey
   | Withdraw
+  | SetLimit
+  | SetCapacity
   | PlaceOrder
   | CancelOrder
   | AmendOrder
@@ -970,6 +1214,12 @@ export const Message: UnionKind<Message> = {
     RegisterSite,
     RegisterPortfolio,
     ReplaceMeterKey,
+    OpenPortfolio,
+    JoinPortfolio,
+    AcceptMember,
+    LeavePortfolio,
+    ExcludeMember,
+    RegisterStorage,
     SetNode,
     SetValidator,
     ReportBatch,
@@ -981,6 +1231,8 @@ export const Message: UnionKind<Message> = {
     Vote,
     RotateKey,
     Withdraw,
+    SetLimit,
+    SetCapacity,
     PlaceOrder,
     CancelOrder,
     AmendOrder,

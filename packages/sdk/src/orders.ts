@@ -2,7 +2,7 @@
 
 import { randomBytes } from "./bytes.js";
 import type { Given } from "./kinds.js";
-import { placeOrder, Side, Source, TimeInForce } from "./messages.generated.js";
+import { placeOrder, Scope, Side, Source, TimeInForce } from "./messages.generated.js";
 import type { PlaceOrder } from "./messages.generated.js";
 
 export const CLIENT_ID_BYTES = 8;
@@ -10,7 +10,7 @@ export const CLIENT_ID_BYTES = 8;
 /** The mask of all sources: a buyer who does not mind. */
 export const ANY_SOURCE_MASK = (1 << Object.keys(Source).length) - 1;
 
-type Defaults = "clientId" | "timeInForce" | "goodTillMs" | "minimumWh" | "postOnly" | "market";
+type Defaults = "clientId" | "timeInForce" | "goodTillMs" | "minimumWh" | "postOnly" | "market" | "scope" | "displayWh";
 
 /** What an order must say; the rest may be said. */
 export type Wanted<Required extends keyof PlaceOrder> = Given<Pick<PlaceOrder, Required>> &
@@ -43,5 +43,7 @@ function defaults(): Given<Pick<PlaceOrder, Defaults>> {
     minimumWh: 0,
     postOnly: false,
     market: false,
+    scope: Scope.ANYWHERE,
+    displayWh: 0,
   };
 }

@@ -1,7 +1,7 @@
 // Made by packages/sdk/generate.py from the Python sources: change those, then run it again.
 import { bytes, FLAG, list, number, record, text, tuple, whole } from "./kinds.js";
 import type { RecordKind } from "./kinds.js";
-import { Message, Terms } from "./messages.generated.js";
+import { Message, SplitRule, Terms } from "./messages.generated.js";
 import type { Table } from "./tables.js";
 
 const SMALL = number(255);
@@ -231,8 +231,9 @@ export const Challenge: RecordKind<Challenge> = record("Challenge", {
 
 /**
  * One fill, as it stands under the trades root of its block: what each side paid follows from it and from the terms
- * of its interval. `collateral_micro` is held of the seller for it. `voids` is 0; or this takes back the trade of
- * that number (`trade_number`), which it repeats.
+ * of its interval. `collateral_micro` is held of the seller for it. `zones`: all that the energy passes, the seller's
+ * first, if it crosses borders. `voids` is 0; or this takes back the trade of that number (`trade_number`), which it
+ * repeats.
  */
 export interface Trade {
   readonly interval: number;
@@ -249,6 +250,7 @@ export interface Trade {
   readonly sellerPortfolio: Uint8Array;
   readonly collateralMicro: bigint;
   readonly voids: bigint;
+  readonly zones: readonly number[];
 }
 
 export const Trade: RecordKind<Trade> = record("Trade", {
@@ -266,6 +268,7 @@ export const Trade: RecordKind<Trade> = record("Trade", {
   sellerPortfolio: bytes(8),
   collateralMicro: WHOLE,
   voids: WHOLE,
+  zones: list(SMALL),
 });
 
 /** The value of `LICENSE`: the node's key, and whether it may sign batches. */
@@ -557,8 +560,8 @@ export const Participant: RecordKind<Participant> = record("Participant", {
 });
 
 /**
- * What orders and positions name: the sites that one account trades together (one site for now). Powers in W;
- * `export_w` by source.
+ * What orders and positions name: the sites that one account trades together. Powers in W, `export_w` by source, are
+ * those of its own site; one with members has none (`rosters.powers_at`).
  */
 export interface Portfolio {
   readonly account: Uint8Array;
@@ -602,6 +605,80 @@ export const Meter: RecordKind<Meter> = record("Meter", {
   publicKey: bytes(32),
   site: bytes(8),
   portfolio: bytes(8),
+});
+
+/** A site whose owner asked an aggregator to trade it, and waits. Key: the site's own portfolio. */
+export interface JoinRequest {
+  readonly portfolio: Uint8Array;
+}
+
+export const JoinRequest: RecordKind<JoinRequest> = record("JoinRequest", {
+  portfolio: bytes(8),
+});
+
+/**
+ * A site that an aggregator's portfolio trades. Key: the site's own portfolio ‖ first interval. `until` is the first
+ * interval in which it is not, 0 while none is known.
+ */
+export interface Membership {
+  readonly portfolio: Uint8Array;
+  readonly until: bigint;
+}
+
+export const Membership: RecordKind<Membership> = record("Membership", {
+  portfolio: bytes(8),
+  until: WHOLE,
+});
+
+/**
+ * Who is in a portfolio, ascending, and the sums of their powers in W. Key: portfolio ‖ first interval; it counts
+ * until the next one does.
+ */
+export interface Roster {
+  readonly members: readonly Uint8Array[];
+  readonly importW: bigint;
+  readonly exportW: readonly [bigint, bigint, bigint, bigint, bigint, bigint, bigint];
+}
+
+export const Roster: RecordKind<Roster> = record("Roster", {
+  members: list(bytes(8)),
+  importW: WHOLE,
+  exportW: tuple(WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE, WHOLE),
+});
+
+/**
+ * A site's battery. Key: the site's own portfolio, whose export power of the source storage it discharges with. The
+ * loss is taken when it charges. `alone`: its meter sees nothing else.
+ */
+export interface Storage {
+  readonly capacityWh: bigint;
+  readonly chargeW: number;
+  readonly efficiencyPpm: number;
+  readonly alone: boolean;
+}
+
+export const Storage: RecordKind<Storage> = record("Storage", {
+  capacityWh: WHOLE,
+  chargeW: number(100_000_000_000),
+  efficiencyPpm: number(1_000_000),
+  alone: FLAG,
+});
+
+/**
+ * How full a battery that stands alone was at the end of an interval, and its meter's registers then. Key: portfolio.
+ */
+export interface StorageLevel {
+  readonly interval: bigint;
+  readonly levelWh: bigint;
+  readonly importWh: bigint;
+  readonly exportWh: bigint;
+}
+
+export const StorageLevel: RecordKind<StorageLevel> = record("StorageLevel", {
+  interval: WHOLE,
+  levelWh: WHOLE,
+  importWh: WHOLE,
+  exportWh: WHOLE,
 });
 
 /** A key that a node gave up: it still answers for batches that expire by then. */
@@ -864,6 +941,44 @@ export const ProposalCount: RecordKind<ProposalCount> = record("ProposalCount", 
   count: WHOLE,
 });
 
+/**
+ * What a link carries by default: (first interval, forward Wh, backward Wh) of each change that an open interval may
+ * have opened with, the earliest first. Key: link.
+ */
+export interface Limit {
+  readonly changes: readonly (readonly [bigint, bigint, bigint])[];
+}
+
+export const Limit: RecordKind<Limit> = record("Limit", {
+  changes: list(tuple(WHOLE, WHOLE, WHOLE)),
+});
+
+/**
+ * A link in one interval, from its first use on: what it carries each way, and what trades send over it on balance,
+ * forward above zero. Key: interval ‖ link. On balance it may be more than it carries: capacity was lowered after the
+ * trades.
+ */
+export interface Link {
+  readonly forwardWh: bigint;
+  readonly backwardWh: bigint;
+  readonly netWh: bigint;
+}
+
+export const Link: RecordKind<Link> = record("Link", {
+  forwardWh: WHOLE,
+  backwardWh: WHOLE,
+  netWh: whole(4611686018427387904n, -4611686018427387904n),
+});
+
+/**
+ * Links of this interval have capacity again that were full: orders that rested apart may meet. Until the market has
+ * seen to it, what comes in waits behind them. Key: interval.
+ */
+export interface Reopened {
+}
+
+export const Reopened: RecordKind<Reopened> = record("Reopened", {});
+
 /** The version that intervals open with from now on. */
 export interface TermsVersion {
   readonly version: bigint;
@@ -891,7 +1006,8 @@ export const Interval: RecordKind<Interval> = record("Interval", {
 /**
  * An open order. Its key is account ‖ client id. A seller's `source` is one source; a buyer's is a bit mask of the
  * sources it accepts. `price_micro` is the limit: what a seller gets in its zone, what a buyer pays delivered.
- * `place` is its rank in time.
+ * `place` is its rank in time. `display_wh`: of an iceberg, the size of its parts; `shown_wh`: what is left of the
+ * part that can be met now; both 0 for an order that shows all of itself.
  */
 export interface Order {
   readonly portfolio: Uint8Array;
@@ -905,6 +1021,9 @@ export interface Order {
   readonly place: bigint;
   readonly expiresMs: bigint;
   readonly quantityWh: bigint;
+  readonly scope: number;
+  readonly displayWh: bigint;
+  readonly shownWh: bigint;
 }
 
 export const Order: RecordKind<Order> = record("Order", {
@@ -919,6 +1038,9 @@ export const Order: RecordKind<Order> = record("Order", {
   place: WHOLE,
   expiresMs: WHOLE,
   quantityWh: WHOLE,
+  scope: SMALL,
+  displayWh: WHOLE,
+  shownWh: WHOLE,
 });
 
 /**
@@ -1055,7 +1177,9 @@ export const Settlement: RecordKind<Settlement> = record("Settlement", {
 
 /**
  * The result for one portfolio and interval. Key: interval ‖ portfolio. `purchase_cost_micro` and
- * `sale_proceeds_micro` are the trades; charge and credit are with the residual supplier.
+ * `sale_proceeds_micro` are the trades; charge and credit are with the residual supplier. So are those of a split: a
+ * member's part of its portfolio's loss or gain; of a portfolio with members, what it takes over of their statements
+ * and passes on to them.
  */
 export interface Statement {
   readonly importWh: bigint;
@@ -1071,6 +1195,8 @@ export interface Statement {
   readonly chargeMicro: bigint;
   readonly creditMicro: bigint;
   readonly quality: number;
+  readonly splitChargeMicro: bigint;
+  readonly splitCreditMicro: bigint;
 }
 
 export const Statement: RecordKind<Statement> = record("Statement", {
@@ -1087,6 +1213,8 @@ export const Statement: RecordKind<Statement> = record("Statement", {
   chargeMicro: WHOLE,
   creditMicro: WHOLE,
   quality: SMALL,
+  splitChargeMicro: WHOLE,
+  splitCreditMicro: WHOLE,
 });
 
 /** What the residual supplier could not pay yet, and since when it owes. Key: account. */
@@ -1098,6 +1226,33 @@ export interface Payable {
 export const Payable: RecordKind<Payable> = record("Payable", {
   amountMicro: WHOLE,
   sinceMs: WHOLE,
+});
+
+/**
+ * How the result of a portfolio with members was split in one interval. Key: interval ‖ portfolio. `old_charge_micro`
+ * and `old_credit_micro` are the sums of its members' own statements: what they owe and get as if nothing had been
+ * traded, which the portfolio gets back. What it has beyond them is its gain, or its loss. Of it `shared_micro` goes
+ * to the members, in the ratio of their weights to `weight`; `commission_micro` is the aggregator's of a gain, and
+ * its own part of a loss. What rounding leaves is the aggregator's too.
+ */
+export interface Split {
+  readonly oldChargeMicro: bigint;
+  readonly oldCreditMicro: bigint;
+  readonly gainMicro: bigint;
+  readonly lossMicro: bigint;
+  readonly commissionMicro: bigint;
+  readonly weight: bigint;
+  readonly sharedMicro: bigint;
+}
+
+export const Split: RecordKind<Split> = record("Split", {
+  oldChargeMicro: WHOLE,
+  oldCreditMicro: WHOLE,
+  gainMicro: WHOLE,
+  lossMicro: WHOLE,
+  commissionMicro: WHOLE,
+  weight: WHOLE,
+  sharedMicro: WHOLE,
 });
 
 export const ACCOUNTS: Table<Account> = { prefix: 0x01, record: Account };
@@ -1123,6 +1278,12 @@ export const PARTICIPANTS: Table<Participant> = { prefix: 0x23, record: Particip
 export const PORTFOLIOS: Table<Portfolio> = { prefix: 0x24, record: Portfolio };
 export const SITES: Table<Site> = { prefix: 0x25, record: Site };
 export const METERS: Table<Meter> = { prefix: 0x26, record: Meter };
+export const SPLIT_RULES: Table<SplitRule> = { prefix: 0x27, record: SplitRule };
+export const JOIN_REQUESTS: Table<JoinRequest> = { prefix: 0x28, record: JoinRequest };
+export const MEMBERSHIPS: Table<Membership> = { prefix: 0x29, record: Membership };
+export const ROSTERS: Table<Roster> = { prefix: 0x2a, record: Roster };
+export const STORAGES: Table<Storage> = { prefix: 0x2b, record: Storage };
+export const STORAGE_LEVELS: Table<StorageLevel> = { prefix: 0x2c, record: StorageLevel };
 export const FORMER_KEYS: Table<FormerKey> = { prefix: 0x30, record: FormerKey };
 export const MISDEEDS: Table<Misdeed> = { prefix: 0x31, record: Misdeed };
 export const MEMBERS: Table<Member> = { prefix: 0x32, record: Member };
@@ -1136,6 +1297,9 @@ export const CHECKPOINTS: Table<Checkpoint> = { prefix: 0x39, record: Checkpoint
 export const PENALTIES: Table<Penalty> = { prefix: 0x3a, record: Penalty };
 export const SERVICE_DAYS: Table<ServiceDay> = { prefix: 0x3b, record: ServiceDay };
 export const PROPOSAL_COUNT: Table<ProposalCount> = { prefix: 0x3c, record: ProposalCount };
+export const LIMITS: Table<Limit> = { prefix: 0x50, record: Limit };
+export const LINKS: Table<Link> = { prefix: 0x51, record: Link };
+export const REOPENED: Table<Reopened> = { prefix: 0x52, record: Reopened };
 export const TERMS: Table<Terms> = { prefix: 0x60, record: Terms };
 export const TERMS_VERSION: Table<TermsVersion> = { prefix: 0x61, record: TermsVersion };
 export const INTERVALS: Table<Interval> = { prefix: 0x62, record: Interval };
@@ -1151,3 +1315,4 @@ export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuar
 export const SETTLEMENTS: Table<Settlement> = { prefix: 0x73, record: Settlement };
 export const STATEMENTS: Table<Statement> = { prefix: 0x74, record: Statement };
 export const PAYABLES: Table<Payable> = { prefix: 0x75, record: Payable };
+export const SPLITS: Table<Split> = { prefix: 0x76, record: Split };

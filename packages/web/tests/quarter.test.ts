@@ -22,6 +22,8 @@ const STATEMENT: StatementView = {
   saleProceedsMicro: 0n,
   chargeMicro: 1_159_640n,
   creditMicro: 0n,
+  splitChargeMicro: 0n,
+  splitCreditMicro: 0n,
 };
 
 function order(state: string, filledWh = 0): OrderView {

@@ -20,12 +20,14 @@ from msgspec.structs import replace
 from gridtokenx.bench.report import file_system, signature_us
 from gridtokenx.ledger.quantities import value_micro
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.network import NETWORKS
+from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
 from gridtokenx.modules.identity.state import FEEDERS, ZONES, Feeder, Zone, feeder_key, zone_key
-from gridtokenx.modules.market.book import BOOKS, Matched, book_of, match, remove, rest
+from gridtokenx.modules.market.book import BOOKS, book_of, remove, rest
+from gridtokenx.modules.market.matching import Matched, match
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
-from gridtokenx.modules.market.topology import TOPOLOGY
 
 ORDERS_COUNT = 200_000
 LEVELS = 150
@@ -37,7 +39,7 @@ NEVER_MS = 2**60
 CANCELLED = 0.3
 """Share of operations in `churn` that cancel an order that came before, whether it is still open or not."""
 
-FREE = (0,)
+FREE = (0, 0)
 WHEELING = (200_000, 450_000, 750_000)
 """For the book of many queues: same feeder, same zone, one border."""
 
@@ -76,6 +78,11 @@ def run(quick: bool) -> dict[str, object]:
     }
 
 
+def no_place() -> int:
+    """Only icebergs take another place."""
+    raise AssertionError("no order here shows a part of itself only")
+
+
 def rate(work: Callable[[], int]) -> float:
     """Operations per second of CPU time, with Python's garbage collector as it is by default."""
     gc.collect()
@@ -106,7 +113,7 @@ def empty_state() -> State:
         state.put(ZONES, zone_key(zone), Zone(f"zone {zone}", bytes(32), (1 - zone,)))
     for feeder in range(8):
         state.put(FEEDERS, feeder_key(feeder), Feeder(feeder // 4, f"feeder {feeder}"))
-    state.rebuild_indexes((TOPOLOGY, BOOKS))
+    state.rebuild_indexes((TOPOLOGY, NETWORKS, BOOKS))
     state.keep()
     return state
 
@@ -117,7 +124,7 @@ def trade(arrivals: list[Arrival], wheeling: tuple[int, ...], seen: Callable[[Ma
     book, keep = book_of(state, INTERVAL), state.keep
     for place, (key, who, side, price_micro, quantity_wh, source, feeder) in enumerate(arrivals):
         order = Order(who, who, INTERVAL, side, price_micro, quantity_wh, source, feeder, place, NEVER_MS, quantity_wh)
-        matched = match(state, book, wheeling, order, 0)
+        matched = match(state, book, wheeling, order, 0, no_place)
         filled_wh = matched.filled_wh
         if filled_wh != quantity_wh:
             rest(state, book, key, replace(order, remaining_wh=quantity_wh - filled_wh) if filled_wh else order)
@@ -141,7 +148,7 @@ def churn(arrivals: list[Arrival]) -> int:
             order = Order(
                 who, who, INTERVAL, side, price_micro, quantity_wh, source, feeder, place, NEVER_MS, quantity_wh
             )
-            filled_wh = match(state, book, FREE, order, 0).filled_wh
+            filled_wh = match(state, book, FREE, order, 0, no_place).filled_wh
             if filled_wh != quantity_wh:
                 rest(state, book, key, replace(order, remaining_wh=quantity_wh - filled_wh))
         keep()

@@ -17,9 +17,8 @@ from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.crypto import TRANSACTION_DOMAIN
 from gridtokenx.ledger.quantities import DAY_MS, bangkok_day_start_ms, interval_of
 from gridtokenx.ledger.transaction import ALGORITHM_ED25519, Auth, Body, Envelope, keys_hash
-from gridtokenx.modules.identity.handlers import add_portfolio
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Kyc, Licence, RoleName, Source
-from gridtokenx.modules.identity.state import Participant
+from gridtokenx.modules.identity.state import Participant, add_portfolio
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.messages import CancelOrder, PlaceOrder, Side, TimeInForce
 from gridtokenx.modules.market.state import (

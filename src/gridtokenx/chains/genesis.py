@@ -18,14 +18,10 @@ from gridtokenx.modules.authority.nodes import change_node, change_validator
 from gridtokenx.modules.authority.seats import wanted
 from gridtokenx.modules.authority.state import CONSORTIUM_TERMS, THE_ONE, ConsortiumTerms, Member, terms_of
 from gridtokenx.modules.authority.terms import check_terms as check_consortium_terms
-from gridtokenx.modules.identity.handlers import (
-    NO_CAPACITY,
-    add_portfolio,
-    allowed_keys_hash,
-    assign_role,
-    check_licence,
-)
-from gridtokenx.modules.identity.messages import PowersBySource, RoleName
+from gridtokenx.modules.grid.handlers import limit_link
+from gridtokenx.modules.grid.topology import border_step, feeder_step
+from gridtokenx.modules.identity.handlers import allowed_keys_hash, assign_role, check_licence
+from gridtokenx.modules.identity.messages import NO_CAPACITY, PowersBySource, RegisterStorage, RoleName
 from gridtokenx.modules.identity.state import (
     FEEDERS,
     METERS,
@@ -37,9 +33,11 @@ from gridtokenx.modules.identity.state import (
     Participant,
     Site,
     Zone,
+    add_portfolio,
     feeder_key,
     zone_key,
 )
+from gridtokenx.modules.identity.storage import put_storage
 from gridtokenx.modules.market import calendar
 from gridtokenx.modules.market.handlers import check_terms, open_interval
 from gridtokenx.modules.market.messages import Terms
@@ -178,6 +176,14 @@ class GenesisBuilder:
         """A feeder below a zone."""
         self.state.put(FEEDERS, feeder_key(number), Feeder(zone, name))
 
+    def limit_border(self, zone: int, other: int, forward_w: int, backward_w: int) -> None:
+        """What the border between two zones carries from the one to the other, and back."""
+        limit_link(self.state, border_step(zone, other), 0, forward_w, backward_w)
+
+    def limit_feeder(self, feeder: int, out_w: int, in_w: int) -> None:
+        """What a feeder sends into its zone at most, and takes from there."""
+        limit_link(self.state, feeder_step(feeder, out=True), 0, out_w, in_w)
+
     def add_site(
         self,
         site_id: bytes,
@@ -198,6 +204,25 @@ class GenesisBuilder:
         registers = Registers(import_wh, export_wh, 0, Quality.MEASURED)
         self.state.put(REGISTERS, interval_key(before) + site_id, registers)
         self.state.put(LAST_MEASURED, site_id, LastMeasured(before, import_wh, export_wh))
+
+    def add_storage(
+        self,
+        portfolio_id: bytes,
+        capacity_wh: int,
+        charge_w: int,
+        efficiency_ppm: int,
+        alone_with_wh: int | None = None,
+    ) -> None:
+        """The battery of a site; `alone_with_wh`: nothing else is behind its meter, and so much is in it when the first
+        interval that can still be traded begins. `STORAGE_INVALID`."""
+        before = interval_of(self.context.time_ms + self.gate_ms)
+        registers = self.state.get(REGISTERS, interval_key(before) + portfolio_id)
+        import_wh, export_wh = (registers.import_wh, registers.export_wh) if registers else (0, 0)
+        alone = alone_with_wh is not None
+        told = RegisterStorage(
+            portfolio_id, capacity_wh, charge_w, efficiency_ppm, alone, alone_with_wh or 0, import_wh, export_wh
+        )
+        put_storage(self.state, before, told)
 
     def add_portfolio(self, portfolio_id: bytes, account_id: bytes, feeder: int) -> None:
         """A portfolio without a site."""

@@ -12,10 +12,12 @@ from gridtokenx.operations.network.plan import DELAY_MS_MAX, NODES_MAX
 
 
 class Benchmark(StrEnum):
-    """Each is a module of `gridtokenx.bench` with a function `run(quick)`."""
+    """Each is a module of `gridtokenx.bench`, of the same name with `_` for `-`, with a function `run(quick)`."""
 
     LEDGER = "ledger"
     BOOK = "book"
+    COUPLED_BOOK = "coupled-book"
+    AUCTION = "auction"
     TREE = "tree"
     SIMULATE = "simulate"
     RESTART = "restart"
@@ -29,6 +31,7 @@ class Benchmark(StrEnum):
     HISTORY = "history"
     FAILOVER = "failover"
     MEMBERSHIP = "membership"
+    BLOCK_ORDER = "block-order"
     ALL = "all"
 
 
@@ -55,7 +58,7 @@ def bench(
     names = [one for one in Benchmark if one is not Benchmark.ALL] if name is Benchmark.ALL else [name]
     for one in names:
         typer.echo(f"{one.value}{' (quick)' if quick else ''}")
-        module = import_module(f"gridtokenx.bench.{one.value}")
+        module = import_module(f"gridtokenx.bench.{one.value.replace('-', '_')}")
         try:
             if one is Benchmark.CONSENSUS:
                 finish(module.run(quick, numbers, seconds, fast=fast, delay_ms=delay_ms))

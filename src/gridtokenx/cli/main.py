@@ -5,7 +5,22 @@ from typing import Annotated
 import typer
 
 import gridtokenx
-from gridtokenx.cli import authority, consortium, keys, light, network, node, query, scenario, signer, snapshot, tx, up
+from gridtokenx.cli import (
+    audit,
+    authority,
+    consortium,
+    keys,
+    light,
+    network,
+    node,
+    portfolio,
+    query,
+    scenario,
+    signer,
+    snapshot,
+    tx,
+    up,
+)
 from gridtokenx.cli.bench import bench
 from gridtokenx.cli.export import export
 from gridtokenx.cli.league import forecasts, league
@@ -65,6 +80,8 @@ app.add_typer(consortium.app, name="consortium")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tx.app, name="tx")
+app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(query.app, name="query")
 app.add_typer(light.app, name="light")
 app.add_typer(authority.app, name="authority")
+app.add_typer(audit.app, name="audit")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import account_of, open_client, open_keys, open_wallet
-from gridtokenx.cli.console import failures, out, print_facts, print_json
+from gridtokenx.cli.console import failures, out, print_facts, print_json, refuse, write_new
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 from gridtokenx.cli.sending import Sending, print_outcome, signs, still_missing
 
@@ -27,6 +27,14 @@ class SideName(StrEnum):
 
     BUY = "buy"
     SELL = "sell"
+
+
+class ScopeName(StrEnum):
+    """How far an order looks, under the names of the market's `Scope`."""
+
+    ANYWHERE = "anywhere"
+    ZONE = "zone"
+    FEEDER = "feeder"
 
 
 class ForceName(StrEnum):
@@ -70,6 +78,8 @@ def place(
     until: Annotated[str | None, typer.Option(help="Own end of the order, in Bangkok time.")] = None,
     minimum: Annotated[str | None, typer.Option(help="At least so many kWh at once, or nothing.")] = None,
     post_only: Annotated[bool, typer.Option("--post-only", help="Refused if it would trade at once.")] = False,
+    scope: Annotated[ScopeName, typer.Option(help="How far it looks: anywhere, zone or feeder.")] = ScopeName.ANYWHERE,
+    show: Annotated[str | None, typer.Option(help="Show so many kWh at a time.")] = None,
     client_id: Annotated[str | None, typer.Option(help="16 hexadecimal digits by which the order is named.")] = None,
     portfolio: Annotated[str | None, typer.Option(help="Of several portfolios, which.")] = None,
     keys: Keys = DEFAULT_KEYS,
@@ -80,7 +90,7 @@ def place(
 ) -> None:
     """Buy or sell energy of one quarter of an hour."""
     from gridtokenx.cli import values
-    from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, PlaceOrder, Side, TimeInForce
+    from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, PlaceOrder, Scope, Side, TimeInForce
 
     if market == (price is not None):
         raise typer.BadParameter("give either --price or --market")
@@ -110,6 +120,8 @@ def place(
             minimum_wh,
             post_only,
             market,
+            int(Scope[scope.name]),
+            values.energy_wh(show) if show else 0,
         )
         view = client.execute(wallet, message)
         _, filled_wh, resting_wh = view.results[0]
@@ -204,15 +216,26 @@ def send(
     files: Annotated[list[Path], typer.Argument(help="A proposal, or copies of it that were signed in parallel.")],
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
+    promise: Annotated[
+        Path | None,
+        typer.Option("--promise", help="Keep the node's signed promise in this new file (`audit acceptance`)."),
+    ] = None,
 ) -> None:
     """Send a proposal that has all its signatures. Sending it again does no harm."""
+    from msgspec.json import encode
+
     from gridtokenx.client.ceremony import Proposal, merge_all
     from gridtokenx.client.flows import Sent, require_taken
 
+    if promise is not None and promise.exists():
+        refuse(f"{promise} exists already: nothing was sent", "Choose another name: nothing is overwritten.", code=2)
     with failures(), open_client(url) as client:
         transaction = merge_all([Proposal.read(file) for file in files]).transaction()
-        (answer,) = client.submit([transaction.wire])
+        (answer,) = client.submit([transaction.wire], acceptance=promise is not None)
         require_taken(Sent(transaction, answer))
+        if promise is not None and answer.acceptance is not None:
+            kept = {"transaction": transaction.wire.hex(), "acceptance": answer.acceptance}
+            write_new(promise, encode(kept), 0o644)
         print_outcome(client.wait(transaction), as_json)
 
 

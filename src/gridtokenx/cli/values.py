@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import typer
 
-from gridtokenx.ledger.quantities import INTERVAL_MS, MICRO_PER_WATT
+from gridtokenx.ledger.quantities import INTERVAL_MS, MICRO_PER_WATT, PARTS_PER_MILLION
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
 
 BANGKOK = timezone(timedelta(hours=7))
@@ -36,6 +36,14 @@ def _scaled(text: str, scale: int, what: str, example: str) -> int:
 def amount_micro(text: str) -> int:
     """Millionths of a WATT, from WATT."""
     return _scaled(text, MICRO_PER_WATT, "amount of WATT", "12.50")
+
+
+def parts_per_million(text: str) -> int:
+    """Parts per million, from percent, 100 at most."""
+    ppm = _scaled(text, PARTS_PER_MILLION // 100, "percentage", "2.5")
+    if ppm > PARTS_PER_MILLION:
+        raise typer.BadParameter(f"{text} is more than all: write a percentage of at most 100")
+    return ppm
 
 
 def price_micro(text: str) -> int:

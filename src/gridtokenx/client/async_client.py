@@ -26,7 +26,7 @@ from gridtokenx.client.stream import Stream
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.headers import LightBlock
-from gridtokenx.gateway import authority_documents, documents, page_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents, portfolio_documents
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -142,6 +142,10 @@ class AsyncClient:
         """Zones and feeders."""
         return await self._run(flows.ask(calls.places()))
 
+    async def aggregators(self) -> portfolio_documents.Aggregators:
+        """Portfolios that sites can join, and their rules."""
+        return await self._run(flows.ask(calls.aggregators()))
+
     async def search(self, text: str) -> page_documents.SearchResults:
         """What a text may mean: a block, a transaction, an account, an interval."""
         return await self._run(flows.ask(calls.search(text)))
@@ -228,6 +232,16 @@ class AsyncClient:
     ) -> documents.Statements:
         """Results of settled intervals."""
         return await self._run(self._personal(wallet, calls.statements(wallet.account, after, limit, portfolio)))
+
+    async def portfolios(self, wallet: Wallet) -> portfolio_documents.OwnPortfolios:
+        """One's own portfolios, their members and memberships."""
+        return await self._run(self._personal(wallet, calls.portfolios(wallet.account)))
+
+    async def splits(
+        self, wallet: Wallet, after: int | None = None, limit: int | None = None
+    ) -> portfolio_documents.SplitsOfAccount:
+        """How results of portfolios with members were split."""
+        return await self._run(self._personal(wallet, calls.splits(wallet.account, after, limit)))
 
     async def bill(
         self, wallet: Wallet, day: str | None = None, month: str | None = None, portfolio: bytes | None = None

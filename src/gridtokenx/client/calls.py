@@ -11,7 +11,7 @@ import msgspec
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
 from gridtokenx.engine.comet.answers import CommitAnswer, ValidatorsAnswer
-from gridtokenx.gateway import authority_documents, documents, page_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents, portfolio_documents
 from gridtokenx.ledger.transaction import Auth
 
 T = TypeVar("T")
@@ -309,6 +309,22 @@ def statements(
         "portfolio": None if portfolio is None else portfolio.hex(),
     }
     return Call("GET", f"/v1/accounts/{own.hex()}/statements", documents.Statements, query)
+
+
+def aggregators() -> Call[portfolio_documents.Aggregators]:
+    """Portfolios that sites can join."""
+    return Call("GET", "/v1/aggregators", portfolio_documents.Aggregators)
+
+
+def portfolios(own: bytes) -> Call[portfolio_documents.OwnPortfolios]:
+    """One's own portfolios, their members and memberships."""
+    return Call("GET", f"/v1/accounts/{own.hex()}/portfolios", portfolio_documents.OwnPortfolios)
+
+
+def splits(own: bytes, after: int | None = None, limit: int | None = None) -> Call[portfolio_documents.SplitsOfAccount]:
+    """How results of portfolios with members were split."""
+    query: dict[str, Parameter] = {"after": after, "limit": limit}
+    return Call("GET", f"/v1/accounts/{own.hex()}/splits", portfolio_documents.SplitsOfAccount, query)
 
 
 def bill(

@@ -20,7 +20,7 @@ from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.headers import LightBlock
-from gridtokenx.gateway import authority_documents, documents, page_documents
+from gridtokenx.gateway import authority_documents, documents, page_documents, portfolio_documents
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -132,6 +132,10 @@ class Client:
         """Zones and feeders."""
         return self._run(flows.ask(calls.places()))
 
+    def aggregators(self) -> portfolio_documents.Aggregators:
+        """Portfolios that sites can join, and their rules."""
+        return self._run(flows.ask(calls.aggregators()))
+
     def search(self, text: str) -> page_documents.SearchResults:
         """What a text may mean: a block, a transaction, an account, an interval."""
         return self._run(flows.ask(calls.search(text)))
@@ -214,6 +218,16 @@ class Client:
     ) -> documents.Statements:
         """Results of settled intervals."""
         return self._run(self._personal(wallet, calls.statements(wallet.account, after, limit, portfolio)))
+
+    def portfolios(self, wallet: Wallet) -> portfolio_documents.OwnPortfolios:
+        """One's own portfolios, their members and memberships."""
+        return self._run(self._personal(wallet, calls.portfolios(wallet.account)))
+
+    def splits(
+        self, wallet: Wallet, after: int | None = None, limit: int | None = None
+    ) -> portfolio_documents.SplitsOfAccount:
+        """How results of portfolios with members were split."""
+        return self._run(self._personal(wallet, calls.splits(wallet.account, after, limit)))
 
     def bill(
         self, wallet: Wallet, day: str | None = None, month: str | None = None, portfolio: bytes | None = None

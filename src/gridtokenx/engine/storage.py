@@ -7,6 +7,7 @@ RocksDB with a column family for each kind of thing:
     results   height → `Results`
     index     transaction id → `Place`
     feed      height → changed records of a few tables, for those who follow; the last 10,000 blocks
+              height ‖ "seen" → which batches came before that block (`engine.sightings`); as many
     history   all versions of all records, in the database of an archive (`engine.history`)
     meta      "head" → `Head`: which block all of this is the state after
               "beginning" → `Head`: the block whose snapshot this was restored from, if it was
@@ -33,6 +34,7 @@ from gridtokenx.engine.database import HISTORY, DatabaseFailed, attempt, columns
 from gridtokenx.engine.faultpoints import reached
 from gridtokenx.engine.follower import Follower
 from gridtokenx.engine.history import History, HistoryMissing, write_versions
+from gridtokenx.engine.sightings import Sightings, decode_sightings
 from gridtokenx.ledger.batch import decode_batch
 from gridtokenx.ledger.block import BatchOutcome, Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder, Record, encode
@@ -52,6 +54,7 @@ ROWS_PER_WRITE: Final = 50_000
 _HEAD: Final = b"head"
 _BEGINNING: Final = b"beginning"
 _HISTORY_SINCE: Final = b"history"
+_SEEN: Final = b"seen"
 _LAST_BLOCK: Final = bytes([LAST_BLOCK.prefix]) + LAST_BLOCK_KEY
 
 
@@ -226,6 +229,11 @@ class Reader:
         data = self._get("feed", height_key(height))
         return None if data is None else _decode_feed(data)
 
+    def sightings(self, height: int) -> Sightings | None:
+        """What the node saw before this block; None if it did not look, or too long ago."""
+        data = self._get("feed", height_key(height) + _SEEN)
+        return None if data is None else decode_sightings(data)
+
     def place_of(self, transaction_id: bytes) -> Place | None:
         """What became of the transaction; None if it is in no block and has not expired."""
         # The index is laid out by the first bytes of its keys: it must never be asked for a shorter one.
@@ -393,6 +401,14 @@ class Storage(Reader):
         put(_HEAD, encode(self._next_head(outcome)), handles["meta"])
         reached("storage.batch_built")
         self._write(batch)
+
+    def write_sightings(self, height: int, sightings: Sightings) -> None:
+        """Beside a block that was written. Nobody was promised these: the disk is not waited for."""
+        batch = WriteBatch(raw_mode=True)
+        batch.put(height_key(height) + _SEEN, encode(sightings), self._handles["feed"])
+        if height > self._feed_blocks_kept:
+            batch.delete(height_key(height - self._feed_blocks_kept) + _SEEN, self._handles["feed"])
+        attempt("write to the database", lambda: self._database.write(batch))
 
     def close(self) -> None:
         """Write everything to its place, so that the next start is quick, and free the files."""

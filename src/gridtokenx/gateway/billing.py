@@ -20,6 +20,7 @@ from gridtokenx.gateway.bills import (
     add_vat,
     empty_lines,
     interval_lines,
+    without_meters,
 )
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.local_time import day_text, days_of, read_day, read_month
@@ -158,9 +159,13 @@ def _period(query: BillQuery, today: int) -> Period:
 def _day_lines(model: ReadModel, own: bytes, portfolios: list[bytes], day: int) -> tuple[BillLines, int]:
     """A day's lines without VAT, and how many statements are left out because their prices are forgotten."""
     total, left_out = empty_lines(), 0
-    known = [model.statements.of(portfolio) for portfolio in portfolios]
+    known = [(portfolio, model.statements.of(portfolio)) for portfolio in portfolios]
     for interval in days_of(day, day):
-        statements: list[Statement] = [rows[interval] for rows in known if interval in rows]
+        statements = [
+            without_meters(rows[interval]) if model.has_members(portfolio) else rows[interval]
+            for portfolio, rows in known
+            if interval in rows
+        ]
         prices = model.prices_of(interval)
         if prices is None:
             left_out += len(statements)

@@ -1,12 +1,14 @@
 """What a statement costs: with the market, and as if there were none. Pure integer arithmetic, nothing is kept.
 
-A bill is what the ledger moved for a portfolio: purchases less proceeds, and the difference to the meter with the
-residual supplier. The old bill is what settlement charges somebody with the same readings who never trades
-(`settlement.netting`): import at the tariff less export at the buy-back, each rounded down.
+A bill is what the ledger moved for a portfolio: purchases less proceeds, the difference to the meter with the residual
+supplier, and what a split gave or took. The old bill is what settlement charges somebody with the same readings who
+never trades (`settlement.netting`): import at the tariff less export at the buy-back, each rounded down.
 """
 
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
+
+from msgspec.structs import replace
 
 from gridtokenx.gateway.page_documents import BillLines, PurchaseSplit, SaleSplit
 from gridtokenx.ledger.quantities import PARTS_PER_MILLION, value_micro
@@ -54,8 +56,12 @@ class TradeSum(NamedTuple):
 
 def bill_micro(statement: Statement) -> int:
     """What the portfolio pays for the interval; negative when it earns."""
-    paid = statement.purchase_cost_micro + statement.charge_micro
-    return paid - statement.sale_proceeds_micro - statement.credit_micro
+    return statement.purchase_cost_micro - statement.sale_proceeds_micro + statement.owed_micro()
+
+
+def without_meters(statement: Statement) -> Statement:
+    """The statement of a portfolio with members without what its members' own statements count already."""
+    return replace(statement, import_wh=0, export_wh=0)
 
 
 def old_bill_micro(statement: Statement, prices: Prices) -> int:
@@ -113,6 +119,8 @@ def interval_lines(statements: Iterable[Statement], prices: Prices, trades: Trad
         lines.sale_proceeds_micro += statement.sale_proceeds_micro
         lines.other_export_micro += other_export
         lines.unused_micro += statement.credit_micro - other_export
+        lines.split_charge_micro += statement.split_charge_micro
+        lines.split_credit_micro += statement.split_credit_micro
         lines.bill_micro += bill_micro(statement)
         lines.old_import_micro += value_micro(prices.tariff_micro, statement.import_wh)
         lines.old_export_micro += value_micro(prices.terms.buy_back_micro, statement.export_wh)
@@ -138,7 +146,7 @@ def add_lines(total: BillLines, lines: BillLines) -> None:
 
 def add_vat(lines: BillLines) -> None:
     """Write the VAT of a whole day's lines, and what follows from it."""
-    paid = lines.purchase_cost_micro + lines.other_import_micro + lines.undelivered_micro
+    paid = lines.purchase_cost_micro + lines.other_import_micro + lines.undelivered_micro + lines.split_charge_micro
     lines.vat_micro = vat_micro(paid)
     lines.old_vat_micro = vat_micro(lines.old_import_micro)
     lines.bill_with_vat_micro = lines.bill_micro + lines.vat_micro

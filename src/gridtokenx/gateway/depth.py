@@ -105,10 +105,11 @@ class Depth:
 
 
 def count(changes: LevelChanges, order: Order, sign: int) -> None:
-    """Note that an order comes (`sign` 1) or goes (-1)."""
+    """Note that an order comes (`sign` 1) or goes (-1), with as much as it shows."""
     key = level_key(order)
     added_wh, added_orders = changes.get(key, (0, 0))
-    changes[key] = (added_wh + sign * order.remaining_wh, added_orders + sign)
+    shown_wh = order.shown_wh or order.remaining_wh
+    changes[key] = (added_wh + sign * shown_wh, added_orders + sign)
 
 
 def level_key(order: Order) -> LevelKey:

@@ -483,7 +483,9 @@ class Positions(Document):
 
 
 class StatementView(Document):
-    """The result of one interval for one portfolio."""
+    """The result of one interval for one portfolio. Charge and credit are with the residual supplier: by the meter,
+    and of a split (a member's part of a loss or a gain; of a portfolio with members what it takes over and passes
+    on)."""
 
     interval: int
     portfolio: str
@@ -500,6 +502,8 @@ class StatementView(Document):
     sale_proceeds_micro: int
     charge_micro: int
     credit_micro: int
+    split_charge_micro: int
+    split_credit_micro: int
 
 
 class Statements(Document):

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gridtokenx.engine.storage import Change, Head, Reader
-from gridtokenx.gateway.bills import Prices
+from gridtokenx.gateway.bills import Prices, without_meters
 from gridtokenx.gateway.community import CommunityMemory
 from gridtokenx.gateway.depth import Depth, LevelChanges, count
 from gridtokenx.gateway.facts import (
@@ -35,7 +35,7 @@ from gridtokenx.gateway.statements import StatementMemory
 from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.freeze import FREEZE, PAST_FREEZES
-from gridtokenx.ledger.quantities import value_micro
+from gridtokenx.ledger.quantities import interval_key, value_micro
 from gridtokenx.ledger.state import State, Table
 from gridtokenx.ledger.validator import VALIDATORS
 from gridtokenx.modules.authority.state import (
@@ -50,6 +50,15 @@ from gridtokenx.modules.authority.state import (
     PROPOSALS,
     SERVICE_DAYS,
 )
+from gridtokenx.modules.grid.topology import TOPOLOGY, Topology
+from gridtokenx.modules.identity.rosters import (
+    FIRST_INTERVALS,
+    JOIN_REQUESTS,
+    MEMBERSHIPS,
+    ROSTERS,
+    SPLIT_RULES,
+    membership_at,
+)
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder, Portfolio, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
@@ -62,8 +71,7 @@ from gridtokenx.modules.market.state import (
     Phase,
     account_of_order,
 )
-from gridtokenx.modules.market.topology import TOPOLOGY, Topology
-from gridtokenx.modules.settlement.state import SETTLEMENTS, STATEMENTS, Settlement, Stage, Statement
+from gridtokenx.modules.settlement.state import SETTLEMENTS, SPLITS, STATEMENTS, Settlement, Stage, Statement
 
 AUTHORITY_TABLES: dict[int, Table[Any]] = {
     table.prefix: table
@@ -74,9 +82,16 @@ AUTHORITY_TABLES: dict[int, Table[Any]] = {
 }
 """Who runs the chain: small tables, kept as they are."""
 
-FOLLOWED = AUTHORITY_TABLES.keys() | {
-    table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)
+MEMBER_TABLES: dict[int, Table[Any]] = {
+    table.prefix: table for table in (SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLITS)
 }
+"""Portfolios with members: kept as they are too."""
+
+FOLLOWED = (
+    AUTHORITY_TABLES.keys()
+    | MEMBER_TABLES.keys()
+    | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
+)
 """Tables whose changes must be in the node's feed."""
 
 TRADES_MAX = 100_000
@@ -196,13 +211,18 @@ class ReadModel:
         """The blocks read again at the start, without their books: for buffers of streams."""
         self.authority = State()
         """The rows of `AUTHORITY_TABLES`, for the ledger's own questions."""
+        self.members = State()
+        """The rows of `MEMBER_TABLES`, likewise."""
+        self.members.rebuild_indexes((FIRST_INTERVALS,))
         self._topology: Topology | None = None
         self._grid = State()
-        self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS)
+        self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS, SPLIT_RULES, MEMBERSHIPS, ROSTERS)
         self._read_history()
         for prefix in AUTHORITY_TABLES:
             self.authority.rows[prefix].clear()
-        self._read(INTERVALS, SETTLEMENTS, STATEMENTS, *AUTHORITY_TABLES.values())
+        for prefix in MEMBER_TABLES:
+            self.members.rows[prefix].clear()
+        self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS, *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -404,7 +424,7 @@ class ReadModel:
         if interval not in self.community.intervals:
             volume = self._volume(interval)
             statements = [
-                (portfolio, statement, bool(self.portfolios[portfolio].site))
+                (portfolio, self._counted(interval, portfolio, statement), bool(self.portfolios[portfolio].site))
                 for portfolio, statement in self.statements.of_interval(interval)
             ]
             self.community.settle(interval, prices, statements, volume.traded_wh, volume.traded_micro)
@@ -444,6 +464,10 @@ class ReadModel:
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
         elif prefix in AUTHORITY_TABLES:
             _replace(self.authority.rows[prefix], key, AUTHORITY_TABLES[prefix], value)
+        elif prefix in MEMBER_TABLES:
+            _replace(self.members.rows[prefix], key, MEMBER_TABLES[prefix], value)
+            if prefix in {ROSTERS.prefix, MEMBERSHIPS.prefix}:
+                self.members.rebuild_indexes((FIRST_INTERVALS,))
         elif prefix in {ZONES.prefix, FEEDERS.prefix} and value is not None:
             table = ZONES if prefix == ZONES.prefix else FEEDERS
             self._grid.rows[prefix][key] = table.decode.trusted(value)
@@ -452,7 +476,22 @@ class ReadModel:
     def _put_statement(self, interval: int, portfolio: bytes, statement: Statement) -> None:
         before = self.statements.put(interval, portfolio, statement)
         if before is not None and before != statement:
-            self.community.correct(interval, portfolio, before, statement)
+            old, new = (self._counted(interval, portfolio, one) for one in (before, statement))
+            self.community.correct(interval, portfolio, old, new)
+
+    def has_members(self, portfolio: bytes) -> bool:
+        """Whether it is an aggregator's portfolio, made for the sites of others."""
+        return portfolio in self.members.rows[SPLIT_RULES.prefix]
+
+    def _counted(self, interval: int, portfolio: bytes, statement: Statement) -> Statement:
+        """The statement as it counts in sums over everybody: what members and their portfolio both say counts once,
+        meters of the members, what trades do not explain of the portfolio."""
+        if self.has_members(portfolio):
+            return without_meters(statement)
+        membership = membership_at(self.members, portfolio, interval)
+        if membership is None or interval_key(interval) + membership.portfolio not in self.members.rows[SPLITS.prefix]:
+            return statement
+        return msgspec.structs.replace(statement, other_import_wh=0, other_export_wh=0)
 
     def _write_orders(self, changes: _OrderChanges) -> None:
         """Open orders, by key, by owner and in their books."""

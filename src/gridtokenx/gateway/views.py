@@ -357,4 +357,6 @@ def statement_view(interval: int, portfolio: bytes, statement: Statement) -> Sta
         statement.sale_proceeds_micro,
         statement.charge_micro,
         statement.credit_micro,
+        statement.split_charge_micro,
+        statement.split_credit_micro,
     )

@@ -221,6 +221,12 @@ def _tell_agreed(committed: Committed, facts: Agreed, state: State, context: Con
     committed(state, context, facts)
 
 
+def draw_of(app_hash_before: bytes, participant: bytes) -> bytes:
+    """Where all transactions of a participant stand in the next block, among those of their class: lowest first. Who
+    knows the last block knows it."""
+    return hash_bytes(app_hash_before + participant)
+
+
 def _admit_batches(
     chain: Chain,
     state: State,
@@ -273,7 +279,7 @@ def _open_batch(
         participant = b"" if account is None else account.participant
         draw = draws.get(participant)
         if draw is None:
-            draw = draws[participant] = hash_bytes(app_hash_before + participant)
+            draw = draws[participant] = draw_of(app_hash_before, participant)
         kind = max([order_class[type(message)] for message in body.messages])
         pending.append((kind, draw, sender, body.nonce, hash_bytes(raw), number, position, envelope, body))
 

@@ -44,6 +44,9 @@ SCHEDULED_STEPS_PER_BLOCK_MAX = 20_000
 MATCH_STEPS_PER_ORDER_MAX = 256
 """Resting orders that one order may meet; its rest is cancelled there, never left crossing."""
 
+ICEBERG_PARTS_MAX = 20
+"""In how many parts an order may show itself at most: each part is a step of those that meet it."""
+
 AMOUNT_MAX = 2**62
 """Largest amount or sum: leaves a bit of headroom in the 63 bits that the encoding carries."""
 
@@ -109,3 +112,10 @@ FREEZE_RETRY_MS = 60_000
 
 SERVICE_DAYS_KEPT_MS = 400 * 86_400_000
 """How long it stays known how available the chain was on a day: a year, and a report about it."""
+
+PORTFOLIO_MEMBERS_MAX = 1_000
+"""A roster is a record of some eight kilobytes, and a correction splits an interval among all of them anew: some
+milliseconds."""
+
+PORTFOLIOS_OF_AGGREGATOR_MAX = 64
+"""A portfolio lies on one feeder: room for those of a district. Settlement looks at each in every interval."""

@@ -17,6 +17,8 @@ from gridtokenx.ledger.state import Index, State, Table
 
 AT_ONCE_MS = 0
 """Due before everything else that is due."""
+RIGHT_AFTER_MS = 1
+"""Due next."""
 
 ScheduledHandler = Callable[[State, Context, bytes], int]
 """Does one bounded piece of work for the payload and returns the steps used, at least 1. To go on

@@ -4,13 +4,15 @@ All in whole units: Wh, millionths of a WATT, millionths of a WATT per kWh. `dow
 loses what, so each formula can be read against its line in `docs/market-rules.md`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
 from typing import NamedTuple
 
+from gridtokenx.modules.identity.messages import Source, SplitKind, SplitRule
 from gridtokenx.modules.identity.state import Feeder, Zone
 from gridtokenx.modules.market.messages import Terms
-from gridtokenx.modules.market.state import Position
+from gridtokenx.modules.market.state import Position, SkyMonth
 from gridtokenx.modules.settlement.state import Quality, Registers, Statement
 
 BANGKOK = timezone(timedelta(hours=7))
@@ -90,9 +92,19 @@ def trade_money(terms: Terms, price_micro: int, energy_wh: int, same_feeder: boo
     )
 
 
+def can_export(powers_w: Sequence[int], sky: SkyMonth | None, interval: int, without: int = -1) -> int:
+    """What sources can give in an interval, the sun no more than the sky lets it; but for one source."""
+    total = 0
+    for source, power_w in enumerate(powers_w):
+        energy_wh = 0 if source == without else down(power_w, 4)
+        if source == Source.SOLAR and sky is not None:
+            energy_wh = down(energy_wh * sky.per_mille[quarter_hour(interval)], 1_000)
+        total += energy_wh
+    return total
+
+
 class Map:
-    """How many borders lie between two feeders: a breadth-first search over the zones, once a pair. A border
-    counts both ways, whichever of the two zones names it."""
+    """Which zones border on each other, whichever of the two names it, and whose wires a feeder's are."""
 
     def __init__(self, zones: Mapping[bytes, Zone], feeders: Mapping[bytes, Feeder]) -> None:
         self._zones = zones
@@ -103,7 +115,6 @@ class Map:
                 if neighbour in self._beside:
                     self._beside[key[0]].add(neighbour)
                     self._beside[neighbour].add(key[0])
-        self._borders: dict[tuple[int, int], int | None] = {}
         self._distributors: dict[int, bytes] = {}
 
     def distributor(self, feeder: int) -> bytes:
@@ -112,25 +123,18 @@ class Map:
             self._distributors[feeder] = self._zones[bytes([self._zone(feeder)])].distributor
         return self._distributors[feeder]
 
-    def borders(self, one: int, other: int) -> int | None:
-        """0 inside a zone; None where no way leads."""
-        pair = one, other
-        if pair not in self._borders:
-            self._borders[pair] = self._search(self._zone(one), self._zone(other))
-        return self._borders[pair]
+    def borders(self, seller: int, zones: tuple[int, ...], buyer: int) -> int | None:
+        """How many energy crosses from one feeder to another through these zones (none are told inside one zone);
+        None if they are no way."""
+        start, end = self._zone(seller), self._zone(buyer)
+        if not zones:
+            return 0 if start == end else None
+        fits = (zones[0], zones[-1]) == (start, end) and len(set(zones)) == len(zones) > 1
+        joined = all(after in self._beside.get(before, ()) for before, after in pairwise(zones))
+        return len(zones) - 1 if fits and joined else None
 
     def _zone(self, feeder: int) -> int:
         return self._feeders[feeder.to_bytes(2, "big")].zone
-
-    def _search(self, start: int, goal: int) -> int | None:
-        reached, front, borders = {start}, [start], 0
-        while front:
-            if goal in front:
-                return borders
-            beyond = {neighbour for zone in front for neighbour in self._beside[zone]} - reached
-            reached |= beyond
-            front, borders = sorted(beyond), borders + 1
-        return None
 
 
 def bangkok(interval: int) -> datetime:
@@ -183,6 +187,39 @@ def expected_statement(
     both_ways = min(beyond_sale, beyond_purchase)
     other_export = both_ways + max(0, rest)
     other_import = both_ways + max(0, -rest)
+    metered = import_wh, export_wh
+    return _priced(terms, tariff_micro, position, metered, (undelivered, unused, other_import, other_export), quality)
+
+
+def expected_statement_of_many(
+    terms: Terms, tariff_micro: int, position: Position, members: Sequence[Statement]
+) -> Statement:
+    """A portfolio's own statement: sales against all that its members gave, purchases against all that they took; what
+    is short of one and left over of the other is one trade that closed another."""
+    taken, given = sum(one.import_wh for one in members), sum(one.export_wh for one in members)
+    short, left_over = position.sold_wh - given, position.bought_wh - taken
+    other_export, other_import = -min(short, 0), -min(left_over, 0)
+    short, left_over = max(short, 0), max(left_over, 0)
+    if short > left_over:
+        short, left_over = short - left_over, 0
+    else:
+        short, left_over = 0, left_over - short
+    ranks = (Quality.MEASURED, Quality.CORRECTED, Quality.ESTIMATED)
+    quality = max((one.quality for one in members), key=lambda one: ranks.index(Quality(one)), default=0)
+    kinds = (short, left_over, other_import, other_export)
+    return _priced(terms, tariff_micro, position, (taken, given), kinds, quality)
+
+
+def _priced(
+    terms: Terms,
+    tariff_micro: int,
+    position: Position,
+    metered_wh: tuple[int, int],
+    kinds_wh: tuple[int, int, int, int],
+    quality: int,
+) -> Statement:
+    """Undelivered, unused, other import, other export, each at its price."""
+    undelivered, unused, other_import, other_export = kinds_wh
     average_sale = down(position.sale_value_micro * 1_000, position.sold_wh) if position.sold_wh else 0
     average_purchase = down(position.purchase_value_micro * 1_000, position.bought_wh) if position.bought_wh else 0
     undelivered_price = max(tariff_micro, average_sale) + terms.undelivered_spread_micro
@@ -190,8 +227,7 @@ def expected_statement(
     charge = down(undelivered * undelivered_price, 1_000) + down(other_import * tariff_micro, 1_000)
     credit = down(unused * unused_price, 1_000) + down(other_export * terms.buy_back_micro, 1_000)
     return Statement(
-        import_wh,
-        export_wh,
+        *metered_wh,
         position.sold_wh,
         position.bought_wh,
         undelivered,
@@ -204,3 +240,26 @@ def expected_statement(
         credit,
         quality,
     )
+
+
+def bill(statement: Statement) -> int:
+    """What the portfolio pays for the interval; below zero what it earns."""
+    paid = statement.purchase_cost_micro + statement.charge_micro
+    return paid - statement.sale_proceeds_micro - statement.credit_micro
+
+
+def expected_shares(rule: SplitRule, gain: int, members: Mapping[bytes, Statement]) -> dict[bytes, int]:
+    """What each member gets of a gain, or pays of a loss (both below zero), cut to whole millionths."""
+    counts = {}
+    for name, line in members.items():
+        metered = {SplitKind.METERED: line.import_wh + line.export_wh, SplitKind.EXPORT: line.export_wh}
+        silent = line.quality == Quality.ESTIMATED and gain >= 0
+        counts[name] = 0 if silent else metered.get(SplitKind(rule.kind), 1)
+    if not any(counts.values()):
+        counts = dict.fromkeys(counts, 1)
+    total = sum(counts.values())
+    if gain >= 0:
+        whole = gain - down(gain * rule.commission_ppm, 10**6)
+        return {name: down(whole * count, total) for name, count in counts.items()}
+    whole = down(-gain * (10**6 - rule.loss_ppm), 10**6)
+    return {name: -down(whole * count, total) for name, count in counts.items()}

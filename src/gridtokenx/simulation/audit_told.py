@@ -9,6 +9,13 @@ from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.transaction import Receipt, decode_envelope
+from gridtokenx.modules.identity.messages import (
+    AcceptMember,
+    ExcludeMember,
+    JoinPortfolio,
+    LeavePortfolio,
+    RegisterStorage,
+)
 from gridtokenx.modules.market.messages import AmendOrder, PlaceOrder
 from gridtokenx.modules.tokens.messages import ConfirmRedemption, Mint, RequestRedemption, Transfer
 
@@ -27,6 +34,12 @@ class Told:
     confirmed: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
     placed: dict[bytes, list[PlaceOrder]] = field(default_factory=dict)
     amended: dict[bytes, list[int]] = field(default_factory=dict)
+    joined: set[tuple[bytes, bytes, bytes]] = field(default_factory=set)
+    """(sender, site, portfolio) of those who asked to be traded."""
+    accepted: set[tuple[bytes, bytes]] = field(default_factory=set)
+    ended: set[tuple[bytes, bytes]] = field(default_factory=set)
+    """(sender, site) of those who left, or were excluded."""
+    storages: list[RegisterStorage] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
 
 
@@ -73,5 +86,13 @@ def _read_message(told: Told, sender: bytes, message: Any) -> None:
             told.requested[sender + message.reference] = message.amount_micro
         case ConfirmRedemption():
             told.confirmed.append((sender, message.account, message.account + message.reference))
+        case JoinPortfolio():
+            told.joined.add((sender, message.member, message.portfolio))
+        case AcceptMember():
+            told.accepted.add((sender, message.member))
+        case LeavePortfolio() | ExcludeMember():
+            told.ended.add((sender, message.member))
+        case RegisterStorage():
+            told.storages.append(message)
         case _:
             pass

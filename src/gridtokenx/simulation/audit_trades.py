@@ -4,10 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.modules.identity.messages import Licence, RoleName, Source
-from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANTS, PORTFOLIOS, ROLES
+from gridtokenx.modules.identity.rosters import MEMBERSHIPS
+from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANTS, PORTFOLIOS, ROLES, Portfolio
 from gridtokenx.modules.market.messages import PlaceOrder, Side, Terms
 from gridtokenx.modules.market.state import (
     DUES,
@@ -22,6 +25,8 @@ from gridtokenx.modules.market.state import (
     Trade,
 )
 from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_links import LinkAudit
+from gridtokenx.simulation.audit_members import MemberAudit
 from gridtokenx.simulation.audit_told import Told
 from gridtokenx.simulation.audit_voids import VoidAudit
 
@@ -41,12 +46,14 @@ class Offer(NamedTuple):
 class TradeAudit:
     """Follows the trades of all blocks. `copy` is the auditor's copy of the tables, by prefix."""
 
-    def __init__(self, copy: dict[int, dict[bytes, Any]], places: rules.Map) -> None:
+    def __init__(self, copy: dict[int, dict[bytes, Any]], places: rules.Map, members: MemberAudit) -> None:
         self.copy = copy
+        self.members = members
         self.map = places
         self.findings: list[str] = []
         self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
         self.voids = VoidAudit(copy)
+        self.links = LinkAudit(copy)
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
         """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
         self._collateral: defaultdict[bytes, int] = defaultdict(int)
@@ -69,6 +76,7 @@ class TradeAudit:
         self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
         trades = [_decode_trade(data, f"trade {number}") for number, data in enumerate(encoded)]
         self.voids.begin_block(block, trades)
+        self.links.begin_block()
         for number, trade in enumerate(trades):
             if trade.voids:
                 self._check_void(trade)
@@ -134,7 +142,7 @@ class TradeAudit:
         """What the trade costs; None where no way leads from seller to buyer."""
         portfolios = self.copy[PORTFOLIOS.prefix]
         here, there = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
-        borders = self.map.borders(here, there)
+        borders = self.map.borders(there, trade.zones, here)
         if borders is None:
             return None
         return rules.trade_money(terms, trade.price_micro, trade.quantity_wh, here == there, borders)
@@ -181,6 +189,7 @@ class TradeAudit:
         sold[2] += sign * money.value
         sold[3] += sign * money.trading_fee
         self._collateral[head + trade.seller_portfolio] += sign * trade.collateral_micro
+        self.links.add(trade, sign)
         dues = self._dues
         dues[head + self.map.distributor(buyer.feeder)] += sign * money.to_buyers_distributor
         dues[head + self._office(RoleName.FEE_POOL)] += sign * 2 * money.trading_fee
@@ -225,6 +234,8 @@ class TradeAudit:
                 continue
             before = old or EMPTY_POSITION
             portfolio = self.copy[PORTFOLIOS.prefix][key[4:]]
+            if self.copy[MEMBERSHIPS.prefix]:
+                portfolio = self._with_members(key, portfolio)
             participant = self.copy[PARTICIPANTS.prefix][portfolio.participant]
             short_wh = long_wh = 0
             if participant.licence == Licence.DEALER:
@@ -236,17 +247,20 @@ class TradeAudit:
             if purchase > purchase_before and purchase > rules.down(portfolio.import_w, 4) + long_wh:
                 self.findings.append(f"position {key.hex()} buys {purchase} Wh net, more than it may")
 
+    def _with_members(self, key: bytes, portfolio: Portfolio) -> Portfolio:
+        """With what its members can do then; of a site that another trades then, nothing."""
+        interval = int.from_bytes(key[:4], "big")
+        roster = self.members.roster(key[4:], interval)
+        if roster is not None:
+            return replace(portfolio, import_w=roster.import_w, export_w=roster.export_w)
+        idle = self.members.portfolio_of(key[4:], interval) is not None
+        return replace(portfolio, import_w=0, export_w=(0,) * len(Source)) if idle else portfolio
+
     def _can_export(self, interval: bytes, portfolio: Any) -> int:
         number = int.from_bytes(interval, "big")
         zone = self.copy[FEEDERS.prefix][portfolio.feeder.to_bytes(2, "big")].zone
         sky = self.copy[SKY.prefix].get(bytes([zone, rules.bangkok(number).month]))
-        total = 0
-        for source, power_w in enumerate(portfolio.export_w):
-            energy_wh = rules.down(power_w, 4)
-            if source == Source.SOLAR and sky is not None:
-                energy_wh = rules.down(energy_wh * sky.per_mille[rules.quarter_hour(number)], 1_000)
-            total += energy_wh
-        return total
+        return rules.can_export(portfolio.export_w, sky, number)
 
     def _office(self, role: RoleName) -> bytes:
         account: bytes = self.copy[ROLES.prefix][bytes([role])].account

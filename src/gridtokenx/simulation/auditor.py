@@ -14,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.consensus import CONSENSUS
@@ -22,8 +24,11 @@ from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import SCHEDULE, SET_ASIDE
 from gridtokenx.ledger.state import Table
 from gridtokenx.modules.authority.state import MEMBERS, PENALTIES
+from gridtokenx.modules.grid.state import LINKS
 from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.rosters import JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLIT_RULES
 from gridtokenx.modules.identity.state import FEEDERS, METERS, PARTICIPANTS, PORTFOLIOS, ROLES, SITES, ZONES
+from gridtokenx.modules.identity.storage import STORAGE_LEVELS, STORAGES
 from gridtokenx.modules.market.messages import Side, Terms
 from gridtokenx.modules.market.state import (
     DUES,
@@ -41,6 +46,8 @@ from gridtokenx.modules.settlement.state import (
     RECALCULATE,
     REGISTERS,
     SETTLEMENTS,
+    SPLIT_AGAIN,
+    SPLITS,
     STATEMENTS,
     Quality,
     Settlement,
@@ -49,15 +56,21 @@ from gridtokenx.modules.settlement.state import (
 )
 from gridtokenx.modules.tokens.state import MONEY, PAY_PAYABLE, REDEMPTIONS
 from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_members import MemberAudit
+from gridtokenx.simulation.audit_storage import StorageAudit
 from gridtokenx.simulation.audit_told import Told, read_block
 from gridtokenx.simulation.audit_trades import TradeAudit
 
 WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
     TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
-    SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES,
+    SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES, SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS,
+    SPLITS, STORAGES, STORAGE_LEVELS, LINKS,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
+
+_BY_INTERVAL: tuple[Table[Any], ...] = (POSITIONS, STATEMENTS, DUES)
+"""Whose keys begin with an interval, and which settlement makes worth of."""
 
 _UNTRADED = Settlement(Stage.METERING, 0, b"", 0, 0)
 
@@ -92,7 +105,9 @@ class Auditor:
         self.findings: list[str] = []
         self._load(rows)
         self.map = rules.Map(self.copy[ZONES.prefix], self.copy[FEEDERS.prefix])
-        self.trades = TradeAudit(self.copy, self.map)
+        self.members = MemberAudit(self.copy)
+        self.storage = StorageAudit(self.copy)
+        self.trades = TradeAudit(self.copy, self.map, self.members)
         self.trades.remember(trades)
 
     # --- one block
@@ -105,6 +120,8 @@ class Auditor:
         self.findings += told.findings
         self.trades.check_block(told, block, outcome.trades)
         changes = self._take(outcome.changes)
+        self.members.check_rosters(told, changes)
+        self.findings += self.members.findings
         self._follow_tokens(told, changes)
         self._follow_accounts(changes)
         self._follow_stakes(changes)
@@ -112,8 +129,11 @@ class Auditor:
         metered, paid = self._follow_settlement(changes)
         self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
         self.trades.check_limits(changes[POSITIONS.prefix])
+        self.trades.links.check(changes[LINKS.prefix])
+        if self.copy[STORAGES.prefix]:
+            self.findings += self.storage.check(told, changes)
         self.trades.voids.end_block(changes[INTERVALS.prefix], changes[SETTLEMENTS.prefix], changes[STATEMENTS.prefix])
-        self.findings += self.trades.findings + self.trades.voids.findings
+        self.findings += self.trades.findings + self.trades.voids.findings + self.trades.links.findings
         self._check_accounts()
         self._check_supplier()
         summary = outcome.summary
@@ -230,14 +250,14 @@ class Auditor:
         """Positions, statements and dues by the stage of their interval. Returns what was metered and what was
         settled in this block."""
         import_wh = export_wh = 0
-        for table in (POSITIONS, STATEMENTS, DUES):
+        for table in _BY_INTERVAL:
             for key, (_, new) in changes[table.prefix].items():
                 if new is None:
                     self._forget(table, key)
                 else:
                     self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
-        for old, new in changes[STATEMENTS.prefix].values():
-            if old is None and new is not None:
+        for key, (old, new) in changes[STATEMENTS.prefix].items():
+            if old is None and new is not None and key[4:] not in self.copy[SPLIT_RULES.prefix]:
                 import_wh += new.import_wh
                 export_wh += new.export_wh
         for key in self._to_check(changes):
@@ -261,11 +281,13 @@ class Auditor:
             for interval in (number, number + 1):
                 found[interval.to_bytes(4, "big") + meter.portfolio] = None
         for key, (_, waits) in changes[SCHEDULE.prefix].items():
-            if key[8] == RECALCULATE:
+            if key[8] in (RECALCULATE, SPLIT_AGAIN):
                 found[key[9:]] = None
                 self._waits.pop(key, None)
                 if waits is not None:
                     self._waits[key] = None
+        if self.copy[SPLITS.prefix]:
+            found |= {split: None for key in found if (split := self.members.split_of(key)) is not None}
         statements, waiting = self.copy[STATEMENTS.prefix], {key[9:] for key in self._waits}
         return {key: None for key in found if key in statements and key not in waiting}
 
@@ -274,7 +296,7 @@ class Auditor:
         on, else those that changed."""
         intervals = self.copy[INTERVALS.prefix]
         found = {key: list(self._by_interval[key]) for key in changes[SETTLEMENTS.prefix] if key in intervals}
-        for table in (POSITIONS, STATEMENTS, DUES):
+        for table in _BY_INTERVAL:
             head = bytes([table.prefix])
             for key, (_, new) in changes[table.prefix].items():
                 if new is not None and key[:4] not in changes[SETTLEMENTS.prefix]:
@@ -298,6 +320,7 @@ class Auditor:
             elif table == STATEMENTS.prefix and is_past(settlement, Stage.PAYING, own[4:]):
                 statement, account = self.copy[table][own], self._account_of(own[4:])
                 residual = statement.credit_micro - statement.charge_micro
+                residual += statement.split_credit_micro - statement.split_charge_micro
                 if key not in self._settled:
                     paid.append(statement)
                 moves: defaultdict[bytes, int] = defaultdict(int)
@@ -358,6 +381,11 @@ class Auditor:
 
     def _check_statement(self, key: bytes, told: Statement) -> None:
         """The meter's two registers and the contract explain every number of it."""
+        if key[4:] in self.copy[SPLIT_RULES.prefix]:
+            interval = self.copy[INTERVALS.prefix][key[:4]]
+            self.members.check_split(self._terms(interval.terms), interval.tariff_micro, key)
+            self.findings += self.members.findings
+            return
         portfolio = self.copy[PORTFOLIOS.prefix][key[4:]]
         site = self.copy[SITES.prefix].get(portfolio.site)
         number = int.from_bytes(key[:4], "big")
@@ -373,6 +401,9 @@ class Auditor:
             *rules.metered(before, now),
             now.quality if before and now else Quality.MEASURED,
         )
+        if self.members.split_of(key) is not None:
+            parts = told.split_charge_micro, told.split_credit_micro
+            expected = replace(expected, split_charge_micro=parts[0], split_credit_micro=parts[1])
         if before and now and not rules.follows(before, now):
             self._find(f"statement {key.hex()}: registers {now} cannot follow {before}")
         if told != expected:
@@ -387,6 +418,7 @@ class Auditor:
 
     def _check_interval(self, interval: bytes) -> None:
         """Sold is bought, and what buyers paid is what sellers and payees got."""
+        self.findings += self.members.unsplit(interval)
         keys = self._by_interval[interval]
         statements = [self.copy[key[0]][key[1:]] for key in keys if key[0] == STATEMENTS.prefix]
         dues = sum(self.copy[key[0]][key[1:]].amount_micro for key in keys if key[0] == DUES.prefix)
@@ -435,7 +467,7 @@ class Auditor:
         for key, order in self.copy[ORDERS.prefix].items():
             self._open(order, 1)
             self._hold(ORDERS, key, key[:32], self._order_needs(order))
-        for table in (POSITIONS, STATEMENTS, DUES):
+        for table in _BY_INTERVAL:
             for key in self.copy[table.prefix]:
                 self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
         for interval, keys in list(self._by_interval.items()):
@@ -448,7 +480,7 @@ class Auditor:
             self.worth[key] = account.balance_micro - account.debt_micro + (payable.amount_micro if payable else 0)
         if supplier in self.copy[ACCOUNTS.prefix]:
             self.worth[supplier] += self.debts - self.copy[ACCOUNTS.prefix][supplier].debt_micro
-        self._waits = dict.fromkeys(key for key in self.copy[SCHEDULE.prefix] if key[8] == RECALCULATE)
+        self._waits = dict.fromkeys(key for key in self.copy[SCHEDULE.prefix] if key[8] in (RECALCULATE, SPLIT_AGAIN))
 
     def _open(self, order: Order, sign: int) -> None:
         self.open_wh[order_position(order), order.side] += sign * order.remaining_wh

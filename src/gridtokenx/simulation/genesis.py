@@ -301,4 +301,9 @@ def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:
     solar_w, storage_w = site.export_capacity_w("solar"), site.export_capacity_w("storage")
     export_w: PowersBySource = (solar_w, 0, 0, 0, 0, storage_w, 0)
     builder.add_site(portfolio, owner.account, FEEDER, site.import_capacity_w, export_w, meter_key.public_key)
+    battery = site.battery
+    if battery is not None:
+        alone_with_wh = battery.charge_at_start_wh if battery.alone else None
+        efficiency_ppm = battery.round_trip_permille * 1_000
+        builder.add_storage(portfolio, battery.capacity_wh, battery.power_w, efficiency_ppm, alone_with_wh)
     return Connection(site, owner, portfolio, meter_key)

@@ -65,7 +65,9 @@ def _limits_wh(scenario: Scenario) -> dict[str, tuple[int, int]]:
     """For each column the most that a quarter may hold, and the capacity that says so."""
     limits = {}
     for site in scenario.sites:
-        limits[f"{site.name}.load_wh"] = (site.import_capacity_w // INTERVALS_PER_HOUR, site.import_capacity_w)
+        # A battery that stands alone has no load beside it.
+        load_w = 0 if site.battery and site.battery.alone else site.import_capacity_w
+        limits[f"{site.name}.load_wh"] = (load_w // INTERVALS_PER_HOUR, load_w)
         pv_w = site.export_capacity_w("solar")
         if pv_w:
             limits[f"{site.name}.pv_wh"] = (pv_w // INTERVALS_PER_HOUR, pv_w)

@@ -84,6 +84,7 @@ class BatteryTable(_Table, frozen=True):
     power_w: int
     round_trip_permille: int
     charge_at_start_wh: int
+    alone: bool = False
 
 
 class Site(_Table, frozen=True):
@@ -356,3 +357,5 @@ def _device_faults(file: Path, place: str, site: Site) -> Iterator[Fault]:
                 "capacity"
             )
             yield Fault(file, f"{place}.battery", "does not fit", remedy)
+        if battery.alone and "solar" in kinds:
+            yield Fault(file, f"{place}.battery.alone", "there are panels too", "leave `alone` or the panels out")

@@ -263,11 +263,16 @@ def test_a_ceremony_of_several_signers(run: Any, keys: Path, tmp_path: Path) -> 
     assert "ACCOUNT_UNKNOWN" in run("tx", "send", str(file), code=1).stderr
 
 
-def test_one_signer_proposes_for_itself(run: Any, tmp_path: Path) -> None:
+def test_one_signer_proposes_for_itself(run: Any, market: MarketThread, tmp_path: Path) -> None:
     file = tmp_path / "proposal.json"
     run("tx", "transfer", "cat", "0.50", "--key", "ann", "--propose", str(file))
+    promise = tmp_path / "promise.json"
+    assert "committed" in run("tx", "send", str(file), "--promise", str(promise)).stdout
+    assert "nothing was sent" in run("tx", "send", str(file), "--promise", str(promise), code=2).stderr
     assert "committed" in run("tx", "send", str(file)).stdout
-    assert "committed" in run("tx", "send", str(file)).stdout
+    data = market.market.node.settings.data
+    assert "It is in block" in run("audit", "acceptance", str(promise), "--data", str(data)).stdout
+    assert "Nothing to audit" in run("audit", "censorship", "--data", str(data), code=2).stderr
     assert "cannot be read" in run("tx", "send", str(tmp_path / "nothing"), code=1).stderr
 
 

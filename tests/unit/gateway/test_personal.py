@@ -12,7 +12,7 @@ from tests.world import buy, interval_at, pseudonym, sell
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.transactions import KeyList
 from gridtokenx.client.wallet import Wallet
-from gridtokenx.gateway import personal
+from gridtokenx.gateway import personal, portfolios
 from gridtokenx.gateway.sessions import CHALLENGE_LIFETIME_MS, SESSION_LIFETIME_MS
 from gridtokenx.modules.identity.messages import RotateKeys
 from gridtokenx.modules.market.state import ORDERS, POSITIONS
@@ -26,11 +26,14 @@ PERSONAL = [
     "/v1/accounts/{id}/positions",
     "/v1/accounts/{id}/statements",
     "/v1/accounts/{id}/proof",
+    "/v1/accounts/{id}/portfolios",
+    "/v1/accounts/{id}/splits",
 ]
 
 
 def test_the_matrix_below_has_every_personal_route() -> None:
-    routes = {route.path for route in personal.router.routes if "GET" in (route.methods or ())}  # type: ignore[attr-defined]
+    every: list[Any] = [*personal.router.routes, *portfolios.router.routes]
+    routes = {route.path for route in every if "GET" in route.methods and route.path.startswith("/v1/accounts/")}
     assert routes == {path.replace("0011223344556677", "{client_id}") for path in PERSONAL}
 
 

@@ -98,7 +98,7 @@ def test_rebuilt_is_lived_through_halts(tmp_path: Path, seed: int) -> None:
         for hour, minute in ((9, 52), (10, 7), (11, 52)):
             await market.block(at(hour, minute))
             for _ in range(8):
-                names = chance.choices(HOMES, k=30)
+                names = chance.choices(HOMES, k=60)
                 await market.submit(*(market.sign(name, random_message(chance, name)) for name in names))
                 await market.block()
             await halt(market, at(hour, minute + 4))

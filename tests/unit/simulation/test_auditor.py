@@ -278,5 +278,5 @@ def test_it_watches_every_table_that_holds_money_or_energy() -> None:
         *("validators", "rotation", "freeze", "past_freezes", "former_keys", "misdeeds", "key_owners"),
         *("proposals", "proposal_count", "ballots", "consortium_terms", "conduct", "epoch", "checkpoints"),
         *("service_days",),
-        *("used_references", "terms_version", "holidays", "last_measured", "same_quarter"),
+        *("used_references", "terms_version", "holidays", "last_measured", "same_quarter", "limits", "reopened"),
     }

@@ -14,6 +14,7 @@ from gridtokenx.engine.comet.known import Known, KnownBatches
 from gridtokenx.engine.comet.proposals import block_time_ms, check_proposal, is_admissible
 from gridtokenx.engine.engine import Engine, known_node
 from gridtokenx.engine.pool import PendingBatch
+from gridtokenx.engine.sightings import Watch, now_ms
 from gridtokenx.engine.verifier import BatchRefused, Verifier
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.account import ACCOUNTS
@@ -62,6 +63,7 @@ class CometEngine(Engine):
         self.on_bad_batch: Callable[[BadBatch], None] = lambda bad: None
         """Told of evidence against another node, by whichever thread found it."""
         self.capacity = BlockCapacity()
+        self._watch = Watch()
         self._signatures = 0
         """In the executed block."""
         self._settled: list[bytes] = []
@@ -83,6 +85,9 @@ class CometEngine(Engine):
         for batch in batches:
             self.known.remember(batch.wire, batch)
         super().accept(batches)
+        seen_ms = now_ms()
+        for batch in batches:
+            self._watch.batch(batch, seen_ms)
 
     def begin(self, genesis: BinaryIO) -> None:
         """The chain begins with this genesis; nothing happens if the state is there already."""
@@ -128,12 +133,13 @@ class CometEngine(Engine):
             return CODE_OK
         if not pool.reserve(header.author, name, len(batch.transactions), len(wire)):
             return CODE_RETRY
-        work = self.known.check(wire)
-        work.add_done_callback(lambda done: self._checked(batch, header, name, done.result()))
+        work, seen_ms = self.known.check(wire), now_ms()
+        work.add_done_callback(lambda done: self._checked(batch, header, name, seen_ms, done.result()))
         return CODE_OK
 
-    def _checked(self, batch: Batch, header: BatchHeader, name: bytes, known: Known) -> None:
+    def _checked(self, batch: Batch, header: BatchHeader, name: bytes, seen_ms: int, known: Known) -> None:
         if isinstance(known, PendingBatch):
+            self._watch.batch(known, seen_ms)
             self.mempool.pool.insert(known)
             return
         self.mempool.pool.let_go(header.author, name)
@@ -160,6 +166,7 @@ class CometEngine(Engine):
         """Whether a proposed block is right."""
         state = self.application.state
         self._judged = self.head.height + 1
+        self._watch.proposal(wires)
         try:
             check_proposal(state, block_time_ms(state, seconds, nanoseconds), wires, self.known.each(wires))
         except Rejected as rejection:
@@ -183,6 +190,7 @@ class CometEngine(Engine):
         self._unjudged = 0 if self._judged == height else self._unjudged + 1
         self.is_behind = self._unjudged >= BEHIND_BLOCKS
         state = self.application.state
+        self._watch.decided(wires)
         known = list(self.known.each(wires))
         self._report_all(wires)
         time_ms = block_time_ms(state, seconds, nanoseconds)
@@ -201,6 +209,8 @@ class CometEngine(Engine):
     def commit_block(self) -> BlockOutcome:
         """Write the executed block."""
         outcome = self.commit(self._settled)
+        if self.application.storage is not None:
+            self.application.storage.write_sightings(outcome.header.height, self._watch.take())
         phases = self.metrics.last_phases
         self.capacity.note(self._signatures, sum(phases.values()) - phases[COLLECT])
         self.clock.start(outcome.header.time_ms)

@@ -2,13 +2,14 @@
 
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
-from gridtokenx.ledger.limits import ENERGY_WH_MAX, PRICE_MICRO_MAX
+from gridtokenx.ledger.limits import ENERGY_WH_MAX, ICEBERG_PARTS_MAX, PRICE_MICRO_MAX
 from gridtokenx.ledger.quantities import energy_wh_of, interval_key
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, SOURCES, Licence, Source
 from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, Participant, Portfolio
 from gridtokenx.modules.market import calendar
-from gridtokenx.modules.market.messages import BUY, SELL, MarketCode, PlaceOrder, Terms, TimeInForce
+from gridtokenx.modules.market.messages import BUY, SELL, MarketCode, PlaceOrder, Scope, Terms, TimeInForce
 from gridtokenx.modules.market.state import (
     INTERVALS,
     SKY,
@@ -19,7 +20,6 @@ from gridtokenx.modules.market.state import (
     sky_key,
     terms_key,
 )
-from gridtokenx.modules.market.topology import TOPOLOGY
 
 PER_MILLE = 1_000
 
@@ -28,6 +28,7 @@ _INTERVALS, _PARTICIPANTS, _PORTFOLIOS = INTERVALS.prefix, PARTICIPANTS.prefix, 
 _GOOD_TILL_TIME = int(TimeInForce.GOOD_TILL_TIME)
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
+_SCOPE_FEEDER = int(Scope.FEEDER)
 _SOLAR = int(Source.SOLAR)
 _DEALER = int(Licence.DEALER)
 
@@ -73,6 +74,10 @@ def check_options(message: PlaceOrder, terms: Terms) -> None:
             raise Rejected(MarketCode.OPTIONS_CONFLICT, "market")
     else:
         check_price(terms, message.price_micro)
+    if message.scope > _SCOPE_FEEDER:
+        raise Rejected(MarketCode.SCOPE_UNKNOWN, "scope")
+    if message.display_wh:
+        check_display(message, terms)
     if message.minimum_wh > message.quantity_wh or (message.minimum_wh and force == _FILL_OR_KILL):
         raise Rejected(MarketCode.OPTIONS_CONFLICT, "minimum_wh")
     if side == SELL:
@@ -80,6 +85,15 @@ def check_options(message: PlaceOrder, terms: Terms) -> None:
             raise Rejected(MarketCode.SOURCE_INVALID, "source")
     elif not 0 < message.source <= ANY_SOURCE_MASK:
         raise Rejected(MarketCode.SOURCE_INVALID, "source")
+
+
+def check_display(message: PlaceOrder, terms: Terms) -> None:
+    """An iceberg rests, and shows at least the smallest order and a twentieth of itself: `OPTIONS_CONFLICT`,
+    `DISPLAY_TOO_SMALL`."""
+    if message.time_in_force >= _IMMEDIATE_OR_CANCEL or message.display_wh >= message.quantity_wh:
+        raise Rejected(MarketCode.OPTIONS_CONFLICT, "display_wh")
+    if message.display_wh < max(terms.order_wh_min, -(-message.quantity_wh // ICEBERG_PARTS_MAX)):
+        raise Rejected(MarketCode.DISPLAY_TOO_SMALL, "display_wh")
 
 
 def check_price(terms: Terms, price_micro: int) -> None:
@@ -124,7 +138,7 @@ def check_sale(state: State, order: Order, portfolio: Portfolio, participant: Pa
     total_wh, quantity_wh, source = short_wh, order.remaining_wh, order.source
     for kind, power_w in enumerate(portfolio.export_w):
         if power_w:
-            able_wh = _able_wh(state, order.interval, portfolio.feeder, kind, power_w)
+            able_wh = source_wh(state, order.interval, portfolio.feeder, kind, power_w)
             total_wh += able_wh
             if kind == source and quantity_wh > able_wh + short_wh:
                 raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
@@ -142,7 +156,7 @@ def check_purchase(order: Order, portfolio: Portfolio, participant: Participant,
         raise Rejected(MarketCode.POSITION_LIMIT, "quantity_wh")
 
 
-def _able_wh(state: State, number: int, feeder: int, source: int, power_w: int) -> int:
+def source_wh(state: State, number: int, feeder: int, source: int, power_w: int) -> int:
     """What a source can export in the interval; PV never more than the sky allows."""
     energy_wh = energy_wh_of(power_w)
     if source != _SOLAR:

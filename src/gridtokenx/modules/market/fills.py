@@ -3,20 +3,26 @@ buyer's WATT and of the seller's collateral."""
 
 from collections.abc import Sequence
 
+import msgspec
+
+from gridtokenx.ledger import schedule
 from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.topology import DISTRIBUTORS
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import holder_of
-from gridtokenx.modules.market.book import Fill
+from gridtokenx.modules.market.book import book_of, remove
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
+from gridtokenx.modules.market.matching import Fill
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
 from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
     EMPTY_POSITION,
+    EXPIRE_ORDER,
     INTERVALS,
     POSITIONS,
     POSITIONS_BY_INTERVAL,
@@ -29,11 +35,11 @@ from gridtokenx.modules.market.state import (
     client_id_of_order,
     position_key,
 )
-from gridtokenx.modules.market.topology import DISTRIBUTORS
 from gridtokenx.modules.tokens.state import hold, release
 
 # The member of an enum costs several times a global name to look up, and this is asked for each fill.
 _FEE_POOL, _TRANSMISSION = RoleName.FEE_POOL, RoleName.TRANSMISSION
+_replace = msgspec.structs.replace
 _DUES, _POSITIONS = DUES.prefix, POSITIONS.prefix
 
 
@@ -83,6 +89,33 @@ def take_order(
         _owe(state, order.interval, payee, amount_micro)
 
 
+def trade_resting(
+    state: State, context: Context, interval: Interval, terms: Terms, key: bytes, order: Order, filled: Sequence[Fill]
+) -> None:
+    """Book the fills of a resting purchase that met resting sales: both sides' holds become holds of the trades. Of the
+    two the later one is as one that comes in, so the other's limit is the price; the parts of an iceberg are as old as
+    the first that was met."""
+    left_wh = order.remaining_wh
+    dues: dict[bytes, int] = {}
+    since: dict[bytes, int] = {}
+    for met in filled:
+        fill, is_later = met, since.setdefault(met.key, met.maker.place) < order.place
+        if not is_later:
+            fill = _replace(met, price_micro=order.price_micro - met.wheeling_micro)
+        cost = trade_cost(terms, fill.price_micro, fill.quantity_wh, fill.wheeling_micro)
+        own = _replace(fill, key=key, maker=_replace(order, remaining_wh=left_wh))
+        left_wh -= fill.quantity_wh
+        _book_resting_side(state, interval, terms, own, cost)
+        kept = _book_resting_side(state, interval, terms, fill, cost)
+        add_dues(state, order.feeder, fill.maker.feeder, cost, dues)
+        if is_later:
+            _record_trade(state, context, key, order, fill, cost, kept)
+        else:
+            _record_trade(state, context, fill.key, fill.maker, own, cost, kept)
+    for payee, amount_micro in dues.items():
+        _owe(state, order.interval, payee, amount_micro)
+
+
 def hold_order(state: State, context: Context, order: Order, own: bytes, hold_micro: int) -> None:
     """An incoming order met nothing and rests whole: hold its escrow, raise the open quantity of its position, whose
     key is `own`."""
@@ -90,6 +123,13 @@ def hold_order(state: State, context: Context, order: Order, own: bytes, hold_mi
     position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
     changed = _with_open(position, order.side, order.remaining_wh)
     state.index(POSITIONS_BY_INTERVAL).put(state, own, changed)
+
+
+def take_out(state: State, key: bytes, order: Order) -> None:
+    """Cancel an open order: out of the book, hold released, position's open quantity lowered."""
+    remove(state, book_of(state, order.interval), key, order)
+    let_go(state, key, order)
+    schedule.remove(state, order.expires_ms, EXPIRE_ORDER, key)
 
 
 def let_go(state: State, key: bytes, order: Order) -> None:
@@ -225,6 +265,7 @@ def _record_trade(
         ask.portfolio,
         collateral_micro,
         0,
+        fill.zones,
     )
     state.undo.append((_unrecord_trade, context, (fill.quantity_wh, cost.value)))
     context.trades.append(encode(trade))

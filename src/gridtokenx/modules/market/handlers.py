@@ -9,7 +9,9 @@ from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, interval_end_ms, interval_key, interval_start_ms
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.state import LINK_REOPENED
 from gridtokenx.modules.identity.messages import RoleName
+from gridtokenx.modules.identity.rosters import powers_at
 from gridtokenx.modules.identity.state import (
     PARTICIPANT_CHANGED,
     PARTICIPANTS,
@@ -18,9 +20,10 @@ from gridtokenx.modules.identity.state import (
     Portfolio,
     require_role,
 )
-from gridtokenx.modules.market import book, calendar, checks, fills, void
+from gridtokenx.modules.market import book, calendar, checks, crossing, fills, void
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.holds import order_hold_micro
+from gridtokenx.modules.market.matching import Matched, Stopped, match
 from gridtokenx.modules.market.messages import (
     SELL,
     AmendOrder,
@@ -62,7 +65,7 @@ from gridtokenx.modules.market.state import (
     position_key,
     terms_key,
 )
-from gridtokenx.modules.market.topology import DISTRIBUTORS, TOPOLOGY
+from gridtokenx.modules.market.stored import check_stored
 from gridtokenx.modules.market.wheeling import WHEELING, wheeling_of
 from gridtokenx.modules.tokens.messages import TokensCode
 
@@ -71,6 +74,8 @@ _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
 _replace = msgspec.structs.replace
 _ACCOUNTS, _ORDERS, _POSITIONS = ACCOUNTS.prefix, ORDERS.prefix, POSITIONS.prefix
+
+NOTHING_MET = Matched((), (), 0, Stopped.NO)
 
 CANCELS_PER_STEP = 500
 """Orders that one scheduled step cancels at a gate or after a suspension."""
@@ -107,6 +112,8 @@ def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[in
         context.take_place(),
         expires_ms,
         message.quantity_wh,
+        message.scope,
+        message.display_wh,
     )
     return _enter(state, context, interval, terms, key, order, portfolio, participant, message)
 
@@ -123,6 +130,7 @@ def _enter(
     options: PlaceOrder,
 ) -> tuple[int, ...]:
     """Limits, escrow, match, rest: for a new order and for one that was amended."""
+    portfolio = powers_at(state, order.portfolio, portfolio, order.interval)
     account = state.rows[_ACCOUNTS][context.sender]
     own = position_key(order.interval, order.portfolio)
     position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
@@ -132,11 +140,15 @@ def _enter(
         checks.check_purchase(order, portfolio, participant, position)
         if account.debt_micro > terms.arrears_limit_micro:
             raise Rejected(MarketCode.ARREARS_TOO_HIGH, "sender")
+    check_stored(state, context, order, portfolio)
     hold_micro = order_hold_micro(terms, interval, order, order.remaining_wh)
     if account.balance_micro - account.held_micro < hold_micro:
         raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
     live = book.book_of(state, order.interval)
-    matched = book.match(state, live, wheeling_of(state, interval.terms, terms), order, context.time_ms)
+    matched = NOTHING_MET
+    if crossing.is_free(state, context, interval, terms, live):
+        wheeling = wheeling_of(state, interval.terms, terms)
+        matched = match(state, live, wheeling, order, context.time_ms, context.take_place)
     check_filled(options, order, matched)
     for expired_key, expired in matched.expired:
         fills.let_go(state, expired_key, expired)
@@ -149,13 +161,17 @@ def _enter(
         fills.take_order(state, context, interval, terms, key, order, own, matched.fills, resting_wh)
     if resting_wh:
         resting = order if resting_wh == order.remaining_wh else _replace(order, remaining_wh=resting_wh)
+        if order.display_wh:
+            resting = _replace(resting, shown_wh=min(order.display_wh, resting_wh))
         book.rest(state, live, key, resting)
         if order.expires_ms < interval.gate_ms:
             schedule.add(state, order.expires_ms, EXPIRE_ORDER, key)
+    if matched.filled_wh:
+        crossing.is_free(state, context, interval, terms, live)
     return order.place, matched.filled_wh, resting_wh
 
 
-def check_filled(options: PlaceOrder, order: Order, matched: book.Matched) -> None:
+def check_filled(options: PlaceOrder, order: Order, matched: Matched) -> None:
     """Whether what the order met is what its options allow; if not, everything is taken back:
     `POST_ONLY_WOULD_TRADE`, `FILL_OR_KILL_NOT_FILLED`, `MINIMUM_NOT_FILLED`."""
     if options.post_only and (matched.fills or matched.stopped):
@@ -173,7 +189,7 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
     order = state.get(ORDERS, key)
     if order is None:
         raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
-    take_out(state, key, order)
+    fills.take_out(state, key, order)
     return (order.remaining_wh,)
 
 
@@ -194,17 +210,19 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
         raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
     if same_price and message.remaining_wh < order.remaining_wh:
         quantity_wh = order.quantity_wh - order.remaining_wh + message.remaining_wh
-        smaller = _replace(order, remaining_wh=message.remaining_wh, quantity_wh=quantity_wh)
+        shown_wh = min(order.shown_wh, message.remaining_wh)
+        smaller = _replace(order, remaining_wh=message.remaining_wh, quantity_wh=quantity_wh, shown_wh=shown_wh)
         state.put(ORDERS, key, smaller)
         fills.shrink(state, interval, terms, key, order, message.remaining_wh)
         return order.place, 0, message.remaining_wh
-    take_out(state, key, order)
+    fills.take_out(state, key, order)
     anew = _replace(
         order,
         price_micro=message.price_micro,
         remaining_wh=message.remaining_wh,
         quantity_wh=order.quantity_wh - order.remaining_wh + message.remaining_wh,
         place=context.take_place(),
+        shown_wh=0,
     )
     portfolio = state.rows[PORTFOLIOS.prefix][order.portfolio]
     return _enter(state, context, interval, terms, key, anew, portfolio, participant, PLAIN_OPTIONS)
@@ -212,13 +230,6 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
 
 PLAIN_OPTIONS = PlaceOrder(b"", b"", 0, 0, 0, 0, 0, TimeInForce.GOOD_TILL_GATE, 0, 0, False, False)
 """What an amended order enters with: its special options counted at its first entry only."""
-
-
-def take_out(state: State, key: bytes, order: Order) -> None:
-    """Cancel an open order: out of the book, hold released, position's open quantity lowered."""
-    book.remove(state, book.book_of(state, order.interval), key, order)
-    fills.let_go(state, key, order)
-    schedule.remove(state, order.expires_ms, EXPIRE_ORDER, key)
 
 
 def set_terms(state: State, context: Context, message: SetTerms) -> tuple[int, ...]:
@@ -319,7 +330,7 @@ def close_gate(state: State, context: Context, key: bytes) -> int:
     number = int.from_bytes(key, "big")
     keys = book.keys_of(book.book_of(state, number), CANCELS_PER_STEP + 1)
     for order_name in keys[:CANCELS_PER_STEP]:
-        take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
+        fills.take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
     interval = state.rows[INTERVALS.prefix][key]
     if len(keys) > CANCELS_PER_STEP:
         schedule.add(state, interval.gate_ms, CLOSE_GATE, key)
@@ -332,7 +343,7 @@ def expire_order(state: State, context: Context, key: bytes) -> int:
     """Scheduled at an order's own end."""
     order = state.get(ORDERS, key)
     if order is not None and order.expires_ms <= context.time_ms:
-        take_out(state, key, order)
+        fills.take_out(state, key, order)
     return 1
 
 
@@ -349,7 +360,7 @@ def participant_changed(state: State, context: Context, participant_id: bytes) -
         schedule.add(state, until_ms, PARTICIPANT_CHANGED, participant_id)
         return 1
     for key in keys[:CANCELS_PER_STEP]:
-        take_out(state, key, rows[key])
+        fills.take_out(state, key, rows[key])
     if len(keys) > CANCELS_PER_STEP:
         schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, participant_id)
     return min(len(keys), CANCELS_PER_STEP)
@@ -372,8 +383,10 @@ MODULE = Module(
         EXPIRE_ORDER: expire_order,
         PARTICIPANT_CHANGED: participant_changed,
         VOID_TRADES: void.void_trades,
+        LINK_REOPENED: crossing.link_reopened,
     },
-    indexes=(TOPOLOGY, DISTRIBUTORS, WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    waits=frozenset({LINK_REOPENED}),
     urgent=frozenset({SetTerms, SetHoliday}),
     cancels=frozenset({CancelOrder}),
     void=void.note_stale_trades,

@@ -57,6 +57,15 @@ class TimeInForce(IntEnum):
     FILL_OR_KILL = 3
 
 
+class Scope(IntEnum):
+    """How far an order looks for others, and others for it: to any zone that can be reached, in its own zone, on its
+    own feeder."""
+
+    ANYWHERE = 0
+    ZONE = 1
+    FEEDER = 2
+
+
 class MarketCode(IntEnum):
     """Why the market says no."""
 
@@ -83,6 +92,8 @@ class MarketCode(IntEnum):
     ARREARS_TOO_HIGH = 320
     TERMS_INVALID = 321
     NOTHING_TO_AMEND = 322
+    SCOPE_UNKNOWN = 323
+    DISPLAY_TOO_SMALL = 324
 
 
 class PlaceOrder(Message, frozen=True, tag=0x60):
@@ -91,7 +102,8 @@ class PlaceOrder(Message, frozen=True, tag=0x60):
     `source`: of a sell order, its source; of a buy order, the bit mask of sources it accepts (any: 127).
     `market`: the limit is the tariff (buy) or the buy-back (sell), and what does not fill at once is
     cancelled; then `price_micro` is 0. `minimum_wh` fills at once or the order is refused; 0 for none.
-    `good_till_ms` is 0 unless the order is good till time.
+    `good_till_ms` is 0 unless the order is good till time. `scope`: how far it looks. `display_wh`: an iceberg, of
+    which the book shows so much at a time; 0 shows all.
     Receipt: place, filled Wh, resting Wh.
     """
 
@@ -107,6 +119,8 @@ class PlaceOrder(Message, frozen=True, tag=0x60):
     minimum_wh: Whole
     post_only: bool
     market: bool
+    scope: Small = 0
+    display_wh: Whole = 0
 
 
 class CancelOrder(Message, frozen=True, tag=0x61):

@@ -38,7 +38,8 @@ class Interval(Record, frozen=True):
 class Order(Record, frozen=True):
     """An open order. Its key is account ‖ client id. A seller's `source` is one source; a buyer's is a
     bit mask of the sources it accepts. `price_micro` is the limit: what a seller gets in its zone, what a
-    buyer pays delivered. `place` is its rank in time."""
+    buyer pays delivered. `place` is its rank in time. `display_wh`: of an iceberg, the size of its parts; `shown_wh`:
+    what is left of the part that can be met now; both 0 for an order that shows all of itself."""
 
     portfolio: Pseudonym
     participant: Pseudonym
@@ -51,6 +52,9 @@ class Order(Record, frozen=True):
     place: Whole
     expires_ms: Whole
     quantity_wh: Whole
+    scope: Small = 0
+    display_wh: Whole = 0
+    shown_wh: Whole = 0
 
 
 class Position(Record, frozen=True):
@@ -86,7 +90,8 @@ class Holiday(Record, frozen=True):
 
 class Trade(Record, frozen=True):
     """One fill, as it stands under the trades root of its block: what each side paid follows from it and from the
-    terms of its interval. `collateral_micro` is held of the seller for it.
+    terms of its interval. `collateral_micro` is held of the seller for it. `zones`: all that the energy passes, the
+    seller's first, if it crosses borders.
 
     `voids` is 0; or this takes back the trade of that number (`trade_number`), which it repeats.
     """
@@ -105,6 +110,7 @@ class Trade(Record, frozen=True):
     seller_portfolio: Pseudonym
     collateral_micro: Whole
     voids: Whole
+    zones: tuple[Small, ...] = ()
 
 
 class StaleTrades(Record, frozen=True):

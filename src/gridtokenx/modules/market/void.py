@@ -18,6 +18,8 @@ from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.header import LastBlock
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.network import network_of
+from gridtokenx.modules.grid.topology import steps_of
 from gridtokenx.modules.identity.state import PORTFOLIOS
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.fills import add_dues, after_trade
@@ -84,12 +86,21 @@ def _void(state: State, context: Context, number: int, trade: Trade) -> None:
     _take_from_position(state, trade, trade.buyer_portfolio, BUY, taken, taken.buyer)
     _take_from_position(state, trade, trade.seller_portfolio, SELL, taken, -trade.collateral_micro)
     _take_from_dues(state, trade, taken)
+    _take_from_links(state, trade)
     release(state, trade.buyer, cost.buyer)
     release(state, trade.seller, trade.collateral_micro)
     # Nothing below may fail: the journal does not know it.
     context.trades.append(encode(msgspec.structs.replace(trade, voids=number)))
     context.voided_wh += trade.quantity_wh
     context.voided_micro += cost.value
+
+
+def _take_from_links(state: State, trade: Trade) -> None:
+    portfolios = state.rows[PORTFOLIOS.prefix]
+    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
+    if buyer_feeder != seller_feeder:
+        steps = steps_of(seller_feeder, trade.zones, buyer_feeder)
+        network_of(state, trade.interval).use(state, steps, -trade.quantity_wh)
 
 
 def _take_from_position(

@@ -1,8 +1,8 @@
 """What the use of the wires costs, by nearness, for each version of the terms."""
 
 from gridtokenx.ledger.state import Index, State
+from gridtokenx.modules.grid.topology import SAME_FEEDER, SAME_ZONE, TOPOLOGY
 from gridtokenx.modules.market.messages import Terms
-from gridtokenx.modules.market.topology import SAME_FEEDER, SAME_ZONE, TOPOLOGY
 
 WHEELING: Index[dict[int, tuple[int, ...]]] = Index("wheeling", lambda state: {})
 """Wheeling per kWh by nearness, for each version of the terms; filled as versions are first used, for they never

@@ -12,9 +12,8 @@ from gridtokenx.chains.genesis import FOREVER_MS, GenesisBuilder
 from gridtokenx.client.transactions import KeyList
 from gridtokenx.modules.authority.messages import Standing
 from gridtokenx.modules.authority.state import Member
-from gridtokenx.modules.identity.handlers import owner_of
 from gridtokenx.modules.identity.messages import Kyc, Licence, RoleName
-from gridtokenx.modules.identity.state import Participant
+from gridtokenx.modules.identity.state import Participant, owner_of
 from gridtokenx.operations.consortium.checks import Problem, check_files
 from gridtokenx.operations.consortium.organisation import GROUPS, TIERS, Description, member_id
 from gridtokenx.operations.consortium.terms import CeremonyTerms, parse_terms

@@ -64,9 +64,7 @@ class RunRecord(NamedTuple):
 
 def bill_micro(statement: Statement) -> int:
     """What the site pays for the interval: trades with their fees and wheeling, and residual energy."""
-    return (
-        statement.purchase_cost_micro - statement.sale_proceeds_micro + statement.charge_micro - statement.credit_micro
-    )
+    return statement.purchase_cost_micro - statement.sale_proceeds_micro + statement.owed_micro()
 
 
 def lines_of_run(scenario: Scenario, genesis: ScenarioGenesis, recorder: Recorder, end_interval: int) -> Lines:

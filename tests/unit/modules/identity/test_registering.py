@@ -186,6 +186,6 @@ def test_a_meter_that_starts_late_counts_as_reported_for_the_intervals_that_wait
     assert (statement.import_wh, statement.export_wh) == (200, 0)
 
 
-@pytest.mark.parametrize("changes", [{"licence": 5}, {"kyc": 4}, {"licence": 255}])
+@pytest.mark.parametrize("changes", [{"licence": 6}, {"kyc": 4}, {"licence": 255}])
 def test_classes_that_do_not_exist(world: World, changes: dict[str, int]) -> None:
     assert world.code("registrar", participant(**changes)) == "CLASS_UNKNOWN"

@@ -17,7 +17,8 @@ from tests.unit.modules.market.trading_floor import (
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.modules.identity.messages import Source
 from gridtokenx.modules.identity.state import PARTICIPANTS
-from gridtokenx.modules.market.book import BOOKS, Stopped, book_of, keys_of, rest
+from gridtokenx.modules.market.book import BOOKS, book_of, keys_of, rest
+from gridtokenx.modules.market.matching import Stopped
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS
 

@@ -24,8 +24,9 @@ from tests.unit.modules.market.trading_floor import (
     order,
 )
 
-from gridtokenx.modules.market import book
-from gridtokenx.modules.market.book import BOOKS, Matched, Stopped
+from gridtokenx.modules.market import matching
+from gridtokenx.modules.market.book import BOOKS
+from gridtokenx.modules.market.matching import Matched, Stopped
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import ORDERS, Order
 
@@ -182,8 +183,8 @@ class BookMachine(RuleBasedStateMachine):
         crowd=st.lists(waiting, min_size=20, max_size=40),
     )
     def open(self, wheeling: tuple[int, ...], steps_max: int, crowd: list[Operation]) -> None:
-        self.usual_steps_max = book.MATCH_STEPS_PER_ORDER_MAX
-        book.MATCH_STEPS_PER_ORDER_MAX = steps_max
+        self.usual_steps_max = matching.MATCH_STEPS_PER_ORDER_MAX
+        matching.MATCH_STEPS_PER_ORDER_MAX = steps_max
         self.floor = Floor(wheeling)
         for number, group in GROUPS.items():
             add_participant(self.floor.state, number, group)
@@ -192,7 +193,7 @@ class BookMachine(RuleBasedStateMachine):
         self.transaction(crowd)
 
     def teardown(self) -> None:
-        book.MATCH_STEPS_PER_ORDER_MAX = self.usual_steps_max
+        matching.MATCH_STEPS_PER_ORDER_MAX = self.usual_steps_max
 
     @rule(steps=st.lists(operations, min_size=1, max_size=8))
     def transaction(self, steps: list[Operation]) -> None:

@@ -70,7 +70,8 @@ class Session(Floor):
                 assert action in {"T", "F"}
 
     def top(self, side: Side) -> Top:
-        (queue,) = self.book.sellers if side == Side.SELL else self.book.buyers
+        (listing,) = self.book.half(side).at.values()
+        ((_, _, queue),) = listing.items
         rank = queue.ranks[-1]
         size = sum(self.state.rows[ORDERS.prefix][key].remaining_wh for _, key in queue.levels[rank])
         return abs(rank) // TICK, size

@@ -9,6 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.network import NETWORKS
+from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Kyc, Licence
 from gridtokenx.modules.identity.state import (
     FEEDERS,
@@ -20,10 +22,10 @@ from gridtokenx.modules.identity.state import (
     feeder_key,
     zone_key,
 )
-from gridtokenx.modules.market.book import BOOKS, Book, Level, Matched, book_of, match, remove, rest
-from gridtokenx.modules.market.messages import Side
+from gridtokenx.modules.market.book import BOOKS, Book, Level, Queue, book_of, remove, rest
+from gridtokenx.modules.market.matching import Matched, match
+from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.modules.market.state import ORDERS, Order
-from gridtokenx.modules.market.topology import TOPOLOGY
 
 TICK = 1_000
 INTERVAL = 2_000_000
@@ -69,7 +71,7 @@ def empty_state() -> State:
         state.put(ZONES, zone_key(zone), Zone(f"zone {zone}", bytes(32), neighbours))
     for feeder, zone in ZONE_OF.items():
         state.put(FEEDERS, feeder_key(feeder), Feeder(zone, f"feeder {feeder}"))
-    state.rebuild_indexes((TOPOLOGY, BOOKS))
+    state.rebuild_indexes((TOPOLOGY, NETWORKS, BOOKS))
     state.keep()
     return state
 
@@ -108,13 +110,16 @@ class Floor:
     def book(self) -> Book:
         return book_of(self.state, INTERVAL)
 
+    def take_place(self) -> int:
+        self.place += 1
+        return self.place
+
     def enter(self, name: int, side: Side, quantity_wh: int, price_ticks: int, **options: Any) -> Matched:
         """Match, then let the rest wait unless matching was stopped: what a handler does with a plain order."""
-        self.place += 1
-        return self.enter_order(name, order(side, quantity_wh, price_ticks, place=self.place, **options))
+        return self.enter_order(name, order(side, quantity_wh, price_ticks, place=self.take_place(), **options))
 
     def enter_order(self, name: int, taker: Order) -> Matched:
-        matched = match(self.state, self.book, self.wheeling, taker, self.time_ms)
+        matched = match(self.state, self.book, self.wheeling, taker, self.time_ms, self.take_place)
         left_wh = taker.remaining_wh - matched.filled_wh
         if left_wh and not matched.stopped:
             rest(self.state, self.book, key_of(name), replace(taker, remaining_wh=left_wh))
@@ -154,9 +159,38 @@ def check_books(state: State) -> None:
     assert book_content(lived) == book_content(BOOKS.build(state))
     for book in lived.values():
         assert book.queues
-        both = sorted(queue.number for queue in book.buyers + book.sellers)
-        assert both == sorted(book.queues)
+        halves = (book.buyers, book.sellers)
+        beside = [queue for half in halves for listing in half.at.values() for _, _, queue in listing.items]
+        assert sorted(queue.number for queue in beside) == sorted(book.queues)
+        assert sum(half.count for half in halves) == len(book.queues)
+        for half in halves:
+            assert half.fronts.items == sorted(half.fronts.items, key=lambda item: item[:2])
+            assert all(front.listed == rank >= front.best() for rank, _, front in half.fronts.items)
+            for listing in half.at.values():
+                assert listing.items == sorted(listing.items, key=lambda item: item[:2])
+                assert all(queue.listed == rank >= queue.ranks[-1] for rank, _, queue in listing.items)
+        fronts = [front for half in halves for _, _, front in half.fronts.items]
+        assert sorted(front.number for front in fronts) == sorted(book.fronts)
+        assert all(front.firsts == sorted(front.firsts, key=lambda first: first[:2]) for front in fronts)
         for queue in book.queues.values():
             assert queue.ranks == sorted(queue.levels)
             assert all(queue.levels.values())
-            assert queue in (book.sellers if queue.side == Side.SELL else book.buyers)
+            assert queue in [item[2] for item in book.half(queue.side).at[queue.feeder].items]
+            check_front(book, queue)
+        for front in fronts:
+            assert front.queues
+            assert len(front.firsts) == (len(front.queues) if len(front.queues) > 1 else 0)
+
+
+def check_front(book: Book, queue: Queue) -> None:
+    """A queue stands behind its front, with its first order if it does not stand there alone."""
+    if queue.front is None:
+        assert queue.number >> 8 & 3 == Scope.FEEDER
+        return
+    assert queue.front is book.fronts[queue.front.number]
+    assert queue.front in [item[2] for item in book.half(queue.side).fronts.items]
+    assert queue in queue.front.queues
+    best = queue.ranks[-1]
+    crowded = len(queue.front.queues) > 1
+    assert queue.head == ((best, -queue.levels[best][0][0], queue) if crowded else None)
+    assert (queue.head in queue.front.firsts) == crowded

@@ -173,7 +173,7 @@ def test_devices_are_told_or_derived(tmp_path: Path) -> None:
         "north-1",
     )
     assert second.battery is not None
-    assert msgspec.structs.astuple(second.battery) == (10_000, 5_000, 955, 2_000)
+    assert msgspec.structs.astuple(second.battery) == (10_000, 5_000, 955, 2_000, False)
     assert second.import_capacity_w == 10_350  # 2.4 kW and the battery's 5 kW
     assert second.export_capacity_w("storage") == 5_000
     assert type(second.agent).__name__ == "RandomSettings"

@@ -42,7 +42,7 @@ export async function checkStatement(session: Session, shown: StatementView): Pr
 export function differenceOf(held: Statement, shown: StatementView): string | undefined {
   const names = [
     ...(["importWh", "exportWh", "soldWh", "boughtWh", "undeliveredWh", "unusedWh", "otherImportWh", "otherExportWh"] as const),
-    ...(["purchaseCostMicro", "saleProceedsMicro", "chargeMicro", "creditMicro"] as const),
+    ...(["purchaseCostMicro", "saleProceedsMicro", "chargeMicro", "creditMicro", "splitChargeMicro", "splitCreditMicro"] as const),
   ];
   const different = names.find((name) => held[name] !== BigInt(shown[name]));
   if (different) return different;

@@ -39,9 +39,10 @@ export function quarterOf(
   return { interval, orders: own, position, statement, boughtWh, soldWh, reached };
 }
 
-/** What an interval costs: purchases less proceeds, and what the residual supplier charges less what it credits. */
+/** What an interval costs: purchases less proceeds, what the residual supplier charges less what it credits, and a split. */
 export function billMicro(statement: StatementView): bigint {
-  return statement.purchaseCostMicro - statement.saleProceedsMicro + statement.chargeMicro - statement.creditMicro;
+  const owed = statement.chargeMicro - statement.creditMicro + statement.splitChargeMicro - statement.splitCreditMicro;
+  return statement.purchaseCostMicro - statement.saleProceedsMicro + owed;
 }
 
 /** What the same meter readings would have cost without the market; each amount is rounded down, as settlement does. */

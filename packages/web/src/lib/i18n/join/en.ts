@@ -392,6 +392,8 @@ export const en = {
     tradingFee: "Trading fee",
     otherImport: "From the supplier, at the tariff",
     undelivered: "Sold and not delivered",
+    splitCharge: "Your aggregator's split: paid",
+    splitCredit: "Your aggregator's split: received",
     sales: "Sold to neighbours",
     salesEnergy: "Energy",
     salesFee: "Trading fee",

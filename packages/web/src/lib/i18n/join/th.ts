@@ -385,6 +385,8 @@ export const th: JoinTexts = {
     tradingFee: "ค่าธรรมเนียมซื้อขาย",
     otherImport: "จากผู้จัดหาส่วนต่าง ตามอัตราค่าไฟฟ้า",
     undelivered: "ขายแต่ไม่ส่งมอบ",
+    splitCharge: "ส่วนแบ่งของผู้รวบรวม: จ่าย",
+    splitCredit: "ส่วนแบ่งของผู้รวบรวม: ได้รับ",
     sales: "ขายให้เพื่อนบ้าน",
     salesEnergy: "ค่าพลังงาน",
     salesFee: "ค่าธรรมเนียมซื้อขาย",

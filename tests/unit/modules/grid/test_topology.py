@@ -4,7 +4,7 @@ import pytest
 from tests.unit.modules.market.trading_floor import empty_state
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
-from gridtokenx.modules.market.topology import TOPOLOGY, Topology
+from gridtokenx.modules.grid.topology import TOPOLOGY, Topology, border_step
 from gridtokenx.modules.market.wheeling import wheeling_micro
 
 
@@ -31,7 +31,10 @@ def test_a_ring_is_walked_the_shorter_way() -> None:
     ring = {zone: ((zone + 1) % 6,) for zone in range(6)}
     topology = Topology({zone: zone for zone in range(6)}, ring)
     assert [topology.nearness(0, other) for other in range(6)] == [0, 2, 3, 4, 3, 2]
-    assert topology.nearness_max == 4
+    assert topology.nearness_max == 6, "with the shorter way full"
+    full = topology.bits[border_step(0, 1)]
+    assert [topology.routes(0, True, full)[zone].nearness for zone in range(6)] == [1, 6, 5, 4, 3, 2]
+    assert [topology.routes(0, False, full)[zone].nearness for zone in range(6)] == [1, 2, 3, 4, 3, 2]
 
 
 def test_a_border_to_a_zone_that_does_not_exist_leads_nowhere() -> None:
@@ -40,7 +43,7 @@ def test_a_border_to_a_zone_that_does_not_exist_leads_nowhere() -> None:
 
 
 def test_an_empty_map() -> None:
-    assert Topology({}, {}).nearness_max == 0
+    assert Topology({}, {}).nearness_max == 1
 
 
 def test_wheeling_is_a_base_a_feeder_part_and_borders() -> None:

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 if str(FIXTURES) not in sys.path:
     sys.path.insert(0, str(FIXTURES))
