@@ -263,6 +263,12 @@ def _not_allowed(world: World) -> str:
     return world.code("bob", buy("bob", 1_000, NOON, 4 * WATT))
 
 
+def _in_the_call(_: World) -> str:
+    founding = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=3_600_000), at(11))
+    founding.add_home("bob")
+    return founding.start().code("bob", buy("bob", 1_000, NOON, 4 * WATT, post_only=True))
+
+
 def _cancelled_in_this_block(world: World) -> str:
     receipts = world.run(
         world.sign("bob", CancelOrder(pseudonym("order"))), world.sign("bob", buy("bob", 1_000, NOON, 4 * WATT))
@@ -549,11 +555,12 @@ CASES: dict[str, Case] = {
     "OPTIONS_CONFLICT": lambda w: w.code("bob", buy("bob", 1_000, NOON, 4 * WATT, minimum_wh=1_001)),
     "CANCELLED_IN_THIS_BLOCK": _cancelled_in_this_block,
     "ARREARS_TOO_HIGH": _arrears_too_high,
-    "TERMS_INVALID": lambda w: w.code("operator", SetTerms(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=1))),
+    "TERMS_INVALID": lambda w: w.code("operator", SetTerms(msgspec.structs.replace(DEFAULT_TERMS, order_wh_min=0))),
     "NOTHING_TO_AMEND": lambda w: _after(
         w, "bob", buy("bob", 1_000, NOON, 4 * WATT), AmendOrder(pseudonym("order"), 4 * WATT, 1_000)
     ),
     "SCOPE_UNKNOWN": lambda w: w.code("bob", msgspec.structs.replace(buy("bob", 1_000, NOON, 4 * WATT), scope=3)),
+    "CALL_TAKES_PLAIN": _in_the_call,
     "DISPLAY_TOO_SMALL": lambda w: w.code(
         "bob", msgspec.structs.replace(buy("bob", 4_000, NOON, 4 * WATT), display_wh=199)
     ),

@@ -12,6 +12,7 @@ from tests.members import Members, add_consortium
 from tests.nodes import Nodes
 from tests.world import WATT, Founding, World, at, pseudonym, sell
 
+from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger import schedule
 from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import Message
@@ -33,11 +34,11 @@ FEEDERS = (11, 11, 11, 11, 12, 12, 21, 21, 31, 31)
 NAMES = tuple(f"order-{number}" for number in range(24))
 
 
-def founded(block_ms: int = 0, members: bool = False) -> World:
+def founded(block_ms: int = 0, members: bool = False, call_phase_ms: int = 0) -> World:
     """Ten homes on four feeders and a dealer, Monday 09:30; two homes are related, one is poor. With `block_ms` a
     consensus times the blocks: then every pause of more than a minute is a halt. With `members` a consortium runs
     it."""
-    founding = Founding(time_ms=at(9, 30))
+    founding = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=call_phase_ms), at(9, 30))
     if block_ms:
         founding.builder.set_consensus(block_ms)
     for number, (name, feeder) in enumerate(zip(HOMES, FEEDERS, strict=True)):

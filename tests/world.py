@@ -122,6 +122,7 @@ OFFICES = (
     "egat",
     "clearing",
     "authority",
+    "congestion",
     "bank",
     "attester",
     "mea",
@@ -137,6 +138,7 @@ _ROLES = {
     RoleName.TRANSMISSION: "egat",
     RoleName.CLEARING: "clearing",
     RoleName.AUTHORITY: "authority",
+    RoleName.CONGESTION: "congestion",
 }
 
 

@@ -66,14 +66,14 @@ def dealt(market: Market, outcome: Outcome) -> list[int]:
 
 @given(markets())
 def test_the_ledger_solves_every_market_within_steps_that_do_not_grow_with_quantities(market: Market) -> None:
-    work = Work(auction(TICK, *market[:2], market[2], (), STEPS_MAX))
+    work = Work(auction(TICK, *market[:2], market[2], STEPS_MAX))
     outcome = work.advance_to(10**6)
     assert outcome is not None and outcome.method == Method.SOLVED
     assert result_of(checked(problem_of(market), outcome.flows_wh)) is None
 
 
 @given(markets(), st.data())
-def test_every_other_proposal_fails(market: Market, data: st.DataObject) -> None:
+def test_all_other_flows_fail(market: Market, data: st.DataObject) -> None:
     links = market[1]
     assume(links)
     flows = run(*market).flows_wh

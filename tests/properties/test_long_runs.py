@@ -6,13 +6,14 @@ from tests.traffic import Traffic, founded
 from tests.world import World
 
 from gridtokenx.ledger import schedule
+from gridtokenx.modules.market.state import CLEARINGS
 
 WIDE = (20_000, 240_000, 600_000)
 """Pauses with which a thousand blocks last for a day and a half: windows of correction end in it."""
 
 
-def run(seed: int, blocks: int, pauses_ms: tuple[int, ...] | None = None) -> World:
-    world = founded()
+def run(seed: int, blocks: int, pauses_ms: tuple[int, ...] | None = None, call_phase_ms: int = 0) -> World:
+    world = founded(call_phase_ms=call_phase_ms)
     watch = Watch(world)
     traffic = Traffic(world, seed) if pauses_ms is None else Traffic(world, seed, pauses_ms)
     for outcome in traffic.steps(blocks):
@@ -25,6 +26,23 @@ def run(seed: int, blocks: int, pauses_ms: tuple[int, ...] | None = None) -> Wor
 @pytest.mark.parametrize("seed", [1, 2])
 def test_an_hour_of_traffic(seed: int) -> None:
     run(seed, 150)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_an_hour_of_traffic_with_auctions(seed: int) -> None:
+    world = run(seed, 150, call_phase_ms=300_000)
+    assert world.state.rows[CLEARINGS.prefix]
+
+
+@pytest.mark.parametrize("seed", [27, 28])
+def test_halts_and_stops_around_auctions(seed: int) -> None:
+    world = founded(1_000, members=True, call_phase_ms=600_000)
+    watch = Watch(world)
+    for _ in Traffic(world, seed, (1_000, 20_000, 60_000, 1_200_000), nodes=True).steps(250):
+        pass
+    watch.finish()
+    assert world.state.rows[CLEARINGS.prefix]
+    assert not world.state.rows[schedule.SET_ASIDE.prefix]
 
 
 @pytest.mark.slow

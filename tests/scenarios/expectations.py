@@ -20,7 +20,7 @@ from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.identity.rosters import roster_at
 from gridtokenx.modules.identity.storage import STORAGE_LEVELS
 from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import INTERVALS, ORDERS, POSITIONS
+from gridtokenx.modules.market.state import CLEARINGS, INTERVALS, NOBODY, ORDERS, POSITIONS
 from gridtokenx.modules.settlement.state import PAYABLES, SPLITS, STATEMENTS, Quality, Stage, settlement_of
 from gridtokenx.modules.tokens.state import money
 
@@ -51,6 +51,7 @@ def check(player: "Player", what: str, expected: str) -> None:
         "book": _book,
         "trades": _trades,
         "links": _links,
+        "auction": _auction,
         "statement": _statement,
         "position": _position,
         "split": _split,
@@ -80,6 +81,8 @@ def _shown(micro: int) -> str:
 
 
 def _name_of(player: "Player", account: bytes) -> str:
+    if account == NOBODY:
+        return "auction"
     return next(name for name, own in player.world.accounts.items() if own == account)
 
 
@@ -154,6 +157,35 @@ def _links(player: "Player", when: str, expected: str) -> None:
         name, number, unit = part.split()
         wanted.append(f"{name} {energy(number, unit)} Wh")
     assert real == wanted, f"the links carry {'; '.join(real) or 'none'}"
+
+
+def _auction(player: "Player", when: str, expected: str) -> None:
+    """Of each zone (or feeder with a limit) where anything traded its price, what it sold and bought, then flows and
+    their rent: `1 at 1.00 sold 900 Wh bought 0 Wh; 1-2 500 Wh rent 0.14`; `nothing` of an auction without trades,
+    `none` if there is none."""
+    clearing = player.world.state.get(CLEARINGS, interval_key(interval_of(when, player.clock)))
+    if clearing is None or expected == "none":
+        assert clearing is None and expected == "none", f"the auction is {clearing}"
+        return
+    real = []
+    for node in clearing.nodes:
+        if node.sold_wh or node.bought_wh:
+            name = node.place - FEEDER_LINK if node.place & FEEDER_LINK else node.place
+            real.append(f"{name} at {_shown(node.price_micro)} sold {node.sold_wh} bought {node.bought_wh}")
+    for link in sorted(clearing.links, key=lambda link: link.link):
+        if link.flow_wh:
+            name = f"{link.link - FEEDER_LINK}" if link.link & FEEDER_LINK else f"{link.link >> 8}-{link.link & 255}"
+            real.append(f"{name} {link.flow_wh} rent {_shown(link.rent_micro)}")
+    wanted = []
+    for part in _items("none" if expected == "nothing" else expected):
+        if found := re.fullmatch(r"(\d+) at (\S+) sold (\S+ \w+) bought (\S+ \w+)", part):
+            name, price, sold, bought = found.groups()
+            energies = energy(*sold.split()), energy(*bought.split())
+            wanted.append(f"{name} at {_amount_shown(price)} sold {energies[0]} bought {energies[1]}")
+        else:
+            name, number, unit, _, rent = part.split()
+            wanted.append(f"{name} {energy(number, unit)} rent {_amount_shown(rent)}")
+    assert real == wanted, f"the auction is {'; '.join(real) or 'nothing'}"
 
 
 def _trades(player: "Player", _: str, expected: str) -> None:

@@ -105,6 +105,10 @@ export function intervalTrades(number: number, after?: number, limit?: number): 
   return { method: "GET", path: `/v1/intervals/${number}/trades`, reader: documents.Trades, query: { after, limit } };
 }
 
+export function auction(number: number): Call<documents.AuctionView> {
+  return { method: "GET", path: `/v1/auctions/${number}`, reader: documents.AuctionView };
+}
+
 export function trades(after?: number, limit?: number): Call<documents.Trades> {
   return { method: "GET", path: "/v1/trades", reader: documents.Trades, query: { after, limit } };
 }

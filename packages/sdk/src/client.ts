@@ -124,6 +124,11 @@ export class Client {
     return this.ask(calls.book(number, feeder, levels), signal);
   }
 
+  /** The auction of an interval: indicative in its call phase, final after it. */
+  async auction(number: number, { signal }: Asking = {}): Promise<documents.AuctionView> {
+    return this.ask(calls.auction(number), signal);
+  }
+
   /** Trades of one interval. */
   async intervalTrades(
     number: number,

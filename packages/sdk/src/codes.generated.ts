@@ -156,6 +156,7 @@ export const MarketCode = {
   NOTHING_TO_AMEND: 322,
   SCOPE_UNKNOWN: 323,
   DISPLAY_TOO_SMALL: 324,
+  CALL_TAKES_PLAIN: 325,
 } as const;
 
 /** Why settlement says no. */

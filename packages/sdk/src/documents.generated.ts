@@ -192,9 +192,21 @@ export const RecordProof: Reader<RecordProof> = document<RecordProof>({
   claim: StateClaim,
 });
 
+/** Of an auction. */
+export interface ZonePrice {
+  readonly zone: number;
+  readonly priceMicro: bigint;
+}
+
+export const ZonePrice: Reader<ZonePrice> = document<ZonePrice>({
+  zone: integer,
+  priceMicro: money,
+});
+
 /**
  * A delivery interval that is open, or was and is not final yet. Volumes are of the trades that this gateway has
- * seen. `stage` is that of settlement.
+ * seen. `phase`: `trading`; `call` (from `call_ms` on orders collect for the auction at the gate); `clearing` (the
+ * auction is at work); `closed`. `stage` is that of settlement. `zone_prices`: what the auction decided.
  */
 export interface IntervalView {
   readonly interval: number;
@@ -211,6 +223,8 @@ export interface IntervalView {
   readonly lastPriceMicro: bigint | null;
   readonly tradedWh: number;
   readonly tradedMicro: bigint;
+  readonly callMs: number | null;
+  readonly zonePrices: readonly ZonePrice[];
 }
 
 export const IntervalView: Reader<IntervalView> = document<IntervalView>({
@@ -228,6 +242,80 @@ export const IntervalView: Reader<IntervalView> = document<IntervalView>({
   lastPriceMicro: orNull(money),
   tradedWh: integer,
   tradedMicro: money,
+  callMs: optional(orNull(integer), null),
+  zonePrices: optional(listOf(ZonePrice), []),
+});
+
+/** A zone, or a feeder whose link to its zone has a limit: its price, and what its orders sold and bought. */
+export interface AuctionPlace {
+  readonly zone: number;
+  readonly feeder: number | null;
+  readonly priceMicro: bigint;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+}
+
+export const AuctionPlace: Reader<AuctionPlace> = document<AuctionPlace>({
+  zone: integer,
+  feeder: orNull(integer),
+  priceMicro: money,
+  soldWh: integer,
+  boughtWh: integer,
+});
+
+/**
+ * A border between two zones, or (`second` null) the link of a feeder. What was free each way, what flows (forward
+ * above zero), what of the difference of prices pays wheeling, and the congestion rent.
+ */
+export interface AuctionLink {
+  readonly first: number;
+  readonly second: number | null;
+  readonly forwardFreeWh: number;
+  readonly backwardFreeWh: number;
+  readonly flowWh: number;
+  readonly wheelingMicro: bigint;
+  readonly rentMicro: bigint;
+}
+
+export const AuctionLink: Reader<AuctionLink> = document<AuctionLink>({
+  first: integer,
+  second: orNull(integer),
+  forwardFreeWh: integer,
+  backwardFreeWh: integer,
+  flowWh: integer,
+  wheelingMicro: money,
+  rentMicro: money,
+});
+
+/**
+ * The auction of an interval. `state`: `open` (orders do not collect yet, or there is no call phase), `indicative`
+ * (what it would be if the gate were now), `clearing` (at work), `final`, `none` (there was none). Places that are
+ * not listed have no price. `method` is `solved`, or `apart` where each place was cleared by itself.
+ */
+export interface AuctionView {
+  readonly interval: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly state: string;
+  readonly tooManyOrders: boolean;
+  readonly orders: number | null;
+  readonly method: string | null;
+  readonly welfareMicro: bigint;
+  readonly places: readonly AuctionPlace[];
+  readonly links: readonly AuctionLink[];
+}
+
+export const AuctionView: Reader<AuctionView> = document<AuctionView>({
+  interval: integer,
+  height: integer,
+  timeMs: integer,
+  state: text,
+  tooManyOrders: optional(flag, false),
+  orders: optional(orNull(integer), null),
+  method: optional(orNull(text), null),
+  welfareMicro: optional(money, 0n),
+  places: optional(listOf(AuctionPlace), []),
+  links: optional(listOf(AuctionLink), []),
 });
 
 /** Rising; `next` is the `start` of the following page, 0 when there is none. */
@@ -322,7 +410,9 @@ export const BookView: Reader<BookView> = document<BookView>({
 /**
  * One trade, without names. `sequence` rises with every trade on the chain: height and place in the block. `voids`:
  * not a trade, but the end of the trade with that sequence, which it repeats: the block that made it stood on a stale
- * clock (`docs/market-rules.md`). Who adds trades up leaves out both.
+ * clock (`docs/market-rules.md`). Who adds trades up leaves out both. `auction`: what one order traded with the
+ * auction of its interval; `taker` is its side, a purchase's `source` is `any`, and each Wh comes twice, sold and
+ * bought.
  */
 export interface TradeView {
   readonly sequence: number;
@@ -335,6 +425,7 @@ export interface TradeView {
   readonly taker: string;
   readonly source: string;
   readonly voids: number | null;
+  readonly auction: boolean;
 }
 
 export const TradeView: Reader<TradeView> = document<TradeView>({
@@ -348,6 +439,7 @@ export const TradeView: Reader<TradeView> = document<TradeView>({
   taker: text,
   source: text,
   voids: optional(orNull(integer), null),
+  auction: optional(flag, false),
 });
 
 /** `next` is the `after` of the following page; `oldest` is the first sequence that this gateway still has. */
@@ -789,7 +881,10 @@ export const Statements: Reader<Statements> = document<Statements>({
   next: integer,
 });
 
-/** A topic: `blocks`, `trades`, `book:{interval}` or `account`. `after` is the last sequence one has of it. */
+/**
+ * A topic: `blocks`, `trades`, `book:{interval}`, `auction:{interval}` (an `AuctionView` each block from the call
+ * phase until it is final) or `account`. `after` is the last sequence one has of it.
+ */
 export interface Subscription {
   readonly topic: string;
   readonly after?: number | null;

@@ -81,6 +81,7 @@ export const RoleName = {
   TRANSMISSION: 5,
   CLEARING: 6,
   AUTHORITY: 7,
+  CONGESTION: 8,
 } as const;
 
 /** Why a reading is corrected. */

@@ -232,8 +232,10 @@ export const Challenge: RecordKind<Challenge> = record("Challenge", {
 /**
  * One fill, as it stands under the trades root of its block: what each side paid follows from it and from the terms
  * of its interval. `collateral_micro` is held of the seller for it. `zones`: all that the energy passes, the seller's
- * first, if it crosses borders. `voids` is 0; or this takes back the trade of that number (`trade_number`), which it
- * repeats.
+ * first, if it crosses borders. What an order trades in an auction it trades with the auction: then the other side is
+ * nobody (`NOBODY`, and zeros for its order and portfolio), a purchase's `source` is its mask, and there is one such
+ * record for each order that trades. `voids` is 0; or this takes back the trade of that number (`trade_number`),
+ * which it repeats.
  */
 export interface Trade {
   readonly interval: number;
@@ -1110,6 +1112,100 @@ export const StaleTrades: RecordKind<StaleTrades> = record("StaleTrades", {
 });
 
 /**
+ * How far the auction of an interval is, from its gate until all is booked. `stale_height`: orders of this block do
+ * not take part (0: of none). `cursor`: the last order that was sorted or booked. `steps`: done of the solution.
+ * `free`: (link, forward Wh, backward Wh) that counted when it began, in the order that decides between equals.
+ * `halves_micro`: of the feeder part of wheeling, what is booked so far for the sellers' distributors.
+ */
+export interface Auction {
+  readonly stage: number;
+  readonly staleHeight: bigint;
+  readonly cursor: Uint8Array;
+  readonly steps: bigint;
+  readonly free: readonly (readonly [bigint, bigint, bigint])[];
+  readonly halvesMicro: bigint;
+}
+
+export const Auction: RecordKind<Auction> = record("Auction", {
+  stage: SMALL,
+  staleHeight: WHOLE,
+  cursor: bytes(),
+  steps: WHOLE,
+  free: list(tuple(WHOLE, WHOLE, WHOLE)),
+  halvesMicro: WHOLE,
+});
+
+/**
+ * What the auction decided for a zone, or for a feeder whose link has a limit (`place`: its link's number). Sales
+ * below the cut and purchases above it (worth at the node) trade in full; of those at it the ones placed before
+ * `sells_until` and `buys_until`, and of the one placed then so many Wh. 0 for none. A place that is not listed has
+ * no price, and nothing trades there.
+ */
+export interface ClearedNode {
+  readonly place: bigint;
+  readonly priceMicro: bigint;
+  readonly cutMicro: bigint;
+  readonly sellsUntil: bigint;
+  readonly sellsLastWh: bigint;
+  readonly buysUntil: bigint;
+  readonly buysLastWh: bigint;
+  readonly soldWh: bigint;
+  readonly boughtWh: bigint;
+}
+
+export const ClearedNode: RecordKind<ClearedNode> = record("ClearedNode", {
+  place: WHOLE,
+  priceMicro: whole(4611686018427387904n, -4611686018427387904n),
+  cutMicro: whole(4611686018427387904n, -4611686018427387904n),
+  sellsUntil: WHOLE,
+  sellsLastWh: WHOLE,
+  buysUntil: WHOLE,
+  buysLastWh: WHOLE,
+  soldWh: WHOLE,
+  boughtWh: WHOLE,
+});
+
+/**
+ * What the auction sends over a link, forward above zero, of what was free; of the difference of prices what goes to
+ * transmission and what is congestion rent.
+ */
+export interface ClearedLink {
+  readonly link: bigint;
+  readonly forwardFreeWh: bigint;
+  readonly backwardFreeWh: bigint;
+  readonly flowWh: bigint;
+  readonly wheelingMicro: bigint;
+  readonly rentMicro: bigint;
+}
+
+export const ClearedLink: RecordKind<ClearedLink> = record("ClearedLink", {
+  link: WHOLE,
+  forwardFreeWh: WHOLE,
+  backwardFreeWh: WHOLE,
+  flowWh: whole(4611686018427387904n, -4611686018427387904n),
+  wheelingMicro: WHOLE,
+  rentMicro: WHOLE,
+});
+
+/**
+ * What the auction of an interval decided; it stays as long as the interval. With it and an order everybody can say
+ * what the order trades. Key: interval.
+ */
+export interface Clearing {
+  readonly method: number;
+  readonly welfareMicro: bigint;
+  readonly nodes: readonly ClearedNode[];
+  readonly links: readonly ClearedLink[];
+}
+
+export const Clearing: RecordKind<Clearing> = record("Clearing", {
+  method: SMALL,
+  welfareMicro: WHOLE,
+  nodes: list(ClearedNode),
+  links: list(ClearedLink),
+});
+
+/**
  * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
  * and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
  * stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter.
@@ -1309,6 +1405,8 @@ export const DUES: Table<Due> = { prefix: 0x65, record: Due };
 export const SKY: Table<SkyMonth> = { prefix: 0x66, record: SkyMonth };
 export const HOLIDAYS: Table<Holiday> = { prefix: 0x67, record: Holiday };
 export const STALE_TRADES: Table<StaleTrades> = { prefix: 0x68, record: StaleTrades };
+export const AUCTIONS: Table<Auction> = { prefix: 0x69, record: Auction };
+export const CLEARINGS: Table<Clearing> = { prefix: 0x6a, record: Clearing };
 export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
 export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
 export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };

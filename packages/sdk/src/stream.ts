@@ -9,7 +9,7 @@
 
 import { GatewayCode } from "./codes.generated.js";
 import { Connection } from "./connection.js";
-import { AccountEvent, BlockLine, BookEvent, Problem, TradesEvent } from "./documents.generated.js";
+import { AccountEvent, AuctionView, BlockLine, BookEvent, Problem, TradesEvent } from "./documents.generated.js";
 import type { StreamRequest } from "./documents.generated.js";
 import { ApiError, NotAuthorised, TransportError, Unavailable } from "./errors.js";
 import { anything, document, integer, optional, orNull, readJson, text, writeJson } from "./json.js";
@@ -31,7 +31,7 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Event = BlockLine | TradesEvent | BookEvent | AccountEvent;
+export type Event = BlockLine | TradesEvent | BookEvent | AuctionView | AccountEvent;
 
 /** One message. After a snapshot (`isSnapshot`) what was known of the topic before is to be forgotten. */
 export type Heard = { readonly sequence: number; readonly isSnapshot: boolean } & (
@@ -39,6 +39,7 @@ export type Heard = { readonly sequence: number; readonly isSnapshot: boolean } 
   | { readonly topic: "trades"; readonly event: TradesEvent }
   | { readonly topic: "account"; readonly event: AccountEvent }
   | { readonly topic: `book:${number}`; readonly event: BookEvent }
+  | { readonly topic: `auction:${number}`; readonly event: AuctionView }
 );
 
 /** A message of a book: what `LiveBook.apply` takes. */
@@ -169,6 +170,7 @@ export class Stream implements AsyncIterable<Heard> {
     this.#after.set(frame.topic, frame.sequence);
     // A book whose gate has closed is over: it is not asked for when the stream opens again.
     if (isBook(frame.topic) && (event as BookEvent).closed) this.#after.delete(frame.topic);
+    if (isAuction(frame.topic) && OVER.has((event as AuctionView).state)) this.#after.delete(frame.topic);
     return { topic: frame.topic, sequence: frame.sequence, isSnapshot: frame.kind === "snapshot", event } as Heard;
   }
 
@@ -227,8 +229,16 @@ function isBook(topic: string): boolean {
   return topic.startsWith("book:");
 }
 
+function isAuction(topic: string): boolean {
+  return topic.startsWith("auction:");
+}
+
+/** States of an auction after which nothing new is heard of it. */
+const OVER: ReadonlySet<string> = new Set(["final", "none"]);
+
 function eventReader(topic: string): Reader<Event> {
   if (topic === "blocks") return BlockLine;
   if (topic === "trades") return TradesEvent;
+  if (isAuction(topic)) return AuctionView;
   return topic === "account" ? AccountEvent : BookEvent;
 }

@@ -35,6 +35,7 @@ from gridtokenx.modules.identity.state import (
     Zone,
     add_portfolio,
     feeder_key,
+    holder_of,
     zone_key,
 )
 from gridtokenx.modules.identity.storage import put_storage
@@ -103,7 +104,7 @@ class GenesisBuilder:
     def __init__(self, chain: str, time_ms: int, terms: Terms = DEFAULT_TERMS) -> None:
         """`time_ms` is the time of block 0."""
         check_terms(terms)
-        self.gate_ms = terms.gate_ms
+        self.gate_ms, self.call_phase_ms = terms.gate_ms, terms.call_phase_ms
         self.state: State = new_state(CONSORTIUM, chain, time_ms)
         self.context = Context(chain, 0, time_ms)
         self.state.put(TERMS, terms_key(1), terms)
@@ -243,7 +244,10 @@ class GenesisBuilder:
         return self.export()
 
     def open_trading(self) -> None:
-        """Open today's and tomorrow's intervals; at the next midnight the chain goes on by itself."""
+        """Open today's and tomorrow's intervals; at the next midnight the chain goes on by itself. `ROLE_VACANT` for
+        terms with a call phase while nobody gets congestion rent."""
+        if self.call_phase_ms:
+            holder_of(self.state, RoleName.CONGESTION)
         today = calendar.day_of(interval_of(self.context.time_ms))
         for day in (today, today + 1):
             first = calendar.first_interval_of_day(day)

@@ -95,6 +95,10 @@ class AsyncClient:
         """Depth; with a feeder also by delivered price."""
         return await self._run(flows.ask(calls.book(number, feeder, levels)))
 
+    async def auction(self, number: int) -> documents.AuctionView:
+        """The auction of an interval: indicative in its call phase, final after it."""
+        return await self._run(flows.ask(calls.auction(number)))
+
     async def interval_trades(
         self, number: int, after: int | None = None, limit: int | None = None
     ) -> documents.Trades:

@@ -146,6 +146,11 @@ def interval_trades(number: int, after: int | None = None, limit: int | None = N
     return Call("GET", f"/v1/intervals/{number}/trades", documents.Trades, {"after": after, "limit": limit})
 
 
+def auction(number: int) -> Call[documents.AuctionView]:
+    """The auction of an interval: indicative in its call phase, final after it."""
+    return Call("GET", f"/v1/auctions/{number}", documents.AuctionView)
+
+
 def trades(after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:
     """Trades of all intervals."""
     return Call("GET", "/v1/trades", documents.Trades, {"after": after, "limit": limit})

@@ -87,6 +87,10 @@ class Client:
         """Depth; with a feeder also by delivered price."""
         return self._run(flows.ask(calls.book(number, feeder, levels)))
 
+    def auction(self, number: int) -> documents.AuctionView:
+        """The auction of an interval: indicative in its call phase, final after it."""
+        return self._run(flows.ask(calls.auction(number)))
+
     def interval_trades(self, number: int, after: int | None = None, limit: int | None = None) -> documents.Trades:
         """Trades of one interval."""
         return self._run(flows.ask(calls.interval_trades(number, after, limit)))

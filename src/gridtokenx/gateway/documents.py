@@ -159,9 +159,17 @@ class RecordProof(Document):
     claim: StateClaim
 
 
+class ZonePrice(Document):
+    """Of an auction."""
+
+    zone: int
+    price_micro: int
+
+
 class IntervalView(Document):
     """A delivery interval that is open, or was and is not final yet. Volumes are of the trades that this gateway has
-    seen. `stage` is that of settlement."""
+    seen. `phase`: `trading`; `call` (from `call_ms` on orders collect for the auction at the gate); `clearing` (the
+    auction is at work); `closed`. `stage` is that of settlement. `zone_prices`: what the auction decided."""
 
     interval: int
     delivery_ms: int
@@ -177,6 +185,48 @@ class IntervalView(Document):
     last_price_micro: int | None
     traded_wh: int
     traded_micro: int
+    call_ms: int | None = None
+    zone_prices: list[ZonePrice] = []
+
+
+class AuctionPlace(Document):
+    """A zone, or a feeder whose link to its zone has a limit: its price, and what its orders sold and bought."""
+
+    zone: int
+    feeder: int | None
+    price_micro: int
+    sold_wh: int
+    bought_wh: int
+
+
+class AuctionLink(Document):
+    """A border between two zones, or (`second` null) the link of a feeder. What was free each way, what flows (forward
+    above zero), what of the difference of prices pays wheeling, and the congestion rent."""
+
+    first: int
+    second: int | None
+    forward_free_wh: int
+    backward_free_wh: int
+    flow_wh: int
+    wheeling_micro: int
+    rent_micro: int
+
+
+class AuctionView(Document):
+    """The auction of an interval. `state`: `open` (orders do not collect yet, or there is no call phase), `indicative`
+    (what it would be if the gate were now), `clearing` (at work), `final`, `none` (there was none). Places that are not
+    listed have no price. `method` is `solved`, or `apart` where each place was cleared by itself."""
+
+    interval: int
+    height: int
+    time_ms: int
+    state: str
+    too_many_orders: bool = False
+    orders: int | None = None
+    method: str | None = None
+    welfare_micro: int = 0
+    places: list[AuctionPlace] = []
+    links: list[AuctionLink] = []
 
 
 class Intervals(Document):
@@ -242,7 +292,9 @@ class BookView(Document):
 class TradeView(Document):
     """One trade, without names. `sequence` rises with every trade on the chain: height and place in the block.
     `voids`: not a trade, but the end of the trade with that sequence, which it repeats: the block that made it stood on
-    a stale clock (`docs/market-rules.md`). Who adds trades up leaves out both."""
+    a stale clock (`docs/market-rules.md`). Who adds trades up leaves out both. `auction`: what one order traded with
+    the auction of its interval; `taker` is its side, a purchase's `source` is `any`, and each Wh comes twice, sold and
+    bought."""
 
     sequence: int
     height: int
@@ -254,6 +306,7 @@ class TradeView(Document):
     taker: str
     source: str
     voids: int | None = None
+    auction: bool = False
 
 
 class Trades(Document):

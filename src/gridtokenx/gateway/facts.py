@@ -15,9 +15,17 @@ from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.header import LastBlock, header_hash
 from gridtokenx.ledger.quantities import value_micro as value_micro_of
 from gridtokenx.ledger.transaction import Receipt, decode_envelope
-from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side
-from gridtokenx.modules.market.state import TRADE_PLACE_BITS, Trade, order_key, trade_number
+from gridtokenx.modules.market.state import (
+    NOBODY,
+    TRADE_PLACE_BITS,
+    Trade,
+    account_of_order,
+    is_of_auction,
+    order_key,
+    trade_number,
+)
 
 SEQUENCE_BITS = TRADE_PLACE_BITS
 """Of a trade's sequence, which is its number on the chain: its place in its block. The rest is the height."""
@@ -182,8 +190,9 @@ def _read_trade(height: int, time_ms: int, index: int, trade: Trade) -> OwnTrade
         trade.price_micro,
         trade.wheeling_micro,
         Side(trade.taker_side).name.lower(),
-        Source(trade.source).name.lower(),
+        "any" if trade.source == ANY_SOURCE_MASK else Source(trade.source).name.lower(),
         trade.voids or None,
+        is_of_auction(trade),
     )
     buyer_order = order_key(trade.buyer, trade.buyer_order)
     return OwnTrade(view, buyer_order, order_key(trade.seller, trade.seller_order))
@@ -195,6 +204,8 @@ def _add_trade(facts: BlockFacts, trade: OwnTrade) -> None:
     value_micro = value_micro_of(trade.view.price_micro, energy_wh)
     sums = facts.fills if trade.view.voids is None else facts.voided
     for key in (trade.buyer_order, trade.seller_order):
+        if account_of_order(key) == NOBODY:
+            continue
         before = sums.get(key, _NOTHING)
         sums[key] = Fills(before.energy_wh + energy_wh, before.value_micro + value_micro)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from gridtokenx.gateway import views
+from gridtokenx.gateway.auctions import auction_view, is_over
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import BlockLine, Document, OrderView
 from gridtokenx.gateway.facts import OwnTrade
@@ -13,7 +14,7 @@ from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, OwnTrad
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import account_of_order, client_id_of_order, order_key
 
-BLOCKS, TRADES, ACCOUNT, BOOK_PREFIX = "blocks", "trades", "account", "book:"
+BLOCKS, TRADES, ACCOUNT, BOOK_PREFIX, AUCTION_PREFIX = "blocks", "trades", "account", "book:", "auction:"
 _ACCOUNT_PREFIX = "account:"
 TRADES_IN_SNAPSHOT = 100
 ORDERS_IN_SNAPSHOT = 1_000
@@ -45,6 +46,9 @@ def publish(hub: Hub, model: ReadModel, advance: Advance) -> None:
         hub.topic(TRADES, facts.height - 1).publish(facts.height, event)
     for interval in advance.books:
         _publish_book(hub, model, interval, facts.height)
+    for name, topic in list(hub.topics.items()):
+        if name.startswith(AUCTION_PREFIX):
+            _publish_auction(hub, model, name, topic)
 
 
 def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) -> None:
@@ -76,6 +80,8 @@ def snapshot(model: ReadModel, topic: str, newest_block: BlockLine) -> Document:
         return newest_block
     if topic == TRADES:
         return TradesEvent([trade.view for trade in newest(model.trades, TRADES_IN_SNAPSHOT)])
+    if topic.startswith(AUCTION_PREFIX):
+        return auction_view(model, int(topic.removeprefix(AUCTION_PREFIX)))
     interval = int(topic.removeprefix(BOOK_PREFIX))
     depth = model.depth(interval)
     return BookEvent(
@@ -102,6 +108,19 @@ def account_snapshot(model: ReadModel, account: bytes) -> Document:
     gone = [item for item in traces if order_key(account, item[0]) not in model.orders]
     orders += [views.traced_order_view(*item) for item in gone[-GONE_ORDERS_IN_SNAPSHOT:]]
     return _account_event(model, account, orders, [])
+
+
+def _publish_auction(hub: Hub, model: ReadModel, name: str, topic: Topic) -> None:
+    """While somebody listens: what the auction would be, then what it decided."""
+    number = int(name.removeprefix(AUCTION_PREFIX))
+    if not topic.listeners or number not in model.intervals:
+        hub.drop(name)
+        return
+    view = auction_view(model, number)
+    if view.state != "open":
+        topic.publish(model.head.height, view)
+    if is_over(view):
+        hub.drop(name)
 
 
 def _publish_book(hub: Hub, model: ReadModel, interval: int, height: int) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gridtokenx.gateway import documents, views
+from gridtokenx.gateway.auctions import auction_view
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.entrance import Entrance
@@ -134,6 +135,18 @@ async def get_interval_trades(request: Request) -> Response:
     page = newest(trades, query.limit) if query.after is None else after_sequence(trades, query.after, query.limit)
     following = page[-1].view.sequence if page else query.after or 0
     return answer(documents.Trades([trade.view for trade in page], following, model.trades_since))
+
+
+@router.get(
+    "/v1/auctions/{interval}",
+    summary="The auction of an interval: indicative in its call phase, final after it",
+    **describe(documents.AuctionView, query=NoQuery, refuses=NOT_FOUND),
+)
+async def get_auction(request: Request) -> Response:
+    """`state` says which; with too many orders to tell what it would be now, `too_many_orders` says so."""
+    read_query(request, NoQuery)
+    model, number = gateway_of(request).model, read_number(request, "interval")
+    return answer(auction_view(model, _require_interval(model.intervals, number)))
 
 
 @router.get("/v1/trades", summary="Trades of all intervals", **describe(documents.Trades, query=TradesQuery))

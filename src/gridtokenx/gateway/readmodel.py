@@ -20,6 +20,7 @@ from gridtokenx.engine.storage import Change, Head, Reader
 from gridtokenx.gateway.bills import Prices, without_meters
 from gridtokenx.gateway.community import CommunityMemory
 from gridtokenx.gateway.depth import Depth, LevelChanges, count
+from gridtokenx.gateway.documents import AuctionView
 from gridtokenx.gateway.facts import (
     PIECE,
     SEQUENCE_BITS,
@@ -50,6 +51,8 @@ from gridtokenx.modules.authority.state import (
     PROPOSALS,
     SERVICE_DAYS,
 )
+from gridtokenx.modules.grid.network import Network
+from gridtokenx.modules.grid.state import LIMITS, LINKS
 from gridtokenx.modules.grid.topology import TOPOLOGY, Topology
 from gridtokenx.modules.identity.rosters import (
     FIRST_INTERVALS,
@@ -62,10 +65,12 @@ from gridtokenx.modules.identity.rosters import (
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder, Portfolio, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
+    CLEARINGS,
     INTERVALS,
     ORDERS,
     POSITIONS,
     TERMS,
+    Clearing,
     Interval,
     Order,
     Phase,
@@ -91,6 +96,7 @@ FOLLOWED = (
     AUTHORITY_TABLES.keys()
     | MEMBER_TABLES.keys()
     | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
+    | {table.prefix for table in (LIMITS, LINKS, CLEARINGS)}
 )
 """Tables whose changes must be in the node's feed."""
 
@@ -193,6 +199,9 @@ class ReadModel:
         self.trading: set[int] = set()
         """Intervals whose gate has not closed."""
         self.terms: dict[int, Terms] = {}
+        self.clearings: dict[int, Clearing] = {}
+        self.auctions: tuple[int, dict[int, AuctionView]] = (0, {})
+        """Of one height, as far as somebody asked (`auctions`)."""
         self.settlements: dict[int, Settlement] = {}
         self.volumes: dict[int, Volume] = {}
         self.portfolios: dict[bytes, Portfolio] = {}
@@ -222,7 +231,10 @@ class ReadModel:
             self.authority.rows[prefix].clear()
         for prefix in MEMBER_TABLES:
             self.members.rows[prefix].clear()
-        self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS, *AUTHORITY_TABLES.values())
+        for rows in (self._grid.rows[LIMITS.prefix], self._grid.rows[LINKS.prefix], self.clearings):
+            rows.clear()
+        self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS)
+        self._read(LIMITS, LINKS, CLEARINGS, *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -249,8 +261,13 @@ class ReadModel:
     def topology(self) -> Topology:
         """How near feeders are to each other."""
         if self._topology is None:
-            self._topology = TOPOLOGY.build(self._grid)
+            self._topology = self._grid.indexes[TOPOLOGY.name] = TOPOLOGY.build(self._grid)
         return self._topology
+
+    def network(self, interval: int) -> Network:
+        """What the links of an interval carry, as of now."""
+        assert self.topology is self._grid.index(TOPOLOGY)
+        return Network(self._grid, interval)
 
     def advance(self) -> Iterator[Advance | None]:
         """See the blocks that were committed since: yields one `Advance` each, and None between the pieces of work that
@@ -325,14 +342,14 @@ class ReadModel:
                 self._write(table.prefix, key[1:], value)
 
     def _read_volumes(self) -> None:
-        """Each trade stands in one seller's position; the blocks read again give last prices only."""
+        """Each trade stands in one buyer's position; the blocks read again give last prices only."""
         prices = {number: volume.last_price_micro for number, volume in self.volumes.items()}
         self.volumes = {number: Volume(0, 0, prices.get(number)) for number in self.intervals}
         for key, value in self.reader.scan(bytes([POSITIONS.prefix])):
             position = POSITIONS.decode.trusted(value)
             volume = self._volume(int.from_bytes(key[1:5], "big"))
-            volume.traded_wh += position.sold_wh
-            volume.traded_micro += position.sale_value_micro
+            volume.traded_wh += position.bought_wh
+            volume.traded_micro += position.purchase_value_micro
         for depth in self.depths.values():
             depth.take_changed()
 
@@ -462,6 +479,11 @@ class ReadModel:
             portfolio = PORTFOLIOS.decode.trusted(value)
             self.portfolios[key] = portfolio
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
+        elif prefix == CLEARINGS.prefix:
+            _replace(self.clearings, int.from_bytes(key, "big"), CLEARINGS, value)
+        elif prefix in {LIMITS.prefix, LINKS.prefix}:
+            links: Table[Any] = LIMITS if prefix == LIMITS.prefix else LINKS
+            _replace(self._grid.rows[prefix], key, links, value)
         elif prefix in AUTHORITY_TABLES:
             _replace(self.authority.rows[prefix], key, AUTHORITY_TABLES[prefix], value)
         elif prefix in MEMBER_TABLES:
@@ -518,7 +540,8 @@ def _by_interval(trades: list[OwnTrade]) -> Work[dict[int, _TradesOfInterval]]:
         own = found.setdefault(trade.view.interval, _TradesOfInterval([], Volume()))
         own.trades.append(trade)
         view, volume = trade.view, own.volume
-        sign = 1 if view.voids is None else -1
+        # Of an auction's trades purchases count.
+        sign = 0 if view.auction and view.taker == "sell" else 1 if view.voids is None else -1
         volume.traded_wh += sign * view.quantity_wh
         volume.traded_micro += sign * value_micro(view.price_micro, view.quantity_wh)
         if view.voids is None:

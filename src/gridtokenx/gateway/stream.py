@@ -28,10 +28,10 @@ SILENT_SECONDS_MAX = 60.0
 """Without a word, not even an answer to pings, for so long: nobody is there."""
 CLOSE_SECONDS_MAX = 1.0
 LISTENERS_MAX = 10_000
-"""Of one gateway. The topics that one may hear are as many as there are open intervals, and three."""
+"""Of one gateway. The topics that one may hear are twice as many as there are open intervals, and three."""
 CLOSE_CODE_BASE = 4_000
 
-_BOOK = re.compile(re.escape(feeds.BOOK_PREFIX) + r"(0|[1-9][0-9]{0,9})")
+_OF_INTERVAL = re.compile(rf"({feeds.BOOK_PREFIX}|{feeds.AUCTION_PREFIX})(0|[1-9][0-9]{{0,9}})")
 
 log = logging.getLogger("gridtokenx.gateway")
 
@@ -135,11 +135,12 @@ class Connection:
     def _public_topic(self, name: str) -> str:
         if name in {feeds.BLOCKS, feeds.TRADES}:
             return name
-        match = _BOOK.fullmatch(name)
+        match = _OF_INTERVAL.fullmatch(name)
         if match is None:
-            detail = f"topics are {feeds.BLOCKS}, {feeds.TRADES}, {feeds.BOOK_PREFIX}(interval), {feeds.ACCOUNT}"
+            of_interval = f"{feeds.BOOK_PREFIX}(interval), {feeds.AUCTION_PREFIX}(interval)"
+            detail = f"topics are {feeds.BLOCKS}, {feeds.TRADES}, {of_interval}, {feeds.ACCOUNT}"
             raise Refused(GatewayCode.STREAM_TOPIC_UNKNOWN, "topic", detail)
-        if int(match[1]) not in self._gateway.model.trading:
+        if int(match[2]) not in self._gateway.model.trading:
             raise Refused(GatewayCode.STREAM_TOPIC_UNKNOWN, "topic", "the book of this interval is not open")
         return name
 

@@ -24,6 +24,7 @@ from gridtokenx.gateway.documents import (
     StateProof,
     StatusView,
     TransactionView,
+    ZonePrice,
 )
 from gridtokenx.gateway.facts import decode_last_block, decode_receipt, summary_view
 from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
@@ -34,6 +35,7 @@ from gridtokenx.ledger.freeze import FREEZE, FREEZE_KEY
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
+from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import POSITIONS, Order, Phase, client_id_of_order, position_key
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
@@ -64,18 +66,34 @@ def status_view(model: ReadModel) -> StatusView:
     )
 
 
+def interval_phase(model: ReadModel, number: int) -> str:
+    """Where an interval is on its way; KeyError if it is not known."""
+    interval = model.intervals[number]
+    call_phase_ms = model.terms[interval.terms].call_phase_ms
+    if interval.phase == Phase.TRADING and call_phase_ms and model.head.time_ms >= interval.gate_ms - call_phase_ms:
+        return "call" if model.head.time_ms < interval.gate_ms else "clearing"
+    return Phase(interval.phase).name.lower()
+
+
+def _zone_prices(model: ReadModel, number: int) -> list[ZonePrice]:
+    clearing = model.clearings.get(number)
+    nodes = () if clearing is None else clearing.nodes
+    return [ZonePrice(node.place, node.price_micro) for node in nodes if node.place < FEEDER_LINK]
+
+
 def interval_view(model: ReadModel, number: int) -> IntervalView:
     """One interval; KeyError if it is not open and was not of late."""
     interval = model.intervals[number]
     volume, depth = model.volumes[number], model.depth(number)
+    terms = model.terms[interval.terms]
     return IntervalView(
         number,
         interval_start_ms(number),
         interval.gate_ms,
-        Phase(interval.phase).name.lower(),
+        interval_phase(model, number),
         Stage(model.settlements.get(number, NEW_SETTLEMENT).stage).name.lower(),
         interval.tariff_micro,
-        model.terms[interval.terms].buy_back_micro,
+        terms.buy_back_micro,
         interval.terms,
         depth.orders(),
         depth.best(Side.BUY),
@@ -83,6 +101,8 @@ def interval_view(model: ReadModel, number: int) -> IntervalView:
         volume.last_price_micro,
         volume.traded_wh,
         volume.traded_micro,
+        interval.gate_ms - terms.call_phase_ms if terms.call_phase_ms else None,
+        _zone_prices(model, number),
     )
 
 

@@ -56,6 +56,14 @@ def end(state: State, context: Context) -> None:
     context.alarms.append("the market goes on")
 
 
+def was_frozen(state: State, time_ms: int) -> bool:
+    """Whether what fell due then found the market frozen: due work comes first in a block."""
+    freeze = state.get(FREEZE, FREEZE_KEY)
+    if freeze is not None and freeze.since_ms < time_ms:
+        return True
+    return any(int.from_bytes(key, "big") < time_ms <= past.until_ms for key, past in state.items(PAST_FREEZES))
+
+
 def falls_due_ms(state: State, from_ms: int, wait_ms: int) -> int | None:
     """When so much time has passed since then in which the market was not frozen, as far as is known now; None if that
     is before the end of a freeze that lasts."""

@@ -44,6 +44,16 @@ SCHEDULED_STEPS_PER_BLOCK_MAX = 20_000
 MATCH_STEPS_PER_ORDER_MAX = 256
 """Resting orders that one order may meet; its rest is cancelled there, never left crossing."""
 
+AUCTION_STEPS_PER_SLICE = 30_000
+"""What of an auction is done in one piece: under a tenth of a second, also where all of it is reading orders."""
+
+AUCTION_STEPS_PER_SCHEDULED_STEP = 3
+"""What of an auction counts as one of SCHEDULED_STEPS_PER_BLOCK_MAX: two slices fill a block."""
+
+AUCTION_STEPS_MAX = 10_000_000
+"""Of the search for the optimum; the hardest market that was made up needs 3.9 million. Beyond it each zone is cleared
+by itself."""
+
 ICEBERG_PARTS_MAX = 20
 """In how many parts an order may show itself at most: each part is a step of those that meet it."""
 

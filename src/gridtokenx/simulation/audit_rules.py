@@ -123,6 +123,14 @@ class Map:
             self._distributors[feeder] = self._zones[bytes([self._zone(feeder)])].distributor
         return self._distributors[feeder]
 
+    def distributor_of_zone(self, zone: int) -> bytes:
+        """The account of a zone's distributor."""
+        return self._zones[bytes([zone])].distributor
+
+    def zone_of_place(self, place: int) -> int:
+        """The zone of a place in an auction: its number, or 65,536 + the number of a feeder in it."""
+        return self._zone(place - 65_536) if place >= 65_536 else place
+
     def borders(self, seller: int, zones: tuple[int, ...], buyer: int) -> int | None:
         """How many energy crosses from one feeder to another through these zones (none are told inside one zone);
         None if they are no way."""

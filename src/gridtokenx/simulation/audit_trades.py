@@ -20,11 +20,13 @@ from gridtokenx.modules.market.state import (
     POSITIONS,
     SKY,
     TERMS,
+    Clearing,
     Interval,
     Position,
     Trade,
 )
 from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_auctions import Accepted, AuctionAudit
 from gridtokenx.simulation.audit_links import LinkAudit
 from gridtokenx.simulation.audit_members import MemberAudit
 from gridtokenx.simulation.audit_told import Told
@@ -54,6 +56,9 @@ class TradeAudit:
         self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
         self.voids = VoidAudit(copy)
         self.links = LinkAudit(copy)
+        self.auctions = AuctionAudit(copy)
+        self._with_auctions: list[Trade] = []
+        """Of this block; they need its outcomes."""
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
         """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
         self._collateral: defaultdict[bytes, int] = defaultdict(int)
@@ -77,11 +82,59 @@ class TradeAudit:
         trades = [_decode_trade(data, f"trade {number}") for number, data in enumerate(encoded)]
         self.voids.begin_block(block, trades)
         self.links.begin_block()
+        self.auctions.begin_block(block)
+        self._with_auctions = []
         for number, trade in enumerate(trades):
             if trade.voids:
                 self._check_void(trade)
+            elif not any(trade.buyer) or not any(trade.seller):
+                self._with_auctions.append(trade)
             else:
                 self._check_trade(told, number, trade)
+
+    def check_auctions(self, clearings: dict[bytes, Any], intervals: dict[bytes, Any]) -> None:
+        """What auctions of this block decided and traded. The copy must be that from after the block."""
+        for flow in self.auctions.note_outcomes(clearings):
+            self.links.add_flow(*flow)
+        for trade in self._with_auctions:
+            accepted = self.auctions.take(trade)
+            if accepted is not None:
+                self._add_accepted(accepted)
+        self.auctions.end_block(intervals, self._add_rest)
+
+    def _add_accepted(self, accepted: Accepted) -> None:
+        """One side of an auction's trades in all sums."""
+        trade, order, money = accepted
+        head = trade.interval.to_bytes(4, "big")
+        own = self._sums[head + order.portfolio]
+        self._dues[head + self._office(RoleName.FEE_POOL)] += money.trading_fee
+        if order.side == Side.SELL:
+            own[0] += trade.quantity_wh
+            own[2] += money.value
+            own[3] += money.trading_fee
+            self._collateral[head + order.portfolio] += trade.collateral_micro
+            return
+        self.traded_wh += trade.quantity_wh
+        self.traded_micro += money.value
+        own[1] += trade.quantity_wh
+        own[4] += money.value
+        own[5] += money.buyer_pays
+        self._dues[head + self.map.distributor(order.feeder)] += money.to_buyers_distributor
+
+    def _add_rest(self, number: int, clearing: Clearing, halves_micro: int) -> None:
+        """What buyers paid for the sellers' wires goes to the zones of the sales, by energy and rounded down; borders
+        are paid, and what is left is congestion rent."""
+        head, sold_wh = number.to_bytes(4, "big"), defaultdict[int, int](int)
+        for node in clearing.nodes:
+            sold_wh[self.map.zone_of_place(node.place)] += node.sold_wh
+        rest = halves_micro
+        for zone, zone_wh in sold_wh.items():
+            if zone_wh:
+                part = rules.down(halves_micro * zone_wh, sum(sold_wh.values()))
+                self._dues[head + self.map.distributor_of_zone(zone)] += part
+                rest -= part
+        self._dues[head + self._office(RoleName.TRANSMISSION)] += sum(link.wheeling_micro for link in clearing.links)
+        self._dues[head + self._office(RoleName.CONGESTION)] += rest + sum(link.rent_micro for link in clearing.links)
 
     def _check_void(self, record: Trade) -> None:
         trade = self.voids.take(record)

@@ -19,18 +19,21 @@ from msgspec.structs import replace
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.consensus import CONSENSUS
+from gridtokenx.ledger.freeze import FREEZE
 from gridtokenx.ledger.header import LAST_BLOCK
 from gridtokenx.ledger.module import Chain
 from gridtokenx.ledger.schedule import SCHEDULE, SET_ASIDE
 from gridtokenx.ledger.state import Table
 from gridtokenx.modules.authority.state import MEMBERS, PENALTIES
-from gridtokenx.modules.grid.state import LINKS
+from gridtokenx.modules.grid.state import LIMITS, LINKS
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.rosters import JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLIT_RULES
 from gridtokenx.modules.identity.state import FEEDERS, METERS, PARTICIPANTS, PORTFOLIOS, ROLES, SITES, ZONES
 from gridtokenx.modules.identity.storage import STORAGE_LEVELS, STORAGES
 from gridtokenx.modules.market.messages import Side, Terms
 from gridtokenx.modules.market.state import (
+    AUCTIONS,
+    CLEARINGS,
     DUES,
     EMPTY_POSITION,
     INTERVALS,
@@ -65,7 +68,7 @@ WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
     TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
     SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES, SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS,
-    SPLITS, STORAGES, STORAGE_LEVELS, LINKS,
+    SPLITS, STORAGES, STORAGE_LEVELS, LINKS, LIMITS, AUCTIONS, CLEARINGS, FREEZE,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
 
@@ -127,12 +130,14 @@ class Auditor:
         self._follow_stakes(changes)
         self._follow_orders(changes)
         metered, paid = self._follow_settlement(changes)
+        self.trades.check_auctions(changes[CLEARINGS.prefix], changes[INTERVALS.prefix])
         self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
         self.trades.check_limits(changes[POSITIONS.prefix])
         self.trades.links.check(changes[LINKS.prefix])
         if self.copy[STORAGES.prefix]:
             self.findings += self.storage.check(told, changes)
         self.trades.voids.end_block(changes[INTERVALS.prefix], changes[SETTLEMENTS.prefix], changes[STATEMENTS.prefix])
+        self.findings += self.trades.auctions.findings
         self.findings += self.trades.findings + self.trades.voids.findings + self.trades.links.findings
         self._check_accounts()
         self._check_supplier()

@@ -53,6 +53,7 @@ ROLES = {
     RoleName.TRANSMISSION: "egat",
     RoleName.CLEARING: "clearing",
     RoleName.AUTHORITY: "authority",
+    RoleName.CONGESTION: "congestion",
 }
 """Who holds which office. Besides them: the bank, the attester, and the distributors MEA and PEA."""
 
@@ -62,9 +63,12 @@ def office_name(role: RoleName) -> str:
     return role.name.lower().replace("_", "-")
 
 
-OFFICES = (*(office_name(role) for role in RoleName if role != RoleName.CLEARING), "bank", "attester")
-"""What organisations are named to where no development keys hold the offices. Clearing is nobody's: what is in it
-belongs to the interval that is being settled."""
+VAULTS = {RoleName.CLEARING: RoleName.AUTHORITY, RoleName.CONGESTION: RoleName.TRANSMISSION}
+"""Offices to which no keys lead where no development keys hold them, and whose holder the account is named for. What is
+in clearing belongs to the interval that is being settled; congestion rent is kept apart from other money."""
+
+OFFICES = (*(office_name(role) for role in RoleName if role not in VAULTS), "bank", "attester")
+"""What organisations are named to where no development keys hold the offices."""
 
 COLLECTOR = "meter-collector"
 """Carries the readings that meters signed; an account of MEA."""
@@ -225,8 +229,11 @@ def _add_organisations(builder: GenesisBuilder, seed: str) -> dict[str, OwnedAcc
     organisations = {
         name: _add_organisation(builder, seed, name)
         for name in (*ROLES.values(), "attester", "mea", "pea")
-        if name != "residual-supplier"
+        if name not in ("residual-supplier", "congestion")
     }
+    organisations["congestion"] = _add_account(
+        builder, seed, "congestion", organisations["egat"].participant, signers=1, threshold=1, balance_micro=0
+    )
     organisations["residual-supplier"] = _add_organisation(
         builder, seed, "residual-supplier", balance_micro=SUPPLIER_WATT * WATT
     )

@@ -275,8 +275,8 @@ def test_it_watches_every_table_that_holds_money_or_energy() -> None:
     unwatched = {table.name for table in CONSORTIUM.tables.values()} - {table.name for table in WATCHED}
     assert unwatched == {
         *("rotated_keys", "pending_keys", "nodes", "batches", "stale_trades"),
-        *("validators", "rotation", "freeze", "past_freezes", "former_keys", "misdeeds", "key_owners"),
+        *("validators", "rotation", "past_freezes", "former_keys", "misdeeds", "key_owners"),
         *("proposals", "proposal_count", "ballots", "consortium_terms", "conduct", "epoch", "checkpoints"),
         *("service_days",),
-        *("used_references", "terms_version", "holidays", "last_measured", "same_quarter", "limits", "reopened"),
+        *("used_references", "terms_version", "holidays", "last_measured", "same_quarter", "reopened"),
     }

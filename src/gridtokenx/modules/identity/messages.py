@@ -26,6 +26,7 @@ class RoleName(IntEnum):
     TRANSMISSION = 5
     CLEARING = 6
     AUTHORITY = 7
+    CONGESTION = 8
 
 
 class Licence(IntEnum):

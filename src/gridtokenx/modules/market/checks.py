@@ -48,6 +48,46 @@ def terms_of(state: State, interval: Interval) -> Terms:
     return state.rows[TERMS.prefix][terms_key(interval.terms)]  # type: ignore[no-any-return]
 
 
+def in_call(context: Context, interval: Interval, terms: Terms) -> bool:
+    """Whether the call phase of an interval has begun: orders collect, and nothing trades before the gate."""
+    return context.time_ms >= interval.gate_ms - terms.call_phase_ms
+
+
+def trades_at_once(state: State, context: Context, interval: Interval) -> bool:
+    """Whether orders of the interval meet as they come: before its call phase, or its gate if it has none."""
+    return not in_call(context, interval, terms_of(state, interval))
+
+
+def is_decided(state: State, context: Context, order: Order) -> bool:
+    """Whether the order stands in an auction whose gate has passed: it cannot be changed any more."""
+    interval: Interval = state.rows[_INTERVALS][interval_key(order.interval)]
+    return context.time_ms >= interval.gate_ms and terms_of(state, interval).call_phase_ms > 0
+
+
+def check_call(message: PlaceOrder, interval: Interval) -> None:
+    """In the call phase only plain orders come in, which anybody may meet and which the auction may divide:
+    `CALL_TAKES_PLAIN` names what is not plain."""
+    force = message.time_in_force
+    not_plain = {
+        "market": message.market,
+        "time_in_force": force >= _IMMEDIATE_OR_CANCEL,
+        "good_till_ms": force == _GOOD_TILL_TIME and message.good_till_ms < interval.gate_ms,
+        "minimum_wh": message.minimum_wh,
+        "post_only": message.post_only,
+        "display_wh": message.display_wh,
+        "scope": message.scope,
+        "source": message.side != SELL and message.source != ANY_SOURCE_MASK,
+    }
+    for name, found in not_plain.items():
+        if found:
+            raise Rejected(MarketCode.CALL_TAKES_PLAIN, name)
+
+
+def is_plain(order: Order) -> bool:
+    """Whether an auction can take an order: any source will do, anywhere, and it shows all of itself."""
+    return not order.display_wh and not order.scope and (order.side == SELL or order.source == ANY_SOURCE_MASK)
+
+
 def own_portfolio(state: State, context: Context, portfolio_id: bytes) -> Portfolio:
     """`NOT_YOURS` unless the sender's account trades the portfolio."""
     portfolio: Portfolio | None = state.rows[_PORTFOLIOS].get(portfolio_id)

@@ -16,7 +16,7 @@ from gridtokenx.modules.grid.network import settled
 from gridtokenx.modules.grid.state import LINK_REOPENED, REOPENED
 from gridtokenx.modules.market import fills
 from gridtokenx.modules.market.book import Book, book_of, put_back, remove
-from gridtokenx.modules.market.checks import terms_of
+from gridtokenx.modules.market.checks import terms_of, trades_at_once
 from gridtokenx.modules.market.matching import Stopped, find_crossed, first_met, match
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import INTERVALS, Interval
@@ -44,7 +44,7 @@ def is_free(state: State, context: Context, interval: Interval, terms: Terms, li
 def link_reopened(state: State, context: Context, key: bytes) -> int:
     """Scheduled when a link has capacity again: let orders meet, and come back if that was not all."""
     interval = state.rows[INTERVALS.prefix].get(key)
-    if interval is None or context.time_ms >= interval.gate_ms:
+    if interval is None or not trades_at_once(state, context, interval):
         settled(state, key)
         return 1
     live = book_of(state, int.from_bytes(key, "big"))

@@ -86,7 +86,7 @@ def take_order(
     if resting_wh or filled:
         state.index(POSITIONS_BY_INTERVAL).put(state, own, position)
     for payee, amount_micro in dues.items():
-        _owe(state, order.interval, payee, amount_micro)
+        owe(state, order.interval, payee, amount_micro)
 
 
 def trade_resting(
@@ -113,7 +113,7 @@ def trade_resting(
         else:
             _record_trade(state, context, fill.key, fill.maker, own, cost, kept)
     for payee, amount_micro in dues.items():
-        _owe(state, order.interval, payee, amount_micro)
+        owe(state, order.interval, payee, amount_micro)
 
 
 def hold_order(state: State, context: Context, order: Order, own: bytes, hold_micro: int) -> None:
@@ -234,7 +234,8 @@ def add_dues(state: State, buyer_feeder: int, seller_feeder: int, cost: TradeCos
         dues[transmission] = dues.get(transmission, 0) + cost.border
 
 
-def _owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
+def owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
+    """Trades of the interval owe a payee so much more."""
     key = interval_key(interval) + payee
     due = state.rows[_DUES].get(key)
     total = Due(amount_micro if due is None else due.amount_micro + amount_micro)
@@ -267,10 +268,15 @@ def _record_trade(
         0,
         fill.zones,
     )
-    state.undo.append((_unrecord_trade, context, (fill.quantity_wh, cost.value)))
+    add_trade(state, context, trade, fill.quantity_wh, cost.value)
+
+
+def add_trade(state: State, context: Context, trade: Trade, traded_wh: int, traded_micro: int) -> None:
+    """Add a trade to the block's list, and what it counts to the sums; a rollback takes both off again."""
+    state.undo.append((_unrecord_trade, context, (traded_wh, traded_micro)))
     context.trades.append(encode(trade))
-    context.traded_wh += fill.quantity_wh
-    context.traded_micro += cost.value
+    context.traded_wh += traded_wh
+    context.traded_micro += traded_micro
 
 
 def _unrecord_trade(context: Context, amounts: tuple[int, int]) -> None:

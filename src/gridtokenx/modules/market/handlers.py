@@ -18,10 +18,12 @@ from gridtokenx.modules.identity.state import (
     PORTFOLIOS,
     Participant,
     Portfolio,
+    holder_of,
     require_role,
 )
-from gridtokenx.modules.market import book, calendar, checks, crossing, fills, void
+from gridtokenx.modules.market import book, calendar, checks, crossing, fills, gate, void
 from gridtokenx.modules.market.book import BOOKS
+from gridtokenx.modules.market.gate import CANCELS_PER_STEP, GATES
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.matching import Matched, Stopped, match
 from gridtokenx.modules.market.messages import (
@@ -36,6 +38,8 @@ from gridtokenx.modules.market.messages import (
     TimeInForce,
 )
 from gridtokenx.modules.market.state import (
+    AUCTIONS,
+    CLEARINGS,
     CLOSE_GATE,
     DUES,
     DUES_BY_INTERVAL,
@@ -77,15 +81,14 @@ _ACCOUNTS, _ORDERS, _POSITIONS = ACCOUNTS.prefix, ORDERS.prefix, POSITIONS.prefi
 
 NOTHING_MET = Matched((), (), 0, Stopped.NO)
 
-CANCELS_PER_STEP = 500
-"""Orders that one scheduled step cancels at a gate or after a suspension."""
-
 
 def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[int, ...]:
     """Check, match, rest. Receipt: place, filled Wh, resting Wh. Every `MarketCode` can come from here except
     those of amending, terms and holidays."""
     interval, terms = checks.open_interval(state, context, message.interval)
     checks.check_options(message, terms)
+    if checks.in_call(context, interval, terms):
+        checks.check_call(message, interval)
     key = order_key(context.sender, message.client_id)
     if key in state.rows[_ORDERS]:
         raise Rejected(MarketCode.ORDER_EXISTS, "client_id")
@@ -146,7 +149,8 @@ def _enter(
         raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
     live = book.book_of(state, order.interval)
     matched = NOTHING_MET
-    if crossing.is_free(state, context, interval, terms, live):
+    collects = checks.in_call(context, interval, terms)
+    if not collects and crossing.is_free(state, context, interval, terms, live):
         wheeling = wheeling_of(state, interval.terms, terms)
         matched = match(state, live, wheeling, order, context.time_ms, context.take_place)
     check_filled(options, order, matched)
@@ -183,18 +187,22 @@ def check_filled(options: PlaceOrder, order: Order, matched: Matched) -> None:
 
 
 def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[int, ...]:
-    """`ORDER_UNKNOWN`. Found or not, it refuses a placement of the same client id later in this block."""
+    """`ORDER_UNKNOWN`, `GATE_CLOSED` (it stands in an auction). Whatever comes of it, it refuses a placement of the
+    same client id later in this block."""
     key = order_key(context.sender, message.client_id)
     context.cancelled.add(key)
     order = state.get(ORDERS, key)
     if order is None:
         raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
+    if checks.is_decided(state, context, order):
+        raise Rejected(MarketCode.GATE_CLOSED, "client_id")
     fills.take_out(state, key, order)
     return (order.remaining_wh,)
 
 
 def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[int, ...]:
-    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, and as for a placement."""
+    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, and as for a placement. In the call phase
+    an order that is not plain can only be made smaller (`CALL_TAKES_PLAIN`)."""
     key = order_key(context.sender, message.client_id)
     order = state.get(ORDERS, key)
     if order is None:
@@ -215,6 +223,8 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
         state.put(ORDERS, key, smaller)
         fills.shrink(state, interval, terms, key, order, message.remaining_wh)
         return order.place, 0, message.remaining_wh
+    if checks.in_call(context, interval, terms) and not checks.is_plain(order):
+        raise Rejected(MarketCode.CALL_TAKES_PLAIN, "client_id")
     fills.take_out(state, key, order)
     anew = _replace(
         order,
@@ -233,9 +243,12 @@ PLAIN_OPTIONS = PlaceOrder(b"", b"", 0, 0, 0, 0, 0, TimeInForce.GOOD_TILL_GATE, 
 
 
 def set_terms(state: State, context: Context, message: SetTerms) -> tuple[int, ...]:
-    """`NOT_AUTHORISED`, `TERMS_INVALID`. Intervals that are open keep theirs."""
+    """`NOT_AUTHORISED`, `TERMS_INVALID`, `ROLE_VACANT` (a call phase, and nobody whom congestion rent goes to).
+    Intervals that are open keep theirs."""
     require_role(state, context.sender, RoleName.OPERATOR)
     check_terms(message.terms)
+    if message.terms.call_phase_ms:
+        holder_of(state, RoleName.CONGESTION)
     version = current_terms(state) + 1
     state.put(TERMS, terms_key(version), message.terms)
     state.put(TERMS_VERSION, b"", TermsVersion(version))
@@ -259,7 +272,7 @@ def check_terms(terms: Terms) -> None:
         "tick_micro": (1_000, watt),
         "order_wh_min": (1, 10**6),
         "gate_ms": (0, 3_600_000),
-        "call_phase_ms": (0, 0),
+        "call_phase_ms": (0, 3_600_000),
         "metering_deadline_ms": (60_000, 86_400_000),
         "correction_ms": (terms.metering_deadline_ms, 30 * 86_400_000),
         "arrears_limit_micro": (0, 10**6 * watt),
@@ -325,20 +338,6 @@ def open_interval(state: State, context: Context, number: int) -> None:
     schedule.add(state, end_ms + terms.correction_ms, INTERVAL_FINAL, key)
 
 
-def close_gate(state: State, context: Context, key: bytes) -> int:
-    """Scheduled at the gate: cancel what is left of the book, some hundred orders a step."""
-    number = int.from_bytes(key, "big")
-    keys = book.keys_of(book.book_of(state, number), CANCELS_PER_STEP + 1)
-    for order_name in keys[:CANCELS_PER_STEP]:
-        fills.take_out(state, order_name, state.rows[ORDERS.prefix][order_name])
-    interval = state.rows[INTERVALS.prefix][key]
-    if len(keys) > CANCELS_PER_STEP:
-        schedule.add(state, interval.gate_ms, CLOSE_GATE, key)
-        return CANCELS_PER_STEP
-    state.put(INTERVALS, key, _replace(interval, phase=Phase.CLOSED))
-    return len(keys) + 1
-
-
 def expire_order(state: State, context: Context, key: bytes) -> int:
     """Scheduled at an order's own end."""
     order = state.get(ORDERS, key)
@@ -349,11 +348,12 @@ def expire_order(state: State, context: Context, key: bytes) -> int:
 
 def participant_changed(state: State, context: Context, participant_id: bytes) -> int:
     """Scheduled when licence, KYC or suspension changed: cancel the orders of one who may no longer trade, and
-    come back when that day arrives."""
+    come back when that day arrives. What stands in an auction whose gate has passed stays in it."""
     participant = state.rows[PARTICIPANTS.prefix][participant_id]
     until_ms = participant.trades_until_ms()
     rows = state.rows[ORDERS.prefix]
-    keys = sorted(key for key, order in rows.items() if order.participant == participant_id)
+    own = [(key, order) for key, order in rows.items() if order.participant == participant_id]
+    keys = sorted(key for key, order in own if not checks.is_decided(state, context, order))
     if not keys:
         return 1
     if until_ms > context.time_ms:
@@ -369,7 +369,7 @@ def participant_changed(state: State, context: Context, participant_id: bytes) -
 MODULE = Module(
     name="market",
     codes=MarketCode,
-    tables=(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES),
+    tables=(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES, AUCTIONS, CLEARINGS),
     handlers={
         PlaceOrder: place_order,
         CancelOrder: cancel_order,
@@ -379,13 +379,13 @@ MODULE = Module(
     },
     scheduled={
         OPEN_DAY: open_day,
-        CLOSE_GATE: close_gate,
+        CLOSE_GATE: gate.close_gate,
         EXPIRE_ORDER: expire_order,
         PARTICIPANT_CHANGED: participant_changed,
         VOID_TRADES: void.void_trades,
         LINK_REOPENED: crossing.link_reopened,
     },
-    indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL),
+    indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, GATES),
     waits=frozenset({LINK_REOPENED}),
     urgent=frozenset({SetTerms, SetHoliday}),
     cancels=frozenset({CancelOrder}),

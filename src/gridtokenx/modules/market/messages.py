@@ -94,6 +94,7 @@ class MarketCode(IntEnum):
     NOTHING_TO_AMEND = 322
     SCOPE_UNKNOWN = 323
     DISPLAY_TOO_SMALL = 324
+    CALL_TAKES_PLAIN = 325
 
 
 class PlaceOrder(Message, frozen=True, tag=0x60):

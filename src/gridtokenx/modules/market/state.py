@@ -9,6 +9,7 @@ from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import Index, State, Table
 from gridtokenx.ledger.transaction import AccountId, Small, Whole
+from gridtokenx.modules.grid.state import Signed
 from gridtokenx.modules.identity.messages import Feeder16, Pseudonym
 from gridtokenx.modules.market.messages import ClientId, Interval32, Terms
 
@@ -18,6 +19,17 @@ class Phase(IntEnum):
 
     TRADING = 0
     CLOSED = 1
+
+
+class GateStage(IntEnum):
+    """Of an auction, from the gate until its orders are gone."""
+
+    SORTING = 0
+    """Orders that do not take part are cancelled."""
+    SOLVING = 1
+    BOOKING = 2
+    CANCELLING = 3
+    """There is no auction: all orders are cancelled."""
 
 
 class TermsVersion(Record, frozen=True):
@@ -93,6 +105,10 @@ class Trade(Record, frozen=True):
     terms of its interval. `collateral_micro` is held of the seller for it. `zones`: all that the energy passes, the
     seller's first, if it crosses borders.
 
+    What an order trades in an auction it trades with the auction: then the other side is nobody (`NOBODY`, and zeros
+    for its order and portfolio), a purchase's `source` is its mask, and there is one such record for each order that
+    trades.
+
     `voids` is 0; or this takes back the trade of that number (`trade_number`), which it repeats.
     """
 
@@ -121,6 +137,59 @@ class StaleTrades(Record, frozen=True):
     trades: tuple[bytes, ...]
 
 
+class Auction(Record, frozen=True):
+    """How far the auction of an interval is, from its gate until all is booked. `stale_height`: orders of this block do
+    not take part (0: of none). `cursor`: the last order that was sorted or booked. `steps`: done of the solution.
+    `free`: (link, forward Wh, backward Wh) that counted when it began, in the order that decides between equals.
+    `halves_micro`: of the feeder part of wheeling, what is booked so far for the sellers' distributors."""
+
+    stage: Small
+    stale_height: Whole
+    cursor: bytes
+    steps: Whole
+    free: tuple[tuple[Whole, Whole, Whole], ...]
+    halves_micro: Whole
+
+
+class ClearedNode(Record, frozen=True):
+    """What the auction decided for a zone, or for a feeder whose link has a limit (`place`: its link's number). Sales
+    below the cut and purchases above it (worth at the node) trade in full; of those at it the ones placed before
+    `sells_until` and `buys_until`, and of the one placed then so many Wh. 0 for none. A place that is not listed has no
+    price, and nothing trades there."""
+
+    place: Whole
+    price_micro: Signed
+    cut_micro: Signed
+    sells_until: Whole
+    sells_last_wh: Whole
+    buys_until: Whole
+    buys_last_wh: Whole
+    sold_wh: Whole
+    bought_wh: Whole
+
+
+class ClearedLink(Record, frozen=True):
+    """What the auction sends over a link, forward above zero, of what was free; of the difference of prices what goes
+    to transmission and what is congestion rent."""
+
+    link: Whole
+    forward_free_wh: Whole
+    backward_free_wh: Whole
+    flow_wh: Signed
+    wheeling_micro: Whole
+    rent_micro: Whole
+
+
+class Clearing(Record, frozen=True):
+    """What the auction of an interval decided; it stays as long as the interval. With it and an order everybody can say
+    what the order trades. Key: interval."""
+
+    method: Small
+    welfare_micro: Whole
+    nodes: tuple[ClearedNode, ...]
+    links: tuple[ClearedLink, ...]
+
+
 TERMS: Table[Terms] = Table(0x60, "terms", Terms)
 TERMS_VERSION: Table[TermsVersion] = Table(0x61, "terms_version", TermsVersion)
 INTERVALS: Table[Interval] = Table(0x62, "intervals", Interval)
@@ -130,6 +199,8 @@ DUES: Table[Due] = Table(0x65, "dues", Due)
 SKY: Table[SkyMonth] = Table(0x66, "sky", SkyMonth)
 HOLIDAYS: Table[Holiday] = Table(0x67, "holidays", Holiday)
 STALE_TRADES: Table[StaleTrades] = Table(0x68, "stale_trades", StaleTrades)
+AUCTIONS: Table[Auction] = Table(0x69, "auctions", Auction)
+CLEARINGS: Table[Clearing] = Table(0x6A, "clearings", Clearing)
 
 OPEN_DAY = 0x60
 CLOSE_GATE = 0x61
@@ -140,6 +211,9 @@ VOID_TRADES = 0x65
 """Kinds of scheduled work; settlement answers the two before the last."""
 
 EMPTY_POSITION = Position(0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+NOBODY = bytes(ACCOUNT_BYTES)
+"""Stands in a trade for the side that an order of an auction meets."""
 
 
 def order_key(account: bytes, client_id: bytes) -> bytes:
@@ -155,6 +229,11 @@ def account_of_order(key: bytes) -> bytes:
 def client_id_of_order(key: bytes) -> bytes:
     """The client id part of an order's key."""
     return key[ACCOUNT_BYTES:]
+
+
+def is_of_auction(trade: Trade) -> bool:
+    """Whether an order traded with the auction, not with another order."""
+    return NOBODY in (trade.buyer, trade.seller)
 
 
 def position_key(interval: int, portfolio: bytes) -> bytes:
@@ -245,6 +324,17 @@ def invariants(state: State) -> Iterator[str]:
         open_wh[own] = open_wh.get(own, 0) + order.remaining_wh
         if order.remaining_wh <= 0:
             yield f"order {key.hex()} is open with nothing left"
+    for key, auction in state.items(AUCTIONS):
+        interval = state.get(INTERVALS, key)
+        if interval is None or interval.phase != Phase.TRADING:
+            yield f"auction {key.hex()} is at work on an interval that is not open"
+        if (auction.stage == GateStage.BOOKING) != (state.get(CLEARINGS, key) is not None) and (
+            auction.stage != GateStage.CANCELLING
+        ):
+            yield f"auction {key.hex()} is in stage {auction.stage}, and its outcome says otherwise"
+    for key, clearing in state.items(CLEARINGS):
+        if sum(node.sold_wh - node.bought_wh for node in clearing.nodes):
+            yield f"auction {key.hex()} sold other energy than it bought"
     for key, position in state.items(POSITIONS):
         wanted = (open_wh.pop((key, 0), 0), open_wh.pop((key, 1), 0))
         if wanted != (position.open_buy_wh, position.open_sell_wh):

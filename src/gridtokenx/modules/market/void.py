@@ -26,6 +26,7 @@ from gridtokenx.modules.market.fills import add_dues, after_trade
 from gridtokenx.modules.market.holds import TradeCost, cost_of, negative
 from gridtokenx.modules.market.messages import BUY, SELL
 from gridtokenx.modules.market.state import (
+    AUCTIONS,
     DUES,
     DUES_BY_INTERVAL,
     EMPTY_POSITION,
@@ -34,9 +35,12 @@ from gridtokenx.modules.market.state import (
     POSITIONS_BY_INTERVAL,
     STALE_TRADES,
     VOID_TRADES,
+    Auction,
     Due,
+    GateStage,
     StaleTrades,
     Trade,
+    is_of_auction,
     position_key,
     trade_key,
     trade_number,
@@ -50,7 +54,11 @@ _decode_trade: Decoder[Trade] = Decoder(Trade)
 
 
 def note_stale_trades(state: State, context: Context, before: LastBlock, trades: Sequence[bytes]) -> None:
-    """`before` traded on a stale clock: have all its trades looked at, before all else."""
+    """`before` traded on a stale clock: have all its trades looked at, before all else; its orders take no part in
+    auctions whose gate passed meanwhile."""
+    for key, interval in state.items(INTERVALS):
+        if before.time_ms < interval.gate_ms <= context.time_ms and terms_of(state, interval).call_phase_ms:
+            state.put(AUCTIONS, key, Auction(GateStage.SORTING, before.height, b"", 0, (), 0))
     for first in range(0, len(trades), TRADES_PER_STEP):
         key = trade_key(trade_number(before.height, first))
         part = tuple(trades[first : first + TRADES_PER_STEP])
@@ -69,8 +77,8 @@ def void_trades(state: State, context: Context, key: bytes) -> int:
         number = int.from_bytes(item, "big")
         trade = _decode_trade.trusted(stale.trades[number - first])
         gate_ms = state.rows[INTERVALS.prefix][interval_key(trade.interval)].gate_ms
-        # The gate of a trade lies after its block: orders are refused by time.
-        if not trade.voids and gate_ms <= stale.until_ms:
+        # The gate of a trade lies after its block: orders are refused by time. An auction's comes before it.
+        if not trade.voids and not is_of_auction(trade) and gate_ms <= stale.until_ms:
             _void(state, context, number, trade)
 
     for number in range(first, first + len(stale.trades)):

@@ -23,6 +23,7 @@ from gridtokenx.modules.identity.rosters import ROSTER_ENDED, SPLIT_RULES, roste
 from gridtokenx.modules.identity.state import METER_STARTED, PORTFOLIOS, holder_of
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.state import (
+    CLEARINGS,
     DUES,
     DUES_BY_INTERVAL,
     INTERVAL_FINAL,
@@ -265,6 +266,8 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
             return used
     if state.get(SETTLEMENTS, key) is not None:
         state.delete(SETTLEMENTS, key)
+    if state.get(CLEARINGS, key) is not None:
+        state.delete(CLEARINGS, key)
     state.delete(INTERVALS, key)
     return used + forget(state, interval) + 1
 

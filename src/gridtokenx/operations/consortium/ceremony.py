@@ -19,6 +19,7 @@ from gridtokenx.operations.consortium.organisation import GROUPS, TIERS, Descrip
 from gridtokenx.operations.consortium.terms import CeremonyTerms, parse_terms
 from gridtokenx.operations.network.bundle import Bundle, bundle_of
 from gridtokenx.simulation.genesis import (
+    VAULTS,
     ZONES,
     ScenarioGenesis,
     add_zones,
@@ -140,11 +141,12 @@ def member_of(description: Description, account: bytes, since_ms: int) -> Member
 
 
 def _add_offices(builder: GenesisBuilder, accounts: Mapping[str, bytes], terms: CeremonyTerms) -> None:
-    """Who holds which office. What clears an interval belongs to nobody: no keys lead to its account."""
+    """Who holds which office. No keys lead to the account that clears intervals, nor to that of congestion rent."""
     held = {office: accounts[name] for office, name in terms.offices.items()}
     for role in RoleName:
-        if role != RoleName.CLEARING:
+        if role not in VAULTS:
             builder.set_role(role, held[office_name(role)])
-    trustee = owner_of(builder.state, held[office_name(RoleName.AUTHORITY)])
-    builder.set_role(RoleName.CLEARING, builder.add_vault(trustee, "clearing"))
+    for role, near in VAULTS.items():
+        trustee = owner_of(builder.state, held[office_name(near)])
+        builder.set_role(role, builder.add_vault(trustee, office_name(role)))
     builder.set_bank(held["bank"], held["attester"], 0)

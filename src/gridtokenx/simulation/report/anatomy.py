@@ -70,7 +70,7 @@ class TradeParts(msgspec.Struct):
 
 
 def parts_of_trades(terms: Terms, trades: Iterable[Trade]) -> dict[tuple[int, bytes], TradeParts]:
-    """By interval and account."""
+    """By interval and account; under `NOBODY` the other sides of an auction's trades."""
     found: defaultdict[tuple[int, bytes], TradeParts] = defaultdict(lambda: TradeParts(BillParts()))
     for trade in trades:
         wheeling_micro = trade.wheeling_micro * 1_000 // trade.quantity_wh

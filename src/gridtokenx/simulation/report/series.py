@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from gridtokenx.modules.market.state import Trade
+from gridtokenx.modules.market.state import NOBODY, Trade
 from gridtokenx.simulation.bills import interval_bill_micro
 from gridtokenx.simulation.report.make import Line, RunRecord, recorded_energy_wh
 from gridtokenx.simulation.scenario import Scenario
@@ -108,6 +108,8 @@ def _interval(
     energy_wh: tuple[int, int],
 ) -> IntervalFigures:
     statements = [line.statement for line in lines]
+    # Of an auction's trades purchases count.
+    trades = [trade for trade in trades if trade.buyer != NOBODY]
     prices = [trade.price_micro for trade in trades]
     other = record.without.intervals[interval]
     nets_wh = [reading.net_export_wh for reading in other.readings.values()]

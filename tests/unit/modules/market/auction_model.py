@@ -25,8 +25,8 @@ def result_of(steps: Steps[T]) -> T:
 
 
 def run(nodes: int, links: Sequence[Link], entries: Sequence[Entry]) -> Outcome:
-    """The ledger's own auction, without proposals."""
-    return result_of(auction(TICK, nodes, links, entries, (), STEPS_MAX))
+    """The ledger's own auction."""
+    return result_of(auction(TICK, nodes, links, entries, STEPS_MAX))
 
 
 def sides(entries: Sequence[Entry], node: int) -> tuple[list[int], list[int]]:

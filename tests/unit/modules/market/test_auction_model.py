@@ -47,7 +47,7 @@ def tiny_market(seed: int) -> TINY:
 
 
 @pytest.mark.parametrize("first", range(0, 600, 60))
-def test_flows_and_welfare_are_those_of_the_model_and_exactly_one_proposal_passes(first: int) -> None:
+def test_flows_and_welfare_are_those_of_the_model_and_exactly_one_answer_passes(first: int) -> None:
     for seed in range(first, first + 60):
         nodes, links, entries = tiny_market(seed)
         outcome = run(nodes, links, entries)

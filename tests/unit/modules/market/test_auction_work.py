@@ -2,7 +2,6 @@
 
 import random
 
-import msgspec
 import pytest
 from tests.unit.modules.market.auction_model import STEPS_MAX, TICK, result_of, run
 
@@ -31,8 +30,8 @@ def orders(count: int = 3_000) -> list[Entry]:
     ]
 
 
-def started(proposals: list[Flows] | None = None, solver_steps_max: int = STEPS_MAX) -> Steps[Outcome]:
-    return auction(TICK, NODES, LINKS, orders(), proposals or [], solver_steps_max)
+def started(solver_steps_max: int = STEPS_MAX) -> Steps[Outcome]:
+    return auction(TICK, NODES, LINKS, orders(), solver_steps_max)
 
 
 def problem() -> Problem:
@@ -83,17 +82,6 @@ def test_orders_in_any_order_or_summed_by_price_are_the_same_auction() -> None:
     assert run(NODES, LINKS, shuffled) == run(NODES, LINKS, whole) == run(NODES, LINKS, summed)
 
 
-def test_the_first_right_proposal_counts_and_wrong_ones_change_nothing() -> None:
-    solved = result_of(started())
-    right = solved.flows_wh
-    wrong = [right[:-1], tuple(flow + 1 for flow in right), (0,) * len(right)]
-    proposed = result_of(started([*wrong, right]))
-    assert proposed == msgspec.structs.replace(solved, method=Method.PROPOSED)
-    assert result_of(started([*wrong])) == solved
-    # With a right proposal the ledger's own method is not asked.
-    assert result_of(started([right], solver_steps_max=0)) == proposed
-
-
 def test_at_the_limit_of_steps_nothing_flows_and_each_node_is_cleared_by_itself() -> None:
     outcome = result_of(started(solver_steps_max=40))
     assert outcome.method == Method.APART
@@ -115,11 +103,11 @@ def test_at_the_limit_of_steps_nothing_flows_and_each_node_is_cleared_by_itself(
         ((0, 0, 0, 0), Fault.NOT_OPTIMAL),
     ],
 )
-def test_a_wrong_proposal_is_told_what_is_wrong(flows: Flows, fault: Fault) -> None:
+def test_a_wrong_answer_is_told_what_is_wrong(flows: Flows, fault: Fault) -> None:
     assert result_of(checked(problem(), flows)) is fault
 
 
-def test_a_proposal_to_export_more_than_is_for_sale_is_refused() -> None:
+def test_an_answer_that_exports_more_than_is_for_sale_is_refused() -> None:
     ladders = result_of(collected(TICK, 2, iter([(0, 1, TICK, 100), (1, 0, 9 * TICK, 100)])))
     poor = Problem(TICK, ladders, [Link(0, 1, 500, 500, 0)])
     assert result_of(checked(poor, (101,))) is Fault.POSITION
@@ -143,7 +131,7 @@ def test_a_proposal_to_export_more_than_is_for_sale_is_refused() -> None:
 )
 def test_what_no_chain_should_hold_is_a_bug_that_is_named(tick: int, link: Link, entry: Entry, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        result_of(auction(tick, 2, [link], [entry], (), STEPS_MAX))
+        result_of(auction(tick, 2, [link], [entry], STEPS_MAX))
 
 
 def test_a_ladder_is_cut_at_every_height() -> None:

@@ -22,7 +22,7 @@ BOUNDS = {
     "tick_micro": (1_000, 50_000, 1_000),
     "order_wh_min": (1, 10**6, 1),
     "gate_ms": (0, 3_600_000, 1),
-    "call_phase_ms": (0, 0, 1),
+    "call_phase_ms": (0, 3_600_000, 1),
     "metering_deadline_ms": (60_000, 86_400_000, 1),
     "correction_ms": (DEFAULT_TERMS.metering_deadline_ms, 30 * 86_400_000, 1),
     "arrears_limit_micro": (0, 10**6 * WATT, 1),

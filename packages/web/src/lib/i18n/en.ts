@@ -339,6 +339,7 @@ export const en = {
       residual_supplier: "residual supplier",
       transmission: "transmission operator",
       clearing: "clearing account",
+      congestion: "congestion rent",
       bank: "bank",
       attester: "attester",
       distributor: "distributor",

@@ -338,6 +338,7 @@ export const th: Dictionary = {
       residual_supplier: "ผู้จัดหาส่วนต่าง",
       transmission: "ผู้ให้บริการระบบส่ง",
       clearing: "บัญชีหักบัญชี",
+      congestion: "รายได้จากความแออัดของระบบส่ง",
       bank: "ธนาคาร",
       attester: "ผู้รับรองเงินสำรอง",
       distributor: "การไฟฟ้าฝ่ายจำหน่าย",

@@ -8,7 +8,7 @@ from gridtokenx.modules.market.auction.work import Steps
 
 
 class Fault(IntEnum):
-    """What is wrong with a proposal."""
+    """What is wrong with flows."""
 
     LENGTH = 1
     """Not one flow for each link."""
@@ -24,7 +24,7 @@ def checked(problem: Problem, flows: Flows) -> Steps[Fault | None]:
     """What is wrong with the flows; None for the optimum, and for nothing else. At most about nodes x arcs steps.
 
     Flows are optimal if and only if no cycle of the residual graph saves anything, and since no cycle costs nothing
-    (`residual`), one proposal alone passes.
+    (`residual`), one answer alone passes.
     """
     if len(flows) != len(problem.links):
         return Fault.LENGTH

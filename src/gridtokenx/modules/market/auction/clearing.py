@@ -22,9 +22,8 @@ ENTRIES_PER_BIT = 500
 class Method(IntEnum):
     """Where the flows come from."""
 
-    PROPOSED = 0
-    SOLVED = 1
-    APART = 2
+    SOLVED = 0
+    APART = 1
     """The limit of steps was met, or what was found does not pass the check, which would be a bug: nothing flows over
     any link, each node is cleared by itself."""
 
@@ -55,23 +54,18 @@ def auction(
     nodes: int,
     links: Sequence[Link],
     entries: Iterable[Entry],
-    proposals: Sequence[Flows],
     solver_steps_max: int,
 ) -> Steps[Outcome]:
     """The whole auction, as work in slices. ValueError for what no chain's record should hold.
 
     `entries` may come in any order and be read from the book as they are needed; they must not change meanwhile, and
-    say the same again after a restart. The first proposal that is right counts. None is: the ledger solves, within so
-    many steps; and if these are not enough, nothing flows.
+    say the same again after a restart. If so many steps are not enough for the search, nothing flows.
     """
     if tick_micro <= 0 or tick_micro % WH_PER_KWH:
         raise ValueError(f"a tick of {tick_micro} does not make exact money of every Wh")
     check_links(tick_micro, nodes, links)
     ladders = yield from collected(tick_micro, nodes, iter(entries))
     problem = Problem(tick_micro, ladders, tuple(links))
-    for flows in proposals:
-        if (yield from checked(problem, flows)) is None:
-            return (yield from settled(problem, flows, Method.PROPOSED))
     found = yield from within(solver_steps_max, solved(problem))
     if found is not None and (yield from checked(problem, found)) is None:
         return (yield from settled(problem, found, Method.SOLVED))

@@ -1,6 +1,6 @@
 """The coupled market: nodes with ladders, links between them, and what energy flowing over them means.
 
-A node is a zone, or a feeder whose link to its zone has a limit. A *proposal* is one flow for each link, in Wh,
+A node is a zone, or a feeder whose link to its zone has a limit. An answer is one flow for each link, in Wh,
 positive from `a` to `b`. Net exports follow from the flows, so there is nothing else that could contradict them.
 """
 
