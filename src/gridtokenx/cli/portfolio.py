@@ -39,14 +39,12 @@ class ShareName(StrEnum):
 @app.command("list")
 def list_aggregators(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Portfolios that sites can join, each with its rule."""
-    from msgspec import to_builtins
-
     from gridtokenx.cli.values import delivery
 
     with failures(), open_client(url) as client:
         view = client.aggregators()
     if as_json:
-        print_json(to_builtins(view))
+        print_json(view)
         return
     for one in view.aggregators:
         _line(f"{one.portfolio}  feeder {one.feeder}, zone {one.zone}, {one.members} members")
@@ -145,12 +143,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One's own portfolios: limits, rule, members and memberships."""
-    from msgspec import to_builtins
-
     with failures(), open_client(url) as client:
         view = client.portfolios(open_wallet(keys, key, passphrase_file, account))
     if as_json:
-        print_json(to_builtins(view))
+        print_json(view)
         return
     if not view.portfolios:
         err.print("This account has no portfolio.")
@@ -168,21 +164,19 @@ def splits(
     as_json: AsJson = False,
 ) -> None:
     """How the last intervals were split: the portfolio's gain, the commission, one's own share."""
-    from msgspec import to_builtins
-
-    from gridtokenx.cli.values import delivery
+    from gridtokenx.cli.values import delivery, watt
 
     with failures(), open_client(url) as client:
         view = client.splits(open_wallet(keys, key, passphrase_file, account))
     if as_json:
-        print_json(to_builtins(view))
+        print_json(view)
         return
     for one in view.splits:
         whose = f"site {one.member} in " if one.member else ""
         _line(f"{delivery(one.interval)}  {whose}portfolio {one.portfolio}")
-        _line(f"  gain {_signed(one.gain_micro)}, commission {_signed(one.commission_micro)}")
+        _line(f"  gain {watt(one.gain_micro)}, commission {watt(one.commission_micro)}")
         weight = f"{one.weight} of {one.weights}"
-        _line(f"  old bill {_signed(one.old_bill_micro)}, share {_signed(one.share_micro)} (weight {weight})")
+        _line(f"  old bill {watt(one.old_bill_micro)}, share {watt(one.share_micro)} (weight {weight})")
     if not view.splits:
         err.print("Nothing was split in the intervals that are not final yet.")
 
@@ -236,12 +230,6 @@ def _rule_text(rule: "SplitRuleView") -> str:
     by = {"metered": "by metered energy", "export": "by export", "equal": "in equal parts"}[rule.kind]
     commission, loss = (f"{part / 10_000:g} %" for part in (rule.commission_ppm, rule.loss_ppm))
     return f"{by}, {commission} of a gain is commission, the aggregator bears {loss} of a loss"
-
-
-def _signed(micro: int) -> str:
-    from gridtokenx.cli.values import watt
-
-    return f"-{watt(-micro)}" if micro < 0 else watt(micro)
 
 
 def _from(view: "TransactionView") -> dict[str, str]:

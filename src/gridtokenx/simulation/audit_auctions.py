@@ -36,9 +36,7 @@ from gridtokenx.modules.market.state import (
     Trade,
 )
 from gridtokenx.simulation import audit_rules as rules
-
-FEEDERS_FROM = 65_536
-"""Where the numbers of feeders' links begin; a border's is 256 x the lower zone + the higher one."""
+from gridtokenx.simulation.audit_links import FEEDERS_FROM
 
 ANY_SOURCE = 127
 PLACES = 16_777_216

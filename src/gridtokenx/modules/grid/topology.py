@@ -65,7 +65,7 @@ class Topology:
     A border counts both ways, also when only one of the two zones names it.
     """
 
-    __slots__ = ("bits", "borders", "nearness_max", "neighbours", "searches", "steps_from", "steps_to", "zone_of")
+    __slots__ = ("bits", "nearness_max", "neighbours", "searches", "steps_from", "steps_to", "zone_of")
 
     def __init__(self, zone_of: Mapping[int, int], borders: Mapping[int, tuple[int, ...]]) -> None:
         found: dict[int, set[int]] = {zone: set() for zone in borders}
@@ -77,23 +77,22 @@ class Topology:
         self.zone_of = dict(zone_of)
         """The zone of each feeder."""
         self.neighbours = {zone: sorted(others) for zone, others in sorted(found.items())}
-        self.borders = [(zone, other) for zone, others in self.neighbours.items() for other in others if zone < other]
-        steps = [step for border in self.borders for step in (border_step(*border), border_step(*border[::-1]))]
+        borders_once = [(zone, other) for zone, others in self.neighbours.items() for other in others if zone < other]
+        steps = [step for border in borders_once for step in (border_step(*border), border_step(*border[::-1]))]
         self.bits = {step: 1 << place for place, step in enumerate(steps)}
         """One bit for each step over a border: the sum says which of them are full."""
-        self.steps_from = {
-            zone: [(other, step, self.bits[step]) for other in others for step in [border_step(zone, other)]]
-            for zone, others in self.neighbours.items()
-        }
+        self.steps_from = {zone: self._steps(zone, outward=True) for zone in self.neighbours}
         """For each zone: neighbour, step there, its bit."""
-        self.steps_to = {
-            zone: [(other, step, self.bits[step]) for other in others for step in [border_step(other, zone)]]
-            for zone, others in self.neighbours.items()
-        }
+        self.steps_to = {zone: self._steps(zone, outward=False) for zone in self.neighbours}
         """For each zone: neighbour, step from there, its bit."""
         self.nearness_max = SAME_ZONE + max(len(found) - 1, 0)
         """No way goes through a zone twice."""
         self.searches: dict[tuple[int, bool, int], Routes] = {}
+
+    def _steps(self, zone: int, outward: bool) -> list[tuple[int, Step, int]]:
+        others = self.neighbours[zone]
+        steps = [border_step(zone, other) if outward else border_step(other, zone) for other in others]
+        return [(other, step, self.bits[step]) for other, step in zip(others, steps, strict=True)]
 
     def routes(self, zone: int, outward: bool, full: int) -> Routes:
         """The ways from a zone to others (`outward`) or from them to it, its own included, over borders that are not

@@ -1,7 +1,7 @@
 """What fills do to holds, positions and dues. No balance moves here: until settlement a trade is a hold of the
 buyer's WATT and of the seller's collateral."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -85,8 +85,7 @@ def take_order(
         position = _with_open(position, order.side, resting_wh)
     if resting_wh or filled:
         state.index(POSITIONS_BY_INTERVAL).put(state, own, position)
-    for payee, amount_micro in dues.items():
-        owe(state, order.interval, payee, amount_micro)
+    owe(state, order.interval, dues)
 
 
 def trade_resting(
@@ -112,8 +111,7 @@ def trade_resting(
             _record_trade(state, context, key, order, fill, cost, kept)
         else:
             _record_trade(state, context, fill.key, fill.maker, own, cost, kept)
-    for payee, amount_micro in dues.items():
-        owe(state, order.interval, payee, amount_micro)
+    owe(state, order.interval, dues)
 
 
 def hold_order(state: State, context: Context, order: Order, own: bytes, hold_micro: int) -> None:
@@ -145,10 +143,15 @@ def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Or
     release(state, account_of_order(key), before - after)
     own = position_key(order.interval, order.portfolio)
     position = _with_open(state.rows[_POSITIONS][own], order.side, remaining_wh - order.remaining_wh)
+    put_position(state, own, position)
+
+
+def put_position(state: State, key: bytes, position: Position) -> None:
+    """Write a position that is there already; forget it if nothing is left in it."""
     if position == EMPTY_POSITION:
-        state.index(POSITIONS_BY_INTERVAL).delete(state, own)
+        state.index(POSITIONS_BY_INTERVAL).delete(state, key)
     else:
-        state.put(POSITIONS, own, position)
+        state.put(POSITIONS, key, position)
 
 
 def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: Fill, cost: TradeCost) -> int:
@@ -234,12 +237,13 @@ def add_dues(state: State, buyer_feeder: int, seller_feeder: int, cost: TradeCos
         dues[transmission] = dues.get(transmission, 0) + cost.border
 
 
-def owe(state: State, interval: int, payee: bytes, amount_micro: int) -> None:
-    """Trades of the interval owe a payee so much more."""
-    key = interval_key(interval) + payee
-    due = state.rows[_DUES].get(key)
-    total = Due(amount_micro if due is None else due.amount_micro + amount_micro)
-    state.index(DUES_BY_INTERVAL).put(state, key, total)
+def owe(state: State, interval: int, dues: Mapping[bytes, int]) -> None:
+    """Trades of the interval owe each payee so much more."""
+    for payee, amount_micro in dues.items():
+        key = interval_key(interval) + payee
+        due = state.rows[_DUES].get(key)
+        total = Due(amount_micro if due is None else due.amount_micro + amount_micro)
+        state.index(DUES_BY_INTERVAL).put(state, key, total)
 
 
 def _record_trade(

@@ -19,16 +19,14 @@ from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import ZONES, holder_of, zone_key
 from gridtokenx.modules.market.book import Level, book_of, remove
 from gridtokenx.modules.market.coupling import Free, Places, buyers_wheeling_micro, filled_wh
-from gridtokenx.modules.market.fills import add_trade, after_trade, owe
+from gridtokenx.modules.market.fills import add_trade, after_trade, owe, put_position
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
 from gridtokenx.modules.market.messages import BUY, CLIENT_ID_BYTES, Terms
 from gridtokenx.modules.market.state import (
     CLOSE_GATE,
-    EMPTY_POSITION,
     NOBODY,
     ORDERS,
     POSITIONS,
-    POSITIONS_BY_INTERVAL,
     Clearing,
     Interval,
     Order,
@@ -92,9 +90,7 @@ class Booking:
                 self._book_group(keys)
 
             schedule.guard(self.state, self.context, CLOSE_GATE, interval_key(self.number) + group, work)
-        for payee, amount_micro in self.dues.items():
-            if amount_micro:
-                owe(self.state, self.number, payee, amount_micro)
+        self._owe(self.dues)
         return self.halves_micro
 
     def _book_group(self, keys: Sequence[bytes]) -> None:
@@ -114,10 +110,7 @@ class Booking:
             release(state, account_of_order(key), held_micro - kept_micro)
             position = after_trade(position, order.side, quantity_wh, cost, kept_micro, -order.remaining_wh)
             costs.append((order, cost))
-        if position == EMPTY_POSITION:
-            state.index(POSITIONS_BY_INTERVAL).delete(state, own)
-        else:
-            state.put(POSITIONS, own, position)
+        put_position(state, own, position)
         # Nothing below may fail: no roll-back takes it back.
         for order, cost in costs:
             self._add_dues(order, cost)
@@ -189,9 +182,10 @@ class Booking:
         ):
             payee = holder_of(self.state, role)
             dues[payee] = dues.get(payee, 0) + amount_micro
-        for payee, amount_micro in dues.items():
-            if amount_micro:
-                owe(self.state, self.number, payee, amount_micro)
+        self._owe(dues)
+
+    def _owe(self, dues: Mapping[bytes, int]) -> None:
+        owe(self.state, self.number, {payee: amount for payee, amount in dues.items() if amount})
 
 
 _NOTHING = TradeCost(0, 0, 0, 0, 0, 0, 0)

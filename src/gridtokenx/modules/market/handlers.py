@@ -25,7 +25,7 @@ from gridtokenx.modules.market import book, calendar, checks, crossing, fills, g
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.gate import CANCELS_PER_STEP, GATES
 from gridtokenx.modules.market.holds import order_hold_micro
-from gridtokenx.modules.market.matching import Matched, Stopped, match
+from gridtokenx.modules.market.matching import MET_NOTHING, Matched, match
 from gridtokenx.modules.market.messages import (
     SELL,
     AmendOrder,
@@ -78,8 +78,6 @@ _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
 _replace = msgspec.structs.replace
 _ACCOUNTS, _ORDERS, _POSITIONS = ACCOUNTS.prefix, ORDERS.prefix, POSITIONS.prefix
-
-NOTHING_MET = Matched((), (), 0, Stopped.NO)
 
 
 def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[int, ...]:
@@ -148,7 +146,7 @@ def _enter(
     if account.balance_micro - account.held_micro < hold_micro:
         raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
     live = book.book_of(state, order.interval)
-    matched = NOTHING_MET
+    matched = MET_NOTHING
     collects = checks.in_call(context, interval, terms)
     if not collects and crossing.is_free(state, context, interval, terms, live):
         wheeling = wheeling_of(state, interval.terms, terms)

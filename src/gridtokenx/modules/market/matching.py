@@ -17,7 +17,7 @@ import msgspec
 
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import State
-from gridtokenx.modules.grid.topology import FEEDER_LINK, SAME_FEEDER, SAME_ZONE, Route, Step, feeder_step
+from gridtokenx.modules.grid.topology import SAME_FEEDER, SAME_ZONE, Route, Step, feeder_step
 from gridtokenx.modules.identity.state import PARTICIPANTS, are_related
 from gridtokenx.modules.market.book import Book, Entry, Front, Level, Listing, Queue, number_of, rank_of
 from gridtokenx.modules.market.messages import Scope
@@ -66,7 +66,7 @@ _PARTICIPANTS = PARTICIPANTS.prefix
 _SCOPE_FEEDER = int(Scope.FEEDER)
 _NO, _RELATED, _STEP_LIMIT = Stopped
 _NOWHERE: tuple[int, ...] = ()
-_MET_NOTHING = Matched((), (), 0, _NO)
+MET_NOTHING = Matched((), (), 0, _NO)
 _replace = msgspec.structs.replace
 
 
@@ -160,7 +160,7 @@ def match(
     """
     heads, search = _begin(book, wheeling, taker)
     if not heads:
-        return _MET_NOTHING
+        return MET_NOTHING
     met: list[Fill] = []
     expired: list[tuple[bytes, Order]] = []
     state.undo.append((_undo_match, book, met))
@@ -187,7 +187,7 @@ def _begin(book: Book, wheeling: tuple[int, ...], taker: Order) -> tuple[list[He
     listed, closed = half.fronts.items, book.network.closed
     if taker.scope == _SCOPE_FEEDER or not listed or wheeling[SAME_ZONE] - listed[-1][0] > bound:
         return heads, None
-    if closed and (FEEDER_LINK | feeder) << 1 | (not selling) in closed:
+    if closed and feeder_step(feeder, out=selling != 0) in closed:
         return heads, None
     search = Search(book, wheeling, taker, bound, sources, listed, heads)
     search.look()

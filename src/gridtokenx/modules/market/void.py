@@ -22,17 +22,15 @@ from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import steps_of
 from gridtokenx.modules.identity.state import PORTFOLIOS
 from gridtokenx.modules.market.checks import terms_of
-from gridtokenx.modules.market.fills import add_dues, after_trade
+from gridtokenx.modules.market.fills import add_dues, after_trade, put_position
 from gridtokenx.modules.market.holds import TradeCost, cost_of, negative
 from gridtokenx.modules.market.messages import BUY, SELL
 from gridtokenx.modules.market.state import (
     AUCTIONS,
     DUES,
     DUES_BY_INTERVAL,
-    EMPTY_POSITION,
     INTERVALS,
     POSITIONS,
-    POSITIONS_BY_INTERVAL,
     STALE_TRADES,
     VOID_TRADES,
     Auction,
@@ -119,10 +117,7 @@ def _take_from_position(
     position = after_trade(before, side, -trade.quantity_wh, taken, kept_micro, 0)
     if min(msgspec.structs.astuple(position)) < 0:
         raise ValueError("the position does not hold this trade")
-    if position == EMPTY_POSITION:
-        state.index(POSITIONS_BY_INTERVAL).delete(state, key)
-    else:
-        state.put(POSITIONS, key, position)
+    put_position(state, key, position)
 
 
 def _take_from_dues(state: State, trade: Trade, taken: TradeCost) -> None:
