@@ -66,8 +66,10 @@ class SharedNet:
         return done
 
     def until_it_votes(self, observer: CometNode) -> None:
-        """Until it has both proposed and voted in new blocks."""
-        first = observer.height() + 1
+        """Until it has both proposed and voted in blocks that began after now.
+
+        The next block may hold votes for the one before, and the one after next a proposal that is under way."""
+        first = observer.height() + 3
         until(
             lambda: self.deeds(observer, first, observer.height()) == {COMMITTED, PROPOSED},
             "the shared validator to propose and to vote",
