@@ -1,6 +1,6 @@
 """The markets of `bench auction` are as odd as it says, and its rival finds no better answer."""
 
-from gridtokenx.bench.auction import cleared, odd_market, welfare_gap
+from gridtokenx.bench.auction import cleared, large_market, odd_market, timed, welfare_gap
 
 
 def test_the_linear_program_finds_the_same_welfare() -> None:
@@ -24,3 +24,9 @@ def test_markets_are_of_every_kind() -> None:
         }
     assert seen >= {("nodes", nodes) for nodes in range(1, 7)}
     assert {name for name, value in seen if value is True} == {name for name, value in seen if name != "nodes"}
+
+
+def test_each_part_is_timed_and_the_flows_are_proved() -> None:
+    figures, outcome = timed(large_market(300), rounds=1)
+    assert set(figures) == {"ladders_s", "solve_s", "check_s", "auction_s"}
+    assert outcome == cleared(large_market(300)) and outcome.welfare_micro > 0
