@@ -158,7 +158,7 @@ def _enter(
     collects, zone = checks.in_call(context, interval, terms), live.topology.zone_of[order.feeder]
     is_free = not collects and crossing.is_free(state, context, interval, terms, live)
     if is_free and not (live.halts and covers(live.halts, order.interval, zone)):
-        stays = options.time_in_force < _IMMEDIATE_OR_CANCEL
+        stays = options.time_in_force < _IMMEDIATE_OR_CANCEL and not options.post_only
         matched = bands.meet(state, context, interval, terms, live, order, key, may_halt=stays)
     check_filled(options, order, matched)
     for expired_key, expired in matched.expired:

@@ -156,7 +156,7 @@ def _borders(state: State, interval: Interval, terms: Terms, number: int, zone: 
             into_wh = -link.net_wh if step & 1 else link.net_wh
             able_wh = link.forward_wh if link.net_wh > 0 else link.backward_wh
             beside = reference_of(state, interval, terms, number, other)
-            yield into_wh, able_wh, reference.uncongested_micro(beside)
+            yield into_wh, able_wh, reference.uncongested_micro(beside, terms)
 
 
 def forget(state: State, number: int) -> int:

@@ -84,10 +84,10 @@ def with_call(known: Reference, terms: Terms, interval: Interval, price_micro: i
     return Reference(height, price_micro, known.anchor_micro, called_micro, 0, 0, 0, 0, 0, 0, 0, 0, known.halts)
 
 
-def uncongested_micro(known: Reference) -> int:
-    """Its parts but for congestion: what neighbours compare with."""
-    parts = known.anchor_micro + known.called_micro + known.trades_micro
-    return parts + known.renewable_micro + known.book_micro
+def uncongested_micro(known: Reference, terms: Terms) -> int:
+    """What neighbours compare with: all trades so far and the book of the last update, without congestion."""
+    base = known.anchor_micro + known.called_micro
+    return _mean(base, terms.reference_wh, known.traded_wh, known.traded_micro) + known.book_micro
 
 
 def updated(
