@@ -233,7 +233,7 @@ def _band(player: "Player", rest: str, expected: str) -> None:
 
 
 def _halt(player: "Player", rest: str, expected: str) -> None:
-    """`band until 10:01`, `exercise` of one without an end, or `none`: of `1 12:00`, `1 all`, `all 12:00` or `all all`."""
+    """`band until 10:01`, `exercise` of one without an end, or `none`: of `1 12:00`, `1 all`, `all all`."""
     zone, when = rest.split()
     number = 0 if when == "all" else interval_of(when, player.clock)
     halted = player.world.state.get(HALTS, zone_interval_key(number, 0 if zone == "all" else int(zone)))
