@@ -64,7 +64,7 @@ from gridtokenx.modules.identity.messages import (
 )
 from gridtokenx.modules.identity.rosters import ROSTERS, first_unopened, put_version, roster_of, version_key
 from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, ROLES, ZONES, role_key, zone_key
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, SetTerms, TimeInForce
+from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, Halt, HaltReason, Resume, SetTerms, TimeInForce
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, SETTLEMENTS, Stage
 from gridtokenx.modules.tokens.messages import (
@@ -267,6 +267,12 @@ def _in_the_call(_: World) -> str:
     founding = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=3_600_000), at(11))
     founding.add_home("bob")
     return founding.start().code("bob", buy("bob", 1_000, NOON, 4 * WATT, post_only=True))
+
+
+def _stopped_trade(world: World) -> str:
+    """Alice asks for more than any band allows, and bob would pay it."""
+    assert world.code("alice", sell("alice", 1_000, NOON, 20 * WATT)) == "OK"
+    return _after(world, "bob", buy("bob", 1_000, NOON, 21 * WATT), CancelOrder(pseudonym("order")))
 
 
 def _cancelled_in_this_block(world: World) -> str:
@@ -561,6 +567,9 @@ CASES: dict[str, Case] = {
     ),
     "SCOPE_UNKNOWN": lambda w: w.code("bob", msgspec.structs.replace(buy("bob", 1_000, NOON, 4 * WATT), scope=3)),
     "CALL_TAKES_PLAIN": _in_the_call,
+    "HALT_INVALID": lambda w: w.code("operator", Halt(0, 9, 0, HaltReason.EXERCISE)),
+    "HALT_UNKNOWN": lambda w: w.code("operator", Resume(0, 1)),
+    "HALT_HOLDS_ORDER": _stopped_trade,
     "DISPLAY_TOO_SMALL": lambda w: w.code(
         "bob", msgspec.structs.replace(buy("bob", 4_000, NOON, 4 * WATT), display_wh=199)
     ),

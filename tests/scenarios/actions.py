@@ -52,6 +52,9 @@ from gridtokenx.modules.market.handlers import current_terms
 from gridtokenx.modules.market.messages import (
     AmendOrder,
     CancelOrder,
+    Halt,
+    HaltReason,
+    Resume,
     Scope,
     SetHoliday,
     SetTerms,
@@ -293,8 +296,20 @@ def _rotate_key(player: "Player", who: str, which: str) -> Message:
     return Consortium.around(player.world).rotation(who, RotatedKey[which.upper()])
 
 
+def _halt(player: "Player", who: str, when: str | None, zone: str | None, until: str | None, reason: str) -> Message:
+    interval = interval_of(when, player.clock) if when else 0
+    until_ms = time_of(until, player.clock) if until else 0
+    return Halt(interval, int(zone or 0), until_ms, HaltReason[reason.upper().replace("-", "_")])
+
+
+def _resume(player: "Player", who: str, when: str | None, zone: str | None) -> Message:
+    return Resume(interval_of(when, player.clock) if when else 0, int(zone or 0))
+
+
 ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (r"limits (\d+)(?:-(\d+))?(?: from (\d\d:\d\d))? to (\S+ \w+), back (\S+ \w+)", _set_link),
+    (r"halts(?: (\d\d:\d\d))?(?: in zone (\d+))?(?: until (\S+))? for ([\w-]+)", _halt),
+    (r"lets trade(?: of (\d\d:\d\d))?(?: in zone (\d+))? go on", _resume),
     (r"cancels ([\w-]+)", lambda player, who, name: CancelOrder(pseudonym(name))),
     (
         r"amends ([\w-]+) to (\S+) (\w+) at (\S+)",

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.consortium import Consortium
-from tests.scenarios.words import ScenarioError, amount, energy, interval_of
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of, time_of
 from tests.world import pseudonym, signer
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -19,8 +19,18 @@ from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.identity.rosters import roster_at
 from gridtokenx.modules.identity.storage import STORAGE_LEVELS
-from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import CLEARINGS, INTERVALS, NOBODY, ORDERS, POSITIONS
+from gridtokenx.modules.market import prices
+from gridtokenx.modules.market.checks import terms_of
+from gridtokenx.modules.market.messages import HaltReason, Side
+from gridtokenx.modules.market.state import (
+    CLEARINGS,
+    HALTS,
+    INTERVALS,
+    NOBODY,
+    ORDERS,
+    POSITIONS,
+    zone_interval_key,
+)
 from gridtokenx.modules.settlement.state import PAYABLES, SPLITS, STATEMENTS, Quality, Stage, settlement_of
 from gridtokenx.modules.tokens.state import money
 
@@ -52,6 +62,9 @@ def check(player: "Player", what: str, expected: str) -> None:
         "trades": _trades,
         "links": _links,
         "auction": _auction,
+        "price": _price,
+        "band": _band,
+        "halt": _halt,
         "statement": _statement,
         "position": _position,
         "split": _split,
@@ -186,6 +199,51 @@ def _auction(player: "Player", when: str, expected: str) -> None:
             name, number, unit, _, rent = part.split()
             wanted.append(f"{name} {energy(number, unit)} rent {_amount_shown(rent)}")
     assert real == wanted, f"the auction is {'; '.join(real) or 'nothing'}"
+
+
+def _at_place(player: "Player", rest: str) -> tuple[int, int]:
+    """`1 12:00`, a zone and an interval."""
+    zone, _, when = rest.partition(" ")
+    return interval_of(when, player.clock), int(zone)
+
+
+def _price(player: "Player", rest: str, expected: str) -> None:
+    """`4.082; trades 0; renewable 0.0835`: the reference price of a zone, and those of its parts that are named."""
+    state = player.world.state
+    number, zone = _at_place(player, rest)
+    interval = state.rows[INTERVALS.prefix][interval_key(number)]
+    known = prices.reference_of(state, interval, terms_of(state, interval), number, zone)
+    price, *parts = _items(expected)
+    real = {"price": _shown(known.price_micro)}
+    wanted = {"price": _amount_shown(price)}
+    for part in parts:
+        word, value = part.split()
+        real[word] = _shown(getattr(known, f"{word}_micro"))
+        wanted[word] = _amount_shown(value)
+    assert real == wanted, f"it is {real}: {known}"
+
+
+def _band(player: "Player", rest: str, expected: str) -> None:
+    """`2.00 to 5.998`."""
+    state = player.world.state
+    number, zone = _at_place(player, rest)
+    interval = state.rows[INTERVALS.prefix][interval_key(number)]
+    real = prices.band_of(state, interval, terms_of(state, interval), number, zone)
+    assert real == tuple(amount(each) for each in expected.split(" to ")), f"it is {real}"
+
+
+def _halt(player: "Player", rest: str, expected: str) -> None:
+    """`band until 10:01`, `exercise` of one without an end, or `none`: of `1 12:00`, `1 all`, `all all`."""
+    zone, when = rest.split()
+    number = 0 if when == "all" else interval_of(when, player.clock)
+    halted = player.world.state.get(HALTS, zone_interval_key(number, 0 if zone == "all" else int(zone)))
+    if expected == "none":
+        assert halted is None, f"it is {halted}"
+        return
+    assert halted is not None, "there is none"
+    reason, _, until = expected.partition(" until ")
+    wanted = HaltReason[reason.upper().replace("-", "_")], time_of(until, player.clock) if until else 0
+    assert (halted.reason, halted.until_ms) == wanted, f"it is {halted}"
 
 
 def _trades(player: "Player", _: str, expected: str) -> None:

@@ -65,6 +65,8 @@ def one_of_each() -> list[Message]:
         market.AmendOrder(pseudonym("order"), 4_501_000, 999),
         market.SetTerms(DEFAULT_TERMS),
         market.SetHoliday(20_607, holiday=True),
+        market.Halt(NOON, 1, 0, market.HaltReason.GRID_EMERGENCY),
+        market.Resume(0, 255),
         world.submit(reading, reading),
         settlement.CorrectReading(world.chain, reading, Cause.METER_FAULT),
     ]

@@ -105,6 +105,10 @@ export function intervalTrades(number: number, after?: number, limit?: number): 
   return { method: "GET", path: `/v1/intervals/${number}/trades`, reader: documents.Trades, query: { after, limit } };
 }
 
+export function prices(number: number): Call<documents.PricesView> {
+  return { method: "GET", path: `/v1/prices/${number}`, reader: documents.PricesView };
+}
+
 export function auction(number: number): Call<documents.AuctionView> {
   return { method: "GET", path: `/v1/auctions/${number}`, reader: documents.AuctionView };
 }

@@ -124,6 +124,11 @@ export class Client {
     return this.ask(calls.book(number, feeder, levels), signal);
   }
 
+  /** Reference prices of an interval, with their parts, bands and halts. */
+  async prices(number: number, { signal }: Asking = {}): Promise<documents.PricesView> {
+    return this.ask(calls.prices(number), signal);
+  }
+
   /** The auction of an interval: indicative in its call phase, final after it. */
   async auction(number: number, { signal }: Asking = {}): Promise<documents.AuctionView> {
     return this.ask(calls.auction(number), signal);

@@ -157,6 +157,9 @@ export const MarketCode = {
   SCOPE_UNKNOWN: 323,
   DISPLAY_TOO_SMALL: 324,
   CALL_TAKES_PLAIN: 325,
+  HALT_INVALID: 326,
+  HALT_UNKNOWN: 327,
+  HALT_HOLDS_ORDER: 328,
 } as const;
 
 /** Why settlement says no. */

@@ -318,6 +318,97 @@ export const AuctionView: Reader<AuctionView> = document<AuctionView>({
   links: optional(listOf(AuctionLink), []),
 });
 
+/**
+ * A halt of trade: of one interval (null: all) in one zone (null: all), until then (null: until the operator
+ * resumes). `reason`: `band` (trading would have left the price band), or the operator's: `grid_emergency`,
+ * `doubtful_prices`, `technical_fault`, `suspected_abuse`, `exercise`. `stage`: `collecting`; `calling` and `meeting`
+ * while it ends. `extended`: the price of its call lay beyond the band once, or it was ended before its time.
+ */
+export interface HaltView {
+  readonly interval: number | null;
+  readonly zone: number | null;
+  readonly sinceMs: number;
+  readonly untilMs: number | null;
+  readonly reason: string;
+  readonly stage: string;
+  readonly extended: boolean;
+}
+
+export const HaltView: Reader<HaltView> = document<HaltView>({
+  interval: orNull(integer),
+  zone: orNull(integer),
+  sinceMs: integer,
+  untilMs: orNull(integer),
+  reason: text,
+  stage: text,
+  extended: flag,
+});
+
+/**
+ * The reference price of a zone, the band around it in which its sellers' trades lie (null: any price), the block in
+ * which it changed last (null: since the interval opened), and its parts, whose sum it is, kept within tariff and
+ * buy-back and on the tick. `traded_wh`: energy of trades that counts. `halts_by_band`: interruptions so far;
+ * `halts`: those that hold now.
+ */
+export interface ReferenceView {
+  readonly zone: number;
+  readonly priceMicro: bigint;
+  readonly lowMicro: bigint | null;
+  readonly highMicro: bigint | null;
+  readonly changedHeight: number | null;
+  readonly anchorMicro: bigint;
+  readonly calledMicro: bigint;
+  readonly tradesMicro: bigint;
+  readonly renewableMicro: bigint;
+  readonly bookMicro: bigint;
+  readonly congestionMicro: bigint;
+  readonly tradedWh: number;
+  readonly haltsByBand: number;
+  readonly halts: readonly HaltView[];
+}
+
+export const ReferenceView: Reader<ReferenceView> = document<ReferenceView>({
+  zone: integer,
+  priceMicro: money,
+  lowMicro: orNull(money),
+  highMicro: orNull(money),
+  changedHeight: orNull(integer),
+  anchorMicro: money,
+  calledMicro: money,
+  tradesMicro: money,
+  renewableMicro: money,
+  bookMicro: money,
+  congestionMicro: money,
+  tradedWh: integer,
+  haltsByBand: integer,
+  halts: listOf(HaltView),
+});
+
+/**
+ * Reference prices of an interval in all zones. `band_ppm`: how far from it a trade may lie (0: as it likes);
+ * `reference_wh`: so much energy traded weighs as much as what the price began with. `closed`: the gate has closed,
+ * no more will come.
+ */
+export interface PricesView {
+  readonly interval: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly bandPpm: number;
+  readonly referenceWh: number;
+  readonly closed: boolean;
+  readonly zones: readonly ReferenceView[];
+}
+
+export const PricesView: Reader<PricesView> = document<PricesView>({
+  interval: integer,
+  height: integer,
+  timeMs: integer,
+  bandPpm: integer,
+  referenceWh: integer,
+  closed: flag,
+  zones: listOf(ReferenceView),
+});
+
 /** Rising; `next` is the `start` of the following page, 0 when there is none. */
 export interface Intervals {
   readonly height: number;
@@ -883,7 +974,8 @@ export const Statements: Reader<Statements> = document<Statements>({
 
 /**
  * A topic: `blocks`, `trades`, `book:{interval}`, `auction:{interval}` (an `AuctionView` each block from the call
- * phase until it is final) or `account`. `after` is the last sequence one has of it.
+ * phase until it is final), `prices:{interval}` (a `PricesView` whenever one changes, until the gate) or `account`.
+ * `after` is the last sequence one has of it.
  */
 export interface Subscription {
   readonly topic: string;
@@ -1229,6 +1321,9 @@ export interface TermsView {
   readonly meteringDeadlineMs: number;
   readonly correctionMs: number;
   readonly arrearsLimitMicro: bigint;
+  readonly bandPpm: number;
+  readonly haltMs: number;
+  readonly referenceWh: number;
 }
 
 export const TermsView: Reader<TermsView> = document<TermsView>({
@@ -1252,6 +1347,9 @@ export const TermsView: Reader<TermsView> = document<TermsView>({
   meteringDeadlineMs: integer,
   correctionMs: integer,
   arrearsLimitMicro: money,
+  bandPpm: integer,
+  haltMs: integer,
+  referenceWh: integer,
 });
 
 /**

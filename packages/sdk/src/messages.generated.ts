@@ -188,6 +188,9 @@ export interface Terms {
   readonly meteringDeadlineMs: bigint;
   readonly correctionMs: bigint;
   readonly arrearsLimitMicro: bigint;
+  readonly bandPpm: bigint;
+  readonly haltMs: bigint;
+  readonly referenceWh: bigint;
 }
 
 export const Terms: RecordKind<Terms> = record("Terms", {
@@ -208,6 +211,9 @@ export const Terms: RecordKind<Terms> = record("Terms", {
   meteringDeadlineMs: WHOLE,
   correctionMs: WHOLE,
   arrearsLimitMicro: WHOLE,
+  bandPpm: WHOLE,
+  haltMs: WHOLE,
+  referenceWh: WHOLE,
 });
 
 /** The registers of a meter at the end of an interval: cumulative Wh, signed by the meter's own key. */
@@ -1113,6 +1119,56 @@ export function setHoliday(fields: Fields<SetHoliday>): SetHoliday {
 }
 
 /**
+ * The operator halts trade: of one delivery interval or all (`interval` 0), in one zone or all (`zone` 0), until a
+ * time or until it resumes (`until_ms` 0), for a reason. Halted again, it is as the last says. Receipt: nothing.
+ */
+export interface Halt {
+  readonly kind: "Halt";
+  readonly interval: number;
+  readonly zone: number;
+  readonly untilMs: bigint;
+  readonly reason: number;
+}
+
+export const Halt: RecordKind<Halt> = record("Halt", {
+  interval: number(4_294_967_295),
+  zone: SMALL,
+  untilMs: WHOLE,
+  reason: SMALL,
+}, 0x65);
+
+/**
+ * The operator halts trade: of one delivery interval or all (`interval` 0), in one zone or all (`zone` 0), until a
+ * time or until it resumes (`until_ms` 0), for a reason. Halted again, it is as the last says. Receipt: nothing.
+ */
+export function halt(fields: Fields<Halt>): Halt {
+  return build(Halt, fields);
+}
+
+/**
+ * The operator ends a halt, its own or the ledger's, named as it was: what has collected meets in a call first.
+ * Receipt: nothing.
+ */
+export interface Resume {
+  readonly kind: "Resume";
+  readonly interval: number;
+  readonly zone: number;
+}
+
+export const Resume: RecordKind<Resume> = record("Resume", {
+  interval: number(4_294_967_295),
+  zone: SMALL,
+}, 0x66);
+
+/**
+ * The operator ends a halt, its own or the ledger's, named as it was: what has collected meets in a call first.
+ * Receipt: nothing.
+ */
+export function resume(fields: Fields<Resume>): Resume {
+  return build(Resume, fields);
+}
+
+/**
  * Anybody may carry readings; the meters signed them. All count or none does. One that comes after its interval was
  * estimated is the one correction.
  */
@@ -1194,6 +1250,8 @@ export type Message =
   | AmendOrder
   | SetTerms
   | SetHoliday
+  | Halt
+  | Resume
   | SubmitReadings
   | CorrectReading;
 
@@ -1239,6 +1297,8 @@ export const Message: UnionKind<Message> = {
     AmendOrder,
     SetTerms,
     SetHoliday,
+    Halt,
+    Resume,
     SubmitReadings,
     CorrectReading,
   ],

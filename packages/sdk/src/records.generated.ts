@@ -1206,6 +1206,69 @@ export const Clearing: RecordKind<Clearing> = record("Clearing", {
 });
 
 /**
+ * The reference price of a zone in an interval, and what it is made of (millionths of a WATT per kWh): the sum of the
+ * parts, within what both sides have elsewhere, on the tick. It is that of `anchor_micro` alone while there is none.
+ * Key: interval ‖ zone. `called_micro`: by how much the last call or auction was away from the anchor. `traded_wh`,
+ * `traded_micro`: energy that still counts since then, and what it cost; `other_wh`, `other_micro`: of that what was
+ * not renewable. `halts`: how often trading was interrupted here. `height`: the block in which the price or a part of
+ * it changed last.
+ */
+export interface Reference {
+  readonly height: bigint;
+  readonly priceMicro: bigint;
+  readonly anchorMicro: bigint;
+  readonly calledMicro: bigint;
+  readonly tradesMicro: bigint;
+  readonly renewableMicro: bigint;
+  readonly bookMicro: bigint;
+  readonly congestionMicro: bigint;
+  readonly tradedWh: bigint;
+  readonly tradedMicro: bigint;
+  readonly otherWh: bigint;
+  readonly otherMicro: bigint;
+  readonly halts: number;
+}
+
+export const Reference: RecordKind<Reference> = record("Reference", {
+  height: WHOLE,
+  priceMicro: WHOLE,
+  anchorMicro: WHOLE,
+  calledMicro: whole(4611686018427387904n, -4611686018427387904n),
+  tradesMicro: whole(4611686018427387904n, -4611686018427387904n),
+  renewableMicro: whole(4611686018427387904n, -4611686018427387904n),
+  bookMicro: whole(4611686018427387904n, -4611686018427387904n),
+  congestionMicro: whole(4611686018427387904n, -4611686018427387904n),
+  tradedWh: WHOLE,
+  tradedMicro: WHOLE,
+  otherWh: WHOLE,
+  otherMicro: WHOLE,
+  halts: SMALL,
+});
+
+/**
+ * Trade is halted. `until_ms` is 0 until somebody resumes. `order`: the key of the order that would have left the
+ * band and cannot go before the call; empty if there is none. `extended`: its call would have left the band too,
+ * once. Key: interval ‖ zone, 0 for all.
+ */
+export interface Halted {
+  readonly sinceMs: bigint;
+  readonly untilMs: bigint;
+  readonly reason: number;
+  readonly stage: number;
+  readonly extended: boolean;
+  readonly order: Uint8Array;
+}
+
+export const Halted: RecordKind<Halted> = record("Halted", {
+  sinceMs: WHOLE,
+  untilMs: WHOLE,
+  reason: SMALL,
+  stage: SMALL,
+  extended: FLAG,
+  order: bytes(),
+});
+
+/**
  * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
  * and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
  * stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter.
@@ -1407,6 +1470,8 @@ export const HOLIDAYS: Table<Holiday> = { prefix: 0x67, record: Holiday };
 export const STALE_TRADES: Table<StaleTrades> = { prefix: 0x68, record: StaleTrades };
 export const AUCTIONS: Table<Auction> = { prefix: 0x69, record: Auction };
 export const CLEARINGS: Table<Clearing> = { prefix: 0x6a, record: Clearing };
+export const REFERENCES: Table<Reference> = { prefix: 0x6b, record: Reference };
+export const HALTS: Table<Halted> = { prefix: 0x6c, record: Halted };
 export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
 export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
 export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };

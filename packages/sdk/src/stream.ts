@@ -9,7 +9,7 @@
 
 import { GatewayCode } from "./codes.generated.js";
 import { Connection } from "./connection.js";
-import { AccountEvent, AuctionView, BlockLine, BookEvent, Problem, TradesEvent } from "./documents.generated.js";
+import { AccountEvent, AuctionView, BlockLine, BookEvent, PricesView, Problem, TradesEvent } from "./documents.generated.js";
 import type { StreamRequest } from "./documents.generated.js";
 import { ApiError, NotAuthorised, TransportError, Unavailable } from "./errors.js";
 import { anything, document, integer, optional, orNull, readJson, text, writeJson } from "./json.js";
@@ -31,7 +31,7 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Event = BlockLine | TradesEvent | BookEvent | AuctionView | AccountEvent;
+export type Event = BlockLine | TradesEvent | BookEvent | AuctionView | PricesView | AccountEvent;
 
 /** One message. After a snapshot (`isSnapshot`) what was known of the topic before is to be forgotten. */
 export type Heard = { readonly sequence: number; readonly isSnapshot: boolean } & (
@@ -40,6 +40,7 @@ export type Heard = { readonly sequence: number; readonly isSnapshot: boolean } 
   | { readonly topic: "account"; readonly event: AccountEvent }
   | { readonly topic: `book:${number}`; readonly event: BookEvent }
   | { readonly topic: `auction:${number}`; readonly event: AuctionView }
+  | { readonly topic: `prices:${number}`; readonly event: PricesView }
 );
 
 /** A message of a book: what `LiveBook.apply` takes. */
@@ -170,6 +171,7 @@ export class Stream implements AsyncIterable<Heard> {
     this.#after.set(frame.topic, frame.sequence);
     // A book whose gate has closed is over: it is not asked for when the stream opens again.
     if (isBook(frame.topic) && (event as BookEvent).closed) this.#after.delete(frame.topic);
+    if (isPrices(frame.topic) && (event as PricesView).closed) this.#after.delete(frame.topic);
     if (isAuction(frame.topic) && OVER.has((event as AuctionView).state)) this.#after.delete(frame.topic);
     return { topic: frame.topic, sequence: frame.sequence, isSnapshot: frame.kind === "snapshot", event } as Heard;
   }
@@ -233,6 +235,10 @@ function isAuction(topic: string): boolean {
   return topic.startsWith("auction:");
 }
 
+function isPrices(topic: string): boolean {
+  return topic.startsWith("prices:");
+}
+
 /** States of an auction after which nothing new is heard of it. */
 const OVER: ReadonlySet<string> = new Set(["final", "none"]);
 
@@ -240,5 +246,6 @@ function eventReader(topic: string): Reader<Event> {
   if (topic === "blocks") return BlockLine;
   if (topic === "trades") return TradesEvent;
   if (isAuction(topic)) return AuctionView;
+  if (isPrices(topic)) return PricesView;
   return topic === "account" ? AccountEvent : BookEvent;
 }

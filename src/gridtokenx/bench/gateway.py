@@ -67,7 +67,8 @@ DEALER_WH = 10**12
 START_SECONDS_MAX = 60.0
 LIFETIME_MS = TRANSACTION_LIFETIME_MS_MAX - 1_000
 
-MIDDLE_MICRO = 3_500_000
+MIDDLE_MICRO = 2_800_000
+"""Within the price bands of all hours, with all that is traded around it."""
 TICK = 1_000
 INTERVALS = 48
 """The last ones of those that are open: their gates are half a day away."""

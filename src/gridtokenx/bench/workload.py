@@ -41,7 +41,8 @@ START_MS = 1_700_000_000_000 // DAY_MS * DAY_MS + 17 * 3_600_000
 FEEDERS = 4
 LEVELS = 150
 TICK = 1_000
-MIDDLE_MICRO = 3_500_000
+MIDDLE_MICRO = 2_800_000
+"""Within the price bands of all hours, with all that is traded around it."""
 GAP = 200
 """Ticks between the middle and the best resting price on each side: more than any wheeling."""
 

@@ -84,6 +84,9 @@ DEFAULT_TERMS = Terms(
     metering_deadline_ms=1_800_000,
     correction_ms=86_400_000,
     arrears_limit_micro=500 * WATT,
+    band_ppm=500_000,
+    halt_ms=60_000,
+    reference_wh=5_000,
 )
 """The values of `docs/market-rules.md`."""
 

@@ -147,6 +147,31 @@ def trades(
 
 
 @app.command()
+def prices(interval: Interval, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Reference prices of one delivery interval by zone: what they are made of, the band, and halts."""
+    from gridtokenx.cli.values import bangkok, watt
+
+    with failures(), open_client(url) as client:
+        view = client.prices(_interval(client, interval))
+    if as_json:
+        print_json(view)
+        return
+    for one in view.zones:
+        band = ""
+        if one.low_micro is not None and one.high_micro is not None:
+            band = f", trades from {watt(one.low_micro)} to {watt(one.high_micro)}"
+        since = "" if one.changed_height is None else f", since block {one.changed_height}"
+        parts = ("anchor", "called", "trades", "renewable", "book", "congestion")
+        named = ", ".join(f"{part} {watt(getattr(one, f'{part}_micro'))}" for part in parts)
+        lines = [f"zone {one.zone}: {watt(one.price_micro)} WATT/kWh{band}{since}", f"  {named}"]
+        for halt in one.halts:
+            until = "the operator resumes" if halt.until_ms is None else bangkok(halt.until_ms)
+            lines.append(f"  halted until {until}: {halt.reason.replace('_', ' ')}")
+        for line in lines:
+            out.print(line, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def block(
     height: Annotated[str, typer.Argument(help="Height, or `latest`.")] = LATEST,
     url: Url = DEFAULT_URL,

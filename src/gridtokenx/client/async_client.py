@@ -95,6 +95,10 @@ class AsyncClient:
         """Depth; with a feeder also by delivered price."""
         return await self._run(flows.ask(calls.book(number, feeder, levels)))
 
+    async def prices(self, number: int) -> documents.PricesView:
+        """Reference prices of an interval, with their parts, bands and halts."""
+        return await self._run(flows.ask(calls.prices(number)))
+
     async def auction(self, number: int) -> documents.AuctionView:
         """The auction of an interval: indicative in its call phase, final after it."""
         return await self._run(flows.ask(calls.auction(number)))

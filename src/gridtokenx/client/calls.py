@@ -151,6 +151,11 @@ def auction(number: int) -> Call[documents.AuctionView]:
     return Call("GET", f"/v1/auctions/{number}", documents.AuctionView)
 
 
+def prices(number: int) -> Call[documents.PricesView]:
+    """Reference prices of an interval, with their parts, bands and halts."""
+    return Call("GET", f"/v1/prices/{number}", documents.PricesView)
+
+
 def trades(after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:
     """Trades of all intervals."""
     return Call("GET", "/v1/trades", documents.Trades, {"after": after, "limit": limit})

@@ -87,6 +87,10 @@ class Client:
         """Depth; with a feeder also by delivered price."""
         return self._run(flows.ask(calls.book(number, feeder, levels)))
 
+    def prices(self, number: int) -> documents.PricesView:
+        """Reference prices of an interval, with their parts, bands and halts."""
+        return self._run(flows.ask(calls.prices(number)))
+
     def auction(self, number: int) -> documents.AuctionView:
         """The auction of an interval: indicative in its call phase, final after it."""
         return self._run(flows.ask(calls.auction(number)))

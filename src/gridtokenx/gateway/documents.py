@@ -229,6 +229,57 @@ class AuctionView(Document):
     links: list[AuctionLink] = []
 
 
+class HaltView(Document):
+    """A halt of trade: of one interval (null: all) in one zone (null: all), until then (null: until the operator
+    resumes). `reason`: `band` (trading would have left the price band), or the operator's: `grid_emergency`,
+    `doubtful_prices`, `technical_fault`, `suspected_abuse`, `exercise`. `stage`: `collecting`; `calling` and `meeting`
+    while it ends. `extended`: the price of its call lay beyond the band once, or it was ended before its time."""
+
+    interval: int | None
+    zone: int | None
+    since_ms: int
+    until_ms: int | None
+    reason: str
+    stage: str
+    extended: bool
+
+
+class ReferenceView(Document):
+    """The reference price of a zone, the band around it in which its sellers' trades lie (null: any price), the block
+    in which it changed last (null: since the interval opened), and its parts, whose sum it is, kept within tariff and
+    buy-back and on the tick. `traded_wh`: energy of trades that counts. `halts_by_band`: interruptions so far; `halts`:
+    those that hold now."""
+
+    zone: int
+    price_micro: int
+    low_micro: int | None
+    high_micro: int | None
+    changed_height: int | None
+    anchor_micro: int
+    called_micro: int
+    trades_micro: int
+    renewable_micro: int
+    book_micro: int
+    congestion_micro: int
+    traded_wh: int
+    halts_by_band: int
+    halts: list[HaltView]
+
+
+class PricesView(Document):
+    """Reference prices of an interval in all zones. `band_ppm`: how far from it a trade may lie (0: as it likes);
+    `reference_wh`: so much energy traded weighs as much as what the price began with. `closed`: the gate has closed, no
+    more will come."""
+
+    interval: int
+    height: int
+    time_ms: int
+    band_ppm: int
+    reference_wh: int
+    closed: bool
+    zones: list[ReferenceView]
+
+
 class Intervals(Document):
     """Rising; `next` is the `start` of the following page, 0 when there is none."""
 

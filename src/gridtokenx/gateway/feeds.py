@@ -6,15 +6,19 @@ from gridtokenx.gateway import views
 from gridtokenx.gateway.auctions import auction_view, is_over
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import BlockLine, Document, OrderView
-from gridtokenx.gateway.facts import OwnTrade
+from gridtokenx.gateway.facts import BlockFacts, OwnTrade
 from gridtokenx.gateway.hub import Hub, Topic
+from gridtokenx.gateway.prices import prices_view
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import Advance, ReadModel, newest
 from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, OwnTradeView, TradesEvent
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.modules.market.halted import ALL
 from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import account_of_order, client_id_of_order, order_key
+from gridtokenx.modules.market.state import HALTS, REFERENCES, account_of_order, client_id_of_order, order_key
 
-BLOCKS, TRADES, ACCOUNT, BOOK_PREFIX, AUCTION_PREFIX = "blocks", "trades", "account", "book:", "auction:"
+BLOCKS, TRADES, ACCOUNT = "blocks", "trades", "account"
+BOOK_PREFIX, AUCTION_PREFIX, PRICES_PREFIX = "book:", "auction:", "prices:"
 _ACCOUNT_PREFIX = "account:"
 TRADES_IN_SNAPSHOT = 100
 ORDERS_IN_SNAPSHOT = 1_000
@@ -49,6 +53,8 @@ def publish(hub: Hub, model: ReadModel, advance: Advance) -> None:
     for name, topic in list(hub.topics.items()):
         if name.startswith(AUCTION_PREFIX):
             _publish_auction(hub, model, name, topic)
+        elif name.startswith(PRICES_PREFIX):
+            _publish_prices(hub, model, facts, name, topic)
 
 
 def publish_accounts(hub: Hub, model: ReadModel, advances: Sequence[Advance]) -> None:
@@ -82,6 +88,8 @@ def snapshot(model: ReadModel, topic: str, newest_block: BlockLine) -> Document:
         return TradesEvent([trade.view for trade in newest(model.trades, TRADES_IN_SNAPSHOT)])
     if topic.startswith(AUCTION_PREFIX):
         return auction_view(model, int(topic.removeprefix(AUCTION_PREFIX)))
+    if topic.startswith(PRICES_PREFIX):
+        return prices_view(model, int(topic.removeprefix(PRICES_PREFIX)))
     interval = int(topic.removeprefix(BOOK_PREFIX))
     depth = model.depth(interval)
     return BookEvent(
@@ -120,6 +128,20 @@ def _publish_auction(hub: Hub, model: ReadModel, name: str, topic: Topic) -> Non
     if view.state != "open":
         topic.publish(model.head.height, view)
     if is_over(view):
+        hub.drop(name)
+
+
+def _publish_prices(hub: Hub, model: ReadModel, facts: BlockFacts, name: str, topic: Topic) -> None:
+    """While somebody listens: when a reference or a halt of the interval changed, and a last time at its gate."""
+    number = int(name.removeprefix(PRICES_PREFIX))
+    if not topic.listeners or number not in model.intervals:
+        hub.drop(name)
+        return
+    closed, own = number not in model.trading, (interval_key(number), interval_key(ALL))
+    tables = {REFERENCES.prefix, HALTS.prefix}
+    if closed or any(key[0] in tables and key[1:5] in own for key, _ in facts.changes):
+        topic.publish(model.head.height, prices_view(model, number))
+    if closed:
         hub.drop(name)
 
 

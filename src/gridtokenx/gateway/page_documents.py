@@ -131,6 +131,9 @@ class TermsView(Document):
     metering_deadline_ms: int
     correction_ms: int
     arrears_limit_micro: int
+    band_ppm: int
+    halt_ms: int
+    reference_wh: int
 
 
 class TariffCalendar(Document):

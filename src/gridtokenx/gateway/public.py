@@ -13,6 +13,7 @@ from gridtokenx.gateway.auctions import auction_view
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.entrance import Entrance
+from gridtokenx.gateway.prices import prices_view
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import after_sequence, newest
 from gridtokenx.gateway.web import answer, describe, read_number, read_query
@@ -147,6 +148,18 @@ async def get_auction(request: Request) -> Response:
     read_query(request, NoQuery)
     model, number = gateway_of(request).model, read_number(request, "interval")
     return answer(auction_view(model, _require_interval(model.intervals, number)))
+
+
+@router.get(
+    "/v1/prices/{interval}",
+    summary="Reference prices of an interval by zone, with their parts, bands and halts",
+    **describe(documents.PricesView, query=NoQuery, refuses=NOT_FOUND),
+)
+async def get_prices(request: Request) -> Response:
+    """Each price says of which parts it is made, and which block changed it last; and why a zone does not trade."""
+    read_query(request, NoQuery)
+    model, number = gateway_of(request).model, read_number(request, "interval")
+    return answer(prices_view(model, _require_interval(model.intervals, number)))
 
 
 @router.get("/v1/trades", summary="Trades of all intervals", **describe(documents.Trades, query=TradesQuery))

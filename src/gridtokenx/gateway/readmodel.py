@@ -66,14 +66,18 @@ from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
     CLEARINGS,
+    HALTS,
     INTERVALS,
     ORDERS,
     POSITIONS,
+    REFERENCES,
     TERMS,
     Clearing,
+    Halted,
     Interval,
     Order,
     Phase,
+    Reference,
     account_of_order,
 )
 from gridtokenx.modules.settlement.state import SETTLEMENTS, SPLITS, STATEMENTS, Settlement, Stage, Statement
@@ -92,11 +96,15 @@ MEMBER_TABLES: dict[int, Table[Any]] = {
 }
 """Portfolios with members: kept as they are too."""
 
+PLACE_TABLES: dict[int, Table[Any]] = {table.prefix: table for table in (LIMITS, LINKS, REFERENCES, HALTS)}
+"""Of links and zones: likewise."""
+
 FOLLOWED = (
     AUTHORITY_TABLES.keys()
     | MEMBER_TABLES.keys()
     | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
-    | {table.prefix for table in (LIMITS, LINKS, CLEARINGS)}
+    | PLACE_TABLES.keys()
+    | {CLEARINGS.prefix}
 )
 """Tables whose changes must be in the node's feed."""
 
@@ -231,10 +239,11 @@ class ReadModel:
             self.authority.rows[prefix].clear()
         for prefix in MEMBER_TABLES:
             self.members.rows[prefix].clear()
-        for rows in (self._grid.rows[LIMITS.prefix], self._grid.rows[LINKS.prefix], self.clearings):
-            rows.clear()
+        for prefix in PLACE_TABLES:
+            self._grid.rows[prefix].clear()
+        self.clearings.clear()
         self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS)
-        self._read(LIMITS, LINKS, CLEARINGS, *AUTHORITY_TABLES.values())
+        self._read(CLEARINGS, *PLACE_TABLES.values(), *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -244,6 +253,16 @@ class ReadModel:
     def zones(self) -> dict[int, Zone]:
         """All bidding zones, by number."""
         return {int.from_bytes(key, "big"): zone for key, zone in self._grid.items(ZONES)}
+
+    @property
+    def references(self) -> dict[bytes, Reference]:
+        """Reference prices, by interval ‖ zone."""
+        return self._grid.rows[REFERENCES.prefix]
+
+    @property
+    def halts(self) -> dict[bytes, Halted]:
+        """Halts of trade, by interval ‖ zone, 0 for all."""
+        return self._grid.rows[HALTS.prefix]
 
     @property
     def feeders(self) -> dict[int, Feeder]:
@@ -481,9 +500,8 @@ class ReadModel:
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
         elif prefix == CLEARINGS.prefix:
             _replace(self.clearings, int.from_bytes(key, "big"), CLEARINGS, value)
-        elif prefix in {LIMITS.prefix, LINKS.prefix}:
-            links: Table[Any] = LIMITS if prefix == LIMITS.prefix else LINKS
-            _replace(self._grid.rows[prefix], key, links, value)
+        elif prefix in PLACE_TABLES:
+            _replace(self._grid.rows[prefix], key, PLACE_TABLES[prefix], value)
         elif prefix in AUTHORITY_TABLES:
             _replace(self.authority.rows[prefix], key, AUTHORITY_TABLES[prefix], value)
         elif prefix in MEMBER_TABLES:

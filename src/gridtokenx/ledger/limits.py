@@ -50,6 +50,18 @@ AUCTION_STEPS_PER_SLICE = 30_000
 AUCTION_STEPS_PER_SCHEDULED_STEP = 3
 """What of an auction counts as one of SCHEDULED_STEPS_PER_BLOCK_MAX: two slices fill a block."""
 
+HALTS_OF_ZONE_MAX = 3
+"""How often trade of one zone and interval is interrupted at its price band; later what lies beyond is cancelled."""
+
+HALT_SMALLEST_ORDERS_MIN = 10
+"""An interruption needs so many smallest orders' energy that would have traded beyond the band."""
+
+HALT_BY_HAND_MS_MAX = 30 * 86_400_000
+"""The operator says again what is to last longer than a month."""
+
+CALL_ORDERS_MAX = 2_000
+"""Of each side, in one piece of the call that ends a halt. Where more would trade, more calls follow."""
+
 AUCTION_STEPS_MAX = 10_000_000
 """Of the search for the optimum; the hardest market that was made up needs 3.9 million. Beyond it each zone is cleared
 by itself."""

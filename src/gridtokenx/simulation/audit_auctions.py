@@ -36,6 +36,7 @@ from gridtokenx.modules.market.state import (
     Trade,
 )
 from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_bands import BandAudit
 from gridtokenx.simulation.audit_links import FEEDERS_FROM
 
 ANY_SOURCE = 127
@@ -70,8 +71,9 @@ class Accepted(NamedTuple):
 class AuctionAudit:
     """Follows the auctions of all blocks. `copy` is the auditor's copy of the tables, by prefix."""
 
-    def __init__(self, copy: Mapping[int, Mapping[bytes, Any]]) -> None:
+    def __init__(self, copy: Mapping[int, Mapping[bytes, Any]], bands: BandAudit) -> None:
         self.copy = copy
+        self.bands = bands
         self.findings: list[str] = []
         self.gates: dict[bytes, Gate] = {}
         for key, auction in copy[AUCTIONS.prefix].items():
@@ -101,11 +103,15 @@ class AuctionAudit:
         return height if gap_ms > 60_000 and gap_ms > 10 * terms.block_ms else 0
 
     def _taking_part(self, key: bytes, stale_height: int) -> dict[bytes, Order]:
-        """Plain orders that last until the gate, of who may trade until then, and not of a block with a stale clock."""
+        """Plain orders that last until the gate, of who may trade until then, in zones that are not halted beyond it,
+        and not of a block with a stale clock."""
         number, gate_ms = int.from_bytes(key, "big"), self.copy[INTERVALS.prefix][key].gate_ms
         found = {}
         for name, order in sorted(self.copy[ORDERS.prefix].items()):
             if order.interval != number or order.expires_ms < gate_ms or order.scope or order.display_wh:
+                continue
+            zone = self.copy[FEEDERS.prefix][order.feeder.to_bytes(2, "big")].zone
+            if self.bands.holds_at_gate(key + bytes([zone]), gate_ms):
                 continue
             owner = self.copy[PARTICIPANTS.prefix][order.participant]
             may_trade = not owner.suspended and owner.kyc == Kyc.VERIFIED and owner.licence != Licence.NONE

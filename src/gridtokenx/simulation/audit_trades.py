@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from gridtokenx.ledger.block import Block
+from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.modules.identity.messages import Licence, RoleName, Source
 from gridtokenx.modules.identity.rosters import MEMBERSHIPS
@@ -27,6 +27,7 @@ from gridtokenx.modules.market.state import (
 )
 from gridtokenx.simulation import audit_rules as rules
 from gridtokenx.simulation.audit_auctions import Accepted, AuctionAudit
+from gridtokenx.simulation.audit_bands import BandAudit
 from gridtokenx.simulation.audit_links import LinkAudit
 from gridtokenx.simulation.audit_members import MemberAudit
 from gridtokenx.simulation.audit_told import Told
@@ -56,7 +57,8 @@ class TradeAudit:
         self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
         self.voids = VoidAudit(copy)
         self.links = LinkAudit(copy)
-        self.auctions = AuctionAudit(copy)
+        self.bands = BandAudit(copy)
+        self.auctions = AuctionAudit(copy, self.bands)
         self._with_auctions: list[Trade] = []
         """Of this block; they need its outcomes."""
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
@@ -74,15 +76,17 @@ class TradeAudit:
         """The trades of the block that left the first state, which its successor may void."""
         self.voids.remember([_decode_trade(data, f"trade {number}") for number, data in enumerate(encoded)])
 
-    def check_block(self, told: Told, block: Block, encoded: tuple[bytes, ...]) -> None:
-        """Each trade within both limits, at the resting order's price, between unrelated parties, for the right
-        wheeling; void what traded on a stale clock. The copy must still be that from before the block."""
+    def check_block(self, told: Told, block: Block, outcome: BlockOutcome) -> None:
+        """Each trade within both limits, at the resting order's price as far as that is in the band, in no halted zone,
+        between unrelated parties, for the right wheeling; void what traded on a stale clock. The copy must still be
+        that from before the block."""
         self.findings = []
         self.traded_wh = self.traded_micro = self.voided_wh = self.voided_micro = 0
-        trades = [_decode_trade(data, f"trade {number}") for number, data in enumerate(encoded)]
+        trades = [_decode_trade(data, f"trade {number}") for number, data in enumerate(outcome.trades)]
         self.voids.begin_block(block, trades)
         self.links.begin_block()
         self.auctions.begin_block(block)
+        self.bands.begin_block(block, outcome.changes)
         self._with_auctions = []
         for number, trade in enumerate(trades):
             if trade.voids:
@@ -212,9 +216,7 @@ class TradeAudit:
             found.append(f"below the seller's limit {ask.limit_micro}")
         if trade.price_micro + way > bid.limit_micro:
             found.append(f"with {way} of wheeling above the buyer's limit {bid.limit_micro}")
-        resting = ask.limit_micro if trade.taker_side == Side.BUY else bid.limit_micro - way
-        if trade.price_micro != resting:
-            found.append(f"not at the resting order's price {resting}")
+        found += self.bands.objections(terms, interval, trade, ask.limit_micro, bid.limit_micro - way)
         if trade.wheeling_micro != money.wheeling:
             found.append(f"wheeling {trade.wheeling_micro} instead of {money.wheeling}")
         if trade.source != ask.source or not bid.source >> ask.source & 1:

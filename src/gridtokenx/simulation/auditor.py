@@ -36,9 +36,11 @@ from gridtokenx.modules.market.state import (
     CLEARINGS,
     DUES,
     EMPTY_POSITION,
+    HALTS,
     INTERVALS,
     ORDERS,
     POSITIONS,
+    REFERENCES,
     SKY,
     TERMS,
     Order,
@@ -68,7 +70,7 @@ WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
     TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
     SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES, SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS,
-    SPLITS, STORAGES, STORAGE_LEVELS, LINKS, LIMITS, AUCTIONS, CLEARINGS, FREEZE,
+    SPLITS, STORAGES, STORAGE_LEVELS, LINKS, LIMITS, AUCTIONS, CLEARINGS, FREEZE, HALTS, REFERENCES,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
 
@@ -121,7 +123,7 @@ class Auditor:
         self._touched = {}
         told = read_block(self.chain, block, outcome)
         self.findings += told.findings
-        self.trades.check_block(told, block, outcome.trades)
+        self.trades.check_block(told, block, outcome)
         changes = self._take(outcome.changes)
         self.members.check_rosters(told, changes)
         self.findings += self.members.findings
@@ -134,11 +136,13 @@ class Auditor:
         self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
         self.trades.check_limits(changes[POSITIONS.prefix])
         self.trades.links.check(changes[LINKS.prefix])
+        self.trades.bands.check(changes[REFERENCES.prefix])
         if self.copy[STORAGES.prefix]:
             self.findings += self.storage.check(told, changes)
         self.trades.voids.end_block(changes[INTERVALS.prefix], changes[SETTLEMENTS.prefix], changes[STATEMENTS.prefix])
         self.findings += self.trades.auctions.findings
         self.findings += self.trades.findings + self.trades.voids.findings + self.trades.links.findings
+        self.findings += self.trades.bands.findings
         self._check_accounts()
         self._check_supplier()
         summary = outcome.summary

@@ -34,7 +34,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketThread]:
 def keys(tmp_path: Path) -> Path:
     """Development keys of two homes, and of a stranger."""
     keystore = Keystore(tmp_path / "keys")
-    for name in ("ann", "cat"):
+    for name in ("ann", "cat", "operator"):
         keystore.add_development_key(name, PrivateKey(sha256(f"{name}/0".encode()).digest()))
     keystore.add_development_key("stranger", PrivateKey.generate())
     return keystore.folder
@@ -128,6 +128,27 @@ def test_a_trade_from_the_command_line(run: Any, market: MarketThread) -> None:
     assert "WATT" in run("query", "account", "--key", "ann").stdout
     shown = run("query", "block").stdout
     assert market.market.node.application.info().app_hash.hex() in shown
+
+
+def test_the_operator_halts_trade_and_lets_it_go_on(run: Any) -> None:
+    halted = run("market", "halt", "--interval", "12:00", "--zone", "1", "--reason", "exercise", "--key", "operator")
+    assert "interval 12:00 in zone 1" in halted.stdout
+    (halt,) = document(run("query", "prices", "12:00", "--json"))["zones"][0]["halts"]
+    assert (halt["reason"], halt["until_ms"]) == ("exercise", None)
+    shown = run("query", "prices", "12:00").stdout
+    assert "zone 3: 3.999 WATT/kWh, trades from 2.00 to 5.998" in shown
+    assert "halted until the operator resumes: exercise" in shown
+    refused = run("market", "halt", "--reason", "exercise", "--key", "ann", code=1)
+    assert "NOT_AUTHORISED" in refused.stdout
+    assert "exercise" in run("market", "halt", "--reason", "boredom", "--key", "operator", code=2).stderr
+    assert (
+        "is no time"
+        in run("market", "halt", "--reason", "exercise", "--until", "soon", "--key", "operator", code=2).stderr
+    )
+    resumed = run("market", "resume", "--interval", "12:00", "--zone", "1", "--key", "operator")
+    assert "goes on" in resumed.stdout
+    again = run("market", "resume", "--zone", "3", "--key", "operator", code=1)
+    assert "HALT_UNKNOWN" in again.stdout
 
 
 def test_other_ways_of_ordering(run: Any) -> None:

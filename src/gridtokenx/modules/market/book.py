@@ -20,8 +20,9 @@ from typing import Any, Generic, TypeVar
 from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.grid.network import Network, network_of
 from gridtokenx.modules.grid.topology import Step, Topology, feeder_step
+from gridtokenx.modules.market.halted import halted_zones
 from gridtokenx.modules.market.messages import Scope
-from gridtokenx.modules.market.state import ORDERS, Order
+from gridtokenx.modules.market.state import HALTS, ORDERS, Halted, Order
 
 Entry = tuple[int, bytes]
 """(place, key of the order). Places are unique on the chain, so entries sort by time."""
@@ -29,7 +30,7 @@ Entry = tuple[int, bytes]
 Level = list[Entry]
 """The entries of one price, rising by place."""
 
-_ORDERS = ORDERS.prefix
+_HALTS, _ORDERS = HALTS.prefix, ORDERS.prefix
 _SELLERS = 1 << 7
 _SCOPE_BIT = 8
 _FEEDER_BIT = 10
@@ -131,12 +132,13 @@ class Half:
 class Book:
     """The open orders of one interval. It is among `books` while it has any."""
 
-    __slots__ = ("books", "buyers", "fronts", "interval", "network", "orders", "queues", "sellers", "topology")
+    __slots__ = ("books", "buyers", "fronts", "halts", "interval", "network", "orders", "queues", "sellers", "topology")
 
     def __init__(self, state: State, books: "dict[int, Book]", interval: int) -> None:
         self.books = books
         self.interval = interval
         self.orders: dict[bytes, Order] = state.rows[_ORDERS]
+        self.halts: dict[bytes, Halted] = state.rows[_HALTS]
         self.network: Network = network_of(state, interval)
         self.topology: Topology = self.network.topology
         self.queues: dict[int, Queue] = {}
@@ -145,6 +147,10 @@ class Book:
         """By the number of their queues, with the zone in the feeder's place."""
         self.buyers = Half()
         self.sellers = Half()
+
+    def halted(self) -> frozenset[int]:
+        """The zones of which nothing trades now."""
+        return halted_zones(self.halts, self.interval, self.topology.neighbours)
 
     def half(self, side: int) -> Half:
         """Of an order's side."""

@@ -3,7 +3,8 @@
 They meet before anything that comes in afterwards: in the transaction that gave the capacity back as far as its steps
 go, then in due work and with the next orders of the interval. The highest purchase comes first, of equal ones the
 earliest; it meets sales by delivered price, nearness and place, as if it came in anew, and each two trade at the limit
-of the one that rested first. Two of related parties do not meet: the later one is cancelled.
+of the one that rested first. Two of related parties do not meet, nor two that would trade beyond a price band where
+trade does not halt for it: the later one is cancelled.
 """
 
 import msgspec
@@ -14,12 +15,12 @@ from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.network import settled
 from gridtokenx.modules.grid.state import LINK_REOPENED, REOPENED
-from gridtokenx.modules.market import fills
+from gridtokenx.modules.market import bands, fills
 from gridtokenx.modules.market.book import Book, book_of, put_back, remove
 from gridtokenx.modules.market.checks import terms_of, trades_at_once
-from gridtokenx.modules.market.matching import Stopped, find_crossed, first_met, match
+from gridtokenx.modules.market.matching import Stopped, find_crossed, first_met
 from gridtokenx.modules.market.messages import Terms
-from gridtokenx.modules.market.state import INTERVALS, Interval
+from gridtokenx.modules.market.state import INTERVALS, Interval, Order
 from gridtokenx.modules.market.wheeling import wheeling_of
 
 _REOPENED = REOPENED.prefix
@@ -55,16 +56,26 @@ def link_reopened(state: State, context: Context, key: bytes) -> int:
 
 def _let_two_meet(state: State, context: Context, interval: Interval, terms: Terms, live: Book) -> int:
     """One resting purchase meets what it can; the steps it took, 0 if there is none."""
-    wheeling = wheeling_of(state, interval.terms, terms)
-    found = find_crossed(live, wheeling)
-    if found is None:
-        return 0
-    key, order = found
+    found = find_crossed(live, wheeling_of(state, interval.terms, terms))
+    return 0 if found is None else let_meet(state, context, interval, terms, live, *found)
+
+
+def let_meet(
+    state: State,
+    context: Context,
+    interval: Interval,
+    terms: Terms,
+    live: Book,
+    key: bytes,
+    order: Order,
+    free_zone: int = 0,
+) -> int:
+    """A resting purchase meets what it can; the steps it took. `free_zone`: has no price band now."""
     if order.expires_ms <= context.time_ms:
         fills.take_out(state, key, order)
         return 1
     remove(state, live, key, order)
-    matched = match(state, live, wheeling, order, context.time_ms, context.take_place)
+    matched = bands.meet(state, context, interval, terms, live, order, resting=True, free_zone=free_zone)
     for expired_key, expired in matched.expired:
         fills.let_go(state, expired_key, expired)
     fills.trade_resting(state, context, interval, terms, key, order, matched.fills)
@@ -72,13 +83,13 @@ def _let_two_meet(state: State, context: Context, interval: Interval, terms: Ter
     if left_wh:
         shown_wh = order.shown_wh and min(order.display_wh, left_wh)
         put_back(state, live, key, _replace(order, remaining_wh=left_wh, shown_wh=shown_wh))
-    if matched.stopped == Stopped.RELATED:
-        _part_the_related(state, live, wheeling, key)
+    if matched.stopped in (Stopped.RELATED, Stopped.BAND):
+        _part(state, live, wheeling_of(state, interval.terms, terms), key)
     return 1 + len(matched.fills) + len(matched.expired)
 
 
-def _part_the_related(state: State, live: Book, wheeling: tuple[int, ...], key: bytes) -> None:
-    """Cancel the later of two orders of related parties that would meet."""
+def _part(state: State, live: Book, wheeling: tuple[int, ...], key: bytes) -> None:
+    """Cancel the later of two orders that would meet and may not: of related parties, or beyond a price band."""
     order = live.orders[key]
     other_key = first_met(live, wheeling, order)
     other = live.orders[other_key]

@@ -18,6 +18,7 @@ from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
 from gridtokenx.modules.market.matching import Fill
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
+from gridtokenx.modules.market.prices import note_trades
 from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
@@ -85,6 +86,8 @@ def take_order(
         position = _with_open(position, order.side, resting_wh)
     if resting_wh or filled:
         state.index(POSITIONS_BY_INTERVAL).put(state, own, position)
+    if filled:
+        note_trades(state, interval, terms, order, filled)
     owe(state, order.interval, dues)
 
 
@@ -92,15 +95,13 @@ def trade_resting(
     state: State, context: Context, interval: Interval, terms: Terms, key: bytes, order: Order, filled: Sequence[Fill]
 ) -> None:
     """Book the fills of a resting purchase that met resting sales: both sides' holds become holds of the trades. Of the
-    two the later one is as one that comes in, so the other's limit is the price; the parts of an iceberg are as old as
-    the first that was met."""
+    two the later one is as one that comes in; the parts of an iceberg are as old as the first that was met. The caller
+    knows the price."""
     left_wh = order.remaining_wh
     dues: dict[bytes, int] = {}
     since: dict[bytes, int] = {}
-    for met in filled:
-        fill, is_later = met, since.setdefault(met.key, met.maker.place) < order.place
-        if not is_later:
-            fill = _replace(met, price_micro=order.price_micro - met.wheeling_micro)
+    for fill in filled:
+        is_later = since.setdefault(fill.key, fill.maker.place) < order.place
         cost = trade_cost(terms, fill.price_micro, fill.quantity_wh, fill.wheeling_micro)
         own = _replace(fill, key=key, maker=_replace(order, remaining_wh=left_wh))
         left_wh -= fill.quantity_wh
@@ -111,6 +112,7 @@ def trade_resting(
             _record_trade(state, context, key, order, fill, cost, kept)
         else:
             _record_trade(state, context, fill.key, fill.maker, own, cost, kept)
+    note_trades(state, interval, terms, order, filled)
     owe(state, order.interval, dues)
 
 

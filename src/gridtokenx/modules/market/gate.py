@@ -3,8 +3,8 @@
 An auction goes on in stages over as many blocks as it needs (`Auction`), and all that is due later waits for it, so
 nothing of the interval settles before:
 
-1. *sorting*: what does not take part is cancelled: what is not plain or has expired, whose owner may not trade, and
-   what came in a block whose clock was stale for this gate;
+1. *sorting*: what does not take part is cancelled: what is not plain or has expired, whose owner may not trade, whose
+   zone is halted beyond the gate, and what came in a block whose clock was stale for this gate;
 2. *solving*: in slices, in memory; state keeps the number of steps done;
 3. *booking* (`gate_booking`): the outcome is written down as a whole (`Clearing`), then orders become trades or are let
    go; links, dues and the phase at the end.
@@ -25,7 +25,7 @@ from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.state import PARTICIPANTS
-from gridtokenx.modules.market import book, fills, gate_booking
+from gridtokenx.modules.market import book, fills, gate_booking, prices
 from gridtokenx.modules.market.auction.clearing import Outcome
 from gridtokenx.modules.market.auction.work import Work
 from gridtokenx.modules.market.checks import is_plain, terms_of
@@ -38,6 +38,7 @@ from gridtokenx.modules.market.coupling import (
     free_of,
     last_that_trades,
 )
+from gridtokenx.modules.market.halted import is_halted_at_gate
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
 from gridtokenx.modules.market.state import (
     AUCTIONS,
@@ -164,7 +165,10 @@ def _takes_part(state: State, interval: Interval, auction: Auction, order: Order
     participant = state.rows[PARTICIPANTS.prefix][order.participant]
     until_ms = min(order.expires_ms, participant.trades_until_ms())
     is_stale = auction.stale_height and order.place >> PLACES_PER_BLOCK_BITS == auction.stale_height
-    return until_ms >= interval.gate_ms and not is_stale and is_plain(order)
+    if until_ms < interval.gate_ms or is_stale or not is_plain(order):
+        return False
+    zone = state.index(TOPOLOGY).zone_of[order.feeder]
+    return not is_halted_at_gate(state, order.interval, zone, interval.gate_ms)
 
 
 def _solve(state: State, context: Context, key: bytes, interval: Interval, terms: Terms, auction: Auction) -> int:
@@ -183,6 +187,7 @@ def _solve(state: State, context: Context, key: bytes, interval: Interval, terms
     gate.work = None
     clearing = clearing_of(outcome, places, auction.free, _lasts(state, number, terms, places, outcome))
     state.put(CLEARINGS, key, clearing)
+    prices.note_clearing(state, context, interval, terms, number, clearing)
     network = network_of(state, number)
     for link in clearing.links:
         if link.flow_wh:

@@ -10,6 +10,7 @@ from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, interval_end_ms, interval_key, interval_start_ms
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.state import LINK_REOPENED
+from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.rosters import powers_at
 from gridtokenx.modules.identity.state import (
@@ -21,17 +22,20 @@ from gridtokenx.modules.identity.state import (
     holder_of,
     require_role,
 )
-from gridtokenx.modules.market import book, calendar, checks, crossing, fills, gate, void
+from gridtokenx.modules.market import bands, book, calendar, checks, crossing, fills, gate, halts, prices, void
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.gate import CANCELS_PER_STEP, GATES
+from gridtokenx.modules.market.halted import covers, holds_order
 from gridtokenx.modules.market.holds import order_hold_micro
-from gridtokenx.modules.market.matching import MET_NOTHING, Matched, match
+from gridtokenx.modules.market.matching import MET_NOTHING, Matched
 from gridtokenx.modules.market.messages import (
     SELL,
     AmendOrder,
     CancelOrder,
+    Halt,
     MarketCode,
     PlaceOrder,
+    Resume,
     SetHoliday,
     SetTerms,
     Terms,
@@ -44,7 +48,9 @@ from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
     EMPTY_POSITION,
+    END_HALT,
     EXPIRE_ORDER,
+    HALTS,
     HOLIDAYS,
     INTERVAL_FINAL,
     INTERVALS,
@@ -53,10 +59,12 @@ from gridtokenx.modules.market.state import (
     ORDERS,
     POSITIONS,
     POSITIONS_BY_INTERVAL,
+    REFERENCES,
     SKY,
     STALE_TRADES,
     TERMS,
     TERMS_VERSION,
+    UPDATE_REFERENCE,
     VOID_TRADES,
     Holiday,
     Interval,
@@ -70,7 +78,7 @@ from gridtokenx.modules.market.state import (
     terms_key,
 )
 from gridtokenx.modules.market.stored import check_stored
-from gridtokenx.modules.market.wheeling import WHEELING, wheeling_of
+from gridtokenx.modules.market.wheeling import WHEELING
 from gridtokenx.modules.tokens.messages import TokensCode
 
 # The member of an enum costs several times a global name to look up, and these are asked for each order.
@@ -100,7 +108,7 @@ def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[in
         raise Rejected(MarketCode.EXPIRY_IN_PAST, "good_till_ms")
     price_micro = message.price_micro
     if message.market:
-        price_micro = checks.market_limit_micro(terms, interval, message.side)
+        price_micro = prices.market_limit_micro(state, interval, terms, message, portfolio.feeder)
     order = Order(
         message.portfolio,
         portfolio.participant,
@@ -147,10 +155,11 @@ def _enter(
         raise Rejected(TokensCode.BALANCE_TOO_LOW, "quantity_wh")
     live = book.book_of(state, order.interval)
     matched = MET_NOTHING
-    collects = checks.in_call(context, interval, terms)
-    if not collects and crossing.is_free(state, context, interval, terms, live):
-        wheeling = wheeling_of(state, interval.terms, terms)
-        matched = match(state, live, wheeling, order, context.time_ms, context.take_place)
+    collects, zone = checks.in_call(context, interval, terms), live.topology.zone_of[order.feeder]
+    is_free = not collects and crossing.is_free(state, context, interval, terms, live)
+    if is_free and not (live.halts and covers(live.halts, order.interval, zone)):
+        stays = options.time_in_force < _IMMEDIATE_OR_CANCEL and not options.post_only
+        matched = bands.meet(state, context, interval, terms, live, order, key, may_halt=stays)
     check_filled(options, order, matched)
     for expired_key, expired in matched.expired:
         fills.let_go(state, expired_key, expired)
@@ -168,6 +177,7 @@ def _enter(
         book.rest(state, live, key, resting)
         if order.expires_ms < interval.gate_ms:
             schedule.add(state, order.expires_ms, EXPIRE_ORDER, key)
+        prices.touch(state, order.interval, zone)
     if matched.filled_wh:
         crossing.is_free(state, context, interval, terms, live)
     return order.place, matched.filled_wh, resting_wh
@@ -185,8 +195,8 @@ def check_filled(options: PlaceOrder, order: Order, matched: Matched) -> None:
 
 
 def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[int, ...]:
-    """`ORDER_UNKNOWN`, `GATE_CLOSED` (it stands in an auction). Whatever comes of it, it refuses a placement of the
-    same client id later in this block."""
+    """`ORDER_UNKNOWN`, `GATE_CLOSED` (it stands in an auction), `HALT_HOLDS_ORDER`. Whatever comes of it, it refuses a
+    placement of the same client id later in this block."""
     key = order_key(context.sender, message.client_id)
     context.cancelled.add(key)
     order = state.get(ORDERS, key)
@@ -194,13 +204,15 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
         raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
     if checks.is_decided(state, context, order):
         raise Rejected(MarketCode.GATE_CLOSED, "client_id")
+    _check_not_held(state, order, key)
     fills.take_out(state, key, order)
+    prices.touch(state, order.interval, state.index(TOPOLOGY).zone_of[order.feeder])
     return (order.remaining_wh,)
 
 
 def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[int, ...]:
-    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, and as for a placement. In the call phase
-    an order that is not plain can only be made smaller (`CALL_TAKES_PLAIN`)."""
+    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, `HALT_HOLDS_ORDER`, and as for a placement.
+    In the call phase an order that is not plain can only be made smaller (`CALL_TAKES_PLAIN`)."""
     key = order_key(context.sender, message.client_id)
     order = state.get(ORDERS, key)
     if order is None:
@@ -214,6 +226,7 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
     same_price = message.price_micro == order.price_micro
     if same_price and message.remaining_wh == order.remaining_wh:
         raise Rejected(MarketCode.NOTHING_TO_AMEND, "remaining_wh")
+    _check_not_held(state, order, key)
     if same_price and message.remaining_wh < order.remaining_wh:
         quantity_wh = order.quantity_wh - order.remaining_wh + message.remaining_wh
         shown_wh = min(order.shown_wh, message.remaining_wh)
@@ -238,6 +251,12 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
 
 PLAIN_OPTIONS = PlaceOrder(b"", b"", 0, 0, 0, 0, 0, TimeInForce.GOOD_TILL_GATE, 0, 0, False, False)
 """What an amended order enters with: its special options counted at its first entry only."""
+
+
+def _check_not_held(state: State, order: Order, key: bytes) -> None:
+    """`HALT_HOLDS_ORDER`: whoever stops trade stands by the order until the call."""
+    if holds_order(state, order.interval, state.index(TOPOLOGY).neighbours, key):
+        raise Rejected(MarketCode.HALT_HOLDS_ORDER, "client_id")
 
 
 def set_terms(state: State, context: Context, message: SetTerms) -> tuple[int, ...]:
@@ -274,6 +293,9 @@ def check_terms(terms: Terms) -> None:
         "metering_deadline_ms": (60_000, 86_400_000),
         "correction_ms": (terms.metering_deadline_ms, 30 * 86_400_000),
         "arrears_limit_micro": (0, 10**6 * watt),
+        "band_ppm": (0, 1_000_000),
+        "halt_ms": (0, 3_600_000),
+        "reference_wh": (100, 10**9),
     }
     for name, (low, high) in bounds.items():
         if not low <= getattr(terms, name) <= high:
@@ -341,6 +363,7 @@ def expire_order(state: State, context: Context, key: bytes) -> int:
     order = state.get(ORDERS, key)
     if order is not None and order.expires_ms <= context.time_ms:
         fills.take_out(state, key, order)
+        prices.touch(state, order.interval, state.index(TOPOLOGY).zone_of[order.feeder])
     return 1
 
 
@@ -364,16 +387,23 @@ def participant_changed(state: State, context: Context, participant_id: bytes) -
     return min(len(keys), CANCELS_PER_STEP)
 
 
+TABLES = (
+    TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES, AUCTIONS, CLEARINGS,
+    REFERENCES, HALTS,
+)  # fmt: skip
+
 MODULE = Module(
     name="market",
     codes=MarketCode,
-    tables=(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES, AUCTIONS, CLEARINGS),
+    tables=TABLES,
     handlers={
         PlaceOrder: place_order,
         CancelOrder: cancel_order,
         AmendOrder: amend_order,
         SetTerms: set_terms,
         SetHoliday: set_holiday,
+        Halt: halts.halt,
+        Resume: halts.resume,
     },
     scheduled={
         OPEN_DAY: open_day,
@@ -382,10 +412,13 @@ MODULE = Module(
         PARTICIPANT_CHANGED: participant_changed,
         VOID_TRADES: void.void_trades,
         LINK_REOPENED: crossing.link_reopened,
+        UPDATE_REFERENCE: prices.update_reference,
+        END_HALT: halts.end_halt,
     },
     indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, GATES),
-    waits=frozenset({LINK_REOPENED}),
-    urgent=frozenset({SetTerms, SetHoliday}),
+    waits=frozenset({LINK_REOPENED, END_HALT}),
+    urgent=frozenset({SetTerms, SetHoliday, Halt, Resume}),
+    while_frozen=frozenset({Halt, Resume}),
     cancels=frozenset({CancelOrder}),
     void=void.note_stale_trades,
     invariants=invariants,

@@ -33,6 +33,8 @@ class Stopped(IntEnum):
     NO = 0
     RELATED = 1
     STEP_LIMIT = 2
+    BAND = 3
+    """It would trade beyond a price band (`bands.py`)."""
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +66,7 @@ the front that it stands for and its position there, if the next one behind it h
 _ORDERS = ORDERS.prefix
 _PARTICIPANTS = PARTICIPANTS.prefix
 _SCOPE_FEEDER = int(Scope.FEEDER)
-_NO, _RELATED, _STEP_LIMIT = Stopped
+_NO, _RELATED, _STEP_LIMIT, _ = Stopped
 _NOWHERE: tuple[int, ...] = ()
 MET_NOTHING = Matched((), (), 0, _NO)
 _replace = msgspec.structs.replace
@@ -98,6 +100,9 @@ class Search:
         self.too_high: list[Front] = []
         """Fronts that are listed under a rank which they do not have any more."""
         self.routes = book.network.routes(book.topology.zone_of[taker.feeder], taker.side != 0)
+        if book.halts:
+            halted = book.halted()
+            self.routes = {zone: route for zone, route in self.routes.items() if zone not in halted}
 
     def look(self) -> None:
         """Look at fronts until none that is left can be as good as the best head, or is good enough."""
@@ -412,14 +417,33 @@ def _undo_match(book: Book, met: list[Fill]) -> None:
 def find_crossed(book: Book, wheeling: tuple[int, ...]) -> tuple[bytes, Order] | None:
     """The resting purchase that may trade first now that links have capacity again: the best limit, then the earliest
     place, of those that can meet a resting sale. None if no two orders can meet."""
-    closed = book.network.closed
+    closed, halted = book.network.closed, book.halted()
     best: list[tuple[int, int, bytes]] = []
     for _, _, front in book.buyers.fronts.items:
+        if front.zone in halted:
+            continue
         firsts = front.firsts or [(front.best(), 0, front.queues[0])]
         for rank, _, queue in reversed(firsts):
             if queue.step not in closed:
                 best.append((-rank, *queue.levels[rank][0]))
                 break
+    for _, _, key in sorted(best):
+        order = book.orders[key]
+        if _begin(book, wheeling, order)[0]:
+            return key, order
+    return None
+
+
+def find_meeting(book: Book, wheeling: tuple[int, ...], zone: int) -> tuple[bytes, Order] | None:
+    """The resting purchase that may trade first now that a zone is not halted any more: it stands there, or can meet a
+    sale from beyond its feeder. None if no two orders can meet."""
+    halted, zone_of = book.halted(), book.topology.zone_of
+    best: list[tuple[int, int, bytes]] = []
+    for queue in book.queues.values():
+        here = zone_of[queue.feeder]
+        if not queue.side and here not in halted and (here == zone or queue.front is not None):
+            rank = queue.ranks[-1]
+            best.append((-rank, *queue.levels[rank][0]))
     for _, _, key in sorted(best):
         order = book.orders[key]
         if _begin(book, wheeling, order)[0]:

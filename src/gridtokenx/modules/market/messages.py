@@ -42,6 +42,12 @@ class Terms(Record, frozen=True):
     metering_deadline_ms: Whole
     correction_ms: Whole
     arrears_limit_micro: Whole
+    band_ppm: Whole
+    """How far from the reference price of the seller's zone a trade's price may lie; 0: as far as it likes."""
+    halt_ms: Whole
+    """For how long a zone's interval halts where trading would leave the band; 0: it does not halt."""
+    reference_wh: Whole
+    """So much energy traded weighs as much in a reference price as what it began with."""
 
 
 BUY, SELL = int(Side.BUY), int(Side.SELL)
@@ -64,6 +70,18 @@ class Scope(IntEnum):
     ANYWHERE = 0
     ZONE = 1
     FEEDER = 2
+
+
+class HaltReason(IntEnum):
+    """Why a zone's interval, a zone or the market is halted. The first is the ledger's, the others the operator's."""
+
+    BAND = 0
+    """Trading would have left the price band."""
+    GRID_EMERGENCY = 1
+    DOUBTFUL_PRICES = 2
+    TECHNICAL_FAULT = 3
+    SUSPECTED_ABUSE = 4
+    EXERCISE = 5
 
 
 class MarketCode(IntEnum):
@@ -95,6 +113,9 @@ class MarketCode(IntEnum):
     SCOPE_UNKNOWN = 323
     DISPLAY_TOO_SMALL = 324
     CALL_TAKES_PLAIN = 325
+    HALT_INVALID = 326
+    HALT_UNKNOWN = 327
+    HALT_HOLDS_ORDER = 328
 
 
 class PlaceOrder(Message, frozen=True, tag=0x60):
@@ -150,3 +171,21 @@ class SetHoliday(Message, frozen=True, tag=0x64):
 
     day: Annotated[int, msgspec.Meta(ge=0, le=2**31)]
     holiday: bool
+
+
+class Halt(Message, frozen=True, tag=0x65):
+    """The operator halts trade: of one delivery interval or all (`interval` 0), in one zone or all (`zone` 0), until a
+    time or until it resumes (`until_ms` 0), for a reason. Halted again, it is as the last says. Receipt: nothing."""
+
+    interval: Interval32
+    zone: Small
+    until_ms: Whole
+    reason: Small
+
+
+class Resume(Message, frozen=True, tag=0x66):
+    """The operator ends a halt, its own or the ledger's, named as it was: what has collected meets in a call first.
+    Receipt: nothing."""
+
+    interval: Interval32
+    zone: Small

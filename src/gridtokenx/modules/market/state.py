@@ -190,6 +190,54 @@ class Clearing(Record, frozen=True):
     links: tuple[ClearedLink, ...]
 
 
+class Reference(Record, frozen=True):
+    """The reference price of a zone in an interval, and what it is made of (millionths of a WATT per kWh): the sum of
+    the parts, within what both sides have elsewhere, on the tick. It is that of `anchor_micro` alone while there is
+    none. Key: interval ‖ zone.
+
+    `called_micro`: by how much the last call or auction was away from the anchor. `traded_wh`, `traded_micro`: energy
+    that still counts since then, and what it cost; `other_wh`, `other_micro`: of that what was not renewable. `halts`:
+    how often trading was interrupted here. `height`: the block in which the price or a part of it changed last."""
+
+    height: Whole
+    price_micro: Whole
+    anchor_micro: Whole
+    called_micro: Signed
+    trades_micro: Signed
+    renewable_micro: Signed
+    book_micro: Signed
+    congestion_micro: Signed
+    traded_wh: Whole
+    traded_micro: Whole
+    other_wh: Whole
+    other_micro: Whole
+    halts: Small
+
+
+class HaltStage(IntEnum):
+    """Of a halt."""
+
+    COLLECTING = 0
+    """Nothing trades."""
+    CALLING = 1
+    """It is over: what collected meets at one price."""
+    MEETING = 2
+    """What is left meets whatever it still can, as orders that come in do."""
+
+
+class Halted(Record, frozen=True):
+    """Trade is halted. `until_ms` is 0 until somebody resumes. `order`: the key of the order that would have left the
+    band and cannot go before the call; empty if there is none. `extended`: its call would have left the band too, once.
+    Key: interval ‖ zone, 0 for all."""
+
+    since_ms: Whole
+    until_ms: Whole
+    reason: Small
+    stage: Small
+    extended: bool
+    order: bytes
+
+
 TERMS: Table[Terms] = Table(0x60, "terms", Terms)
 TERMS_VERSION: Table[TermsVersion] = Table(0x61, "terms_version", TermsVersion)
 INTERVALS: Table[Interval] = Table(0x62, "intervals", Interval)
@@ -201,6 +249,8 @@ HOLIDAYS: Table[Holiday] = Table(0x67, "holidays", Holiday)
 STALE_TRADES: Table[StaleTrades] = Table(0x68, "stale_trades", StaleTrades)
 AUCTIONS: Table[Auction] = Table(0x69, "auctions", Auction)
 CLEARINGS: Table[Clearing] = Table(0x6A, "clearings", Clearing)
+REFERENCES: Table[Reference] = Table(0x6B, "references", Reference)
+HALTS: Table[Halted] = Table(0x6C, "halts", Halted)
 
 OPEN_DAY = 0x60
 CLOSE_GATE = 0x61
@@ -208,7 +258,9 @@ EXPIRE_ORDER = 0x62
 METERING_DEADLINE = 0x63
 INTERVAL_FINAL = 0x64
 VOID_TRADES = 0x65
-"""Kinds of scheduled work; settlement answers the two before the last."""
+UPDATE_REFERENCE = 0x66
+END_HALT = 0x67
+"""Kinds of scheduled work; settlement answers the deadline and the end of an interval."""
 
 EMPTY_POSITION = Position(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -249,6 +301,11 @@ def terms_key(version: int) -> bytes:
 def sky_key(zone: int, month: int) -> bytes:
     """Zone ‖ month (1 to 12)."""
     return bytes([zone, month])
+
+
+def zone_interval_key(interval: int, zone: int) -> bytes:
+    """Interval ‖ zone."""
+    return interval.to_bytes(4, "big") + bytes([zone])
 
 
 def day_key(day: int) -> bytes:

@@ -21,6 +21,7 @@ from gridtokenx.modules.grid.network import forget
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.rosters import ROSTER_ENDED, SPLIT_RULES, roster_at
 from gridtokenx.modules.identity.state import METER_STARTED, PORTFOLIOS, holder_of
+from gridtokenx.modules.market import halts, prices
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.state import (
     CLEARINGS,
@@ -269,6 +270,7 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
     if state.get(CLEARINGS, key) is not None:
         state.delete(CLEARINGS, key)
     state.delete(INTERVALS, key)
+    used += halts.forget(state, interval) + prices.forget(state, interval)
     return used + forget(state, interval) + 1
 
 

@@ -285,6 +285,8 @@ export const en = {
       AmendOrder: "amend order",
       SetTerms: "set terms",
       SetHoliday: "set holiday",
+      Halt: "halt trade",
+      Resume: "resume trade",
       SubmitReadings: "meter readings",
       CorrectReading: "correct reading",
       ReportBatch: "report a bad batch",

@@ -278,6 +278,8 @@ export const th: Dictionary = {
       AmendOrder: "แก้ไขคำสั่ง",
       SetTerms: "กำหนดเงื่อนไขตลาด",
       SetHoliday: "กำหนดวันหยุด",
+      Halt: "พักการซื้อขาย",
+      Resume: "เปิดซื้อขายอีกครั้ง",
       SubmitReadings: "ส่งค่ามิเตอร์",
       CorrectReading: "แก้ไขค่าที่อ่าน",
       ReportBatch: "รายงานชุดธุรกรรมที่ผิด",

@@ -1,0 +1,130 @@
+"""The auditor's own look at price bands, halts and reference prices."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gridtokenx.ledger.block import Block
+from gridtokenx.ledger.schedule import SCHEDULE
+from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS
+from gridtokenx.modules.market.messages import Side, Terms
+from gridtokenx.modules.market.state import (
+    HALTS,
+    INTERVALS,
+    REFERENCES,
+    TERMS,
+    UPDATE_REFERENCE,
+    Halted,
+    Interval,
+    Reference,
+    Trade,
+)
+from gridtokenx.simulation import audit_rules as rules
+
+ALL = 0
+TRADES_OF_A_CALL = 1_000
+"""A call of so many trades may be followed by another, at another price, in the same block."""
+
+Changed = Mapping[bytes, tuple[Any, Any]]
+
+
+class BandAudit:
+    """Follows halts and references. `copy` is the auditor's copy of the tables, by prefix."""
+
+    def __init__(self, copy: Mapping[int, Mapping[bytes, Any]]) -> None:
+        self.copy = copy
+        self.findings: list[str] = []
+        self.time_ms = 0
+        self.new: dict[bytes, Reference] = {}
+        self.calls: defaultdict[bytes, list[int]] = defaultdict(list)
+        """Prices of this block's trades that only a call explains, by interval ‖ zone."""
+
+    def begin_block(self, block: Block, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """The copy must still be that from before the block."""
+        self.findings, self.time_ms = [], block.time_ms
+        self.calls.clear()
+        decode = REFERENCES.decode.trusted
+        self.new = {key[1:]: decode(data) for key, data in changes if key[0] == REFERENCES.prefix and data is not None}
+
+    def objections(self, terms: Terms, interval: Interval, trade: Trade, ask_micro: int, worth_micro: int) -> list[str]:
+        """What is wrong with a trade's price, or with its time. `worth_micro`: the buyer's limit less wheeling."""
+        ends = [self._zone(trade.seller_portfolio), self._zone(trade.buyer_portfolio)]
+        keys = [trade.interval.to_bytes(4, "big") + bytes([zone]) for zone in ends]
+        halts = [self._halts(key) for key in keys]
+        if any(not halt.until_ms or halt.until_ms > self.time_ms for found in halts for halt in found):
+            return ["in a zone that is halted"]
+        resting = ask_micro if trade.taker_side == Side.BUY else worth_micro
+        price = trade.price_micro
+        if halts[0]:  # the end of a halt of the seller's zone: no band, and what met in the call has one price
+            if price != resting and ends[0] == ends[1]:
+                self.calls[keys[0]].append(price)
+            elif price != resting and not self._fits(terms, interval, keys[0], resting, price):
+                return [f"not at the resting order's price {resting}"]
+            return []
+        if not self._fits(terms, interval, keys[0], resting, price):
+            return [f"not at the resting order's price {resting}, as far as that is within the band"]
+        return []
+
+    def _fits(self, terms: Terms, interval: Interval, key: bytes, resting: int, price: int) -> bool:
+        """Whether the price is the resting order's, moved into the band of the reference with which the block began; or
+        of what due work made of it first."""
+        if not terms.band_ppm:
+            return price == resting
+        old = self.copy[REFERENCES.prefix].get(key)
+        found = [old.price_micro if old else _anchor(terms, interval)]
+        waits = (1).to_bytes(8, "big") + bytes([UPDATE_REFERENCE]) + key in self.copy[SCHEDULE.prefix]
+        if key in self.new and (waits or self._halts(key)):
+            found.append(self.new[key].price_micro)
+        for reference in found:
+            width = rules.down(reference * terms.band_ppm, 1_000_000)
+            low = max(rules.up(reference - width, terms.tick_micro) * terms.tick_micro, terms.tick_micro)
+            high = rules.down(reference + width, terms.tick_micro) * terms.tick_micro
+            if price == min(max(resting, low), high):
+                return True
+        return False
+
+    def _zone(self, portfolio: bytes) -> int:
+        feeder = self.copy[PORTFOLIOS.prefix][portfolio].feeder
+        zone: int = self.copy[FEEDERS.prefix][feeder.to_bytes(2, "big")].zone
+        return zone
+
+    def _halts(self, key: bytes) -> list[Halted]:
+        """Those that hold for a zone's interval."""
+        names = [interval + zone for interval in (key[:4], bytes(4)) for zone in (key[4:], bytes(1))]
+        halts = self.copy[HALTS.prefix]
+        return [halts[name] for name in names if name in halts]
+
+    def holds_at_gate(self, key: bytes, gate_ms: int) -> bool:
+        """Whether a zone's interval is halted when its gate passes."""
+        return any(
+            halt.since_ms < gate_ms and (not halt.until_ms or halt.until_ms > gate_ms) for halt in self._halts(key)
+        )
+
+    def check(self, references: Changed) -> None:
+        """One price in each call; and each reference price is the sum of its parts, between buy-back and tariff. The
+        copy must be that from after the block."""
+        for key, prices in self.calls.items():
+            if len(set(prices)) > 1 + len(prices) // TRADES_OF_A_CALL:
+                self.findings.append(f"the call of {key.hex()} has {len(set(prices))} prices")
+        for key, (_, new) in references.items():
+            interval = self.copy[INTERVALS.prefix].get(key[:4])
+            if new is None or interval is None:
+                continue
+            terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+            parts = new.anchor_micro + new.called_micro + new.trades_micro + new.renewable_micro
+            parts += new.book_micro + new.congestion_micro
+            low, high = _limits(terms, interval)
+            expected = min(max(parts - parts % terms.tick_micro, low), high)
+            if new.price_micro != expected or new.anchor_micro != _anchor(terms, interval):
+                self.findings.append(f"reference {key.hex()} is {new.price_micro}, its parts give {expected}")
+
+
+def _limits(terms: Terms, interval: Interval) -> tuple[int, int]:
+    low = max(rules.up(terms.buy_back_micro, terms.tick_micro) * terms.tick_micro, terms.tick_micro)
+    return low, max(rules.down(interval.tariff_micro, terms.tick_micro) * terms.tick_micro, low)
+
+
+def _anchor(terms: Terms, interval: Interval) -> int:
+    low, high = _limits(terms, interval)
+    middle = rules.down(interval.tariff_micro + terms.buy_back_micro, 2)
+    return min(max(middle - middle % terms.tick_micro, low), high)
