@@ -58,6 +58,8 @@ class TradeAudit:
         self.links = LinkAudit(copy)
         self.auctions = AuctionAudit(copy)
         self._with_auctions: list[Trade] = []
+        self.with_fees: list[tuple[Trade, int]] = []
+        """The block's trades of two orders, each with a side's trading fee; below zero of those that are void."""
         """Of this block; they need its outcomes."""
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
         """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
@@ -84,6 +86,7 @@ class TradeAudit:
         self.links.begin_block()
         self.auctions.begin_block(block)
         self._with_auctions = []
+        self.with_fees = []
         for number, trade in enumerate(trades):
             if trade.voids:
                 self._check_void(trade)
@@ -235,6 +238,7 @@ class TradeAudit:
         portfolios, head = self.copy[PORTFOLIOS.prefix], trade.interval.to_bytes(4, "big")
         buyer, seller = portfolios[trade.buyer_portfolio], portfolios[trade.seller_portfolio]
         bought, sold = self._sums[head + trade.buyer_portfolio], self._sums[head + trade.seller_portfolio]
+        self.with_fees.append((trade, sign * money.trading_fee))
         bought[1] += sign * trade.quantity_wh
         bought[4] += sign * money.value
         bought[5] += sign * money.buyer_pays
@@ -250,6 +254,10 @@ class TradeAudit:
             dues[head + self.map.distributor(seller.feeder)] += sign * money.to_sellers_distributor
         if money.wheeling_borders:
             dues[head + self._office(RoleName.TRANSMISSION)] += sign * money.wheeling_borders
+
+    def add_due(self, key: bytes, amount: int) -> None:
+        """So much more is owed to interval ‖ account; the fee pool's if no account is named."""
+        self._dues[key if len(key) > 4 else key + self._office(RoleName.FEE_POOL)] += amount
 
     def _collateral_bounds(self, terms: Terms, interval: Interval, trade: Trade, ask: Offer) -> tuple[int, int]:
         """Kept for a trade: the collateral at the trade's price, but no more than the order held for this part of
