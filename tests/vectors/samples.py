@@ -65,6 +65,9 @@ def one_of_each() -> list[Message]:
         market.AmendOrder(pseudonym("order"), 4_501_000, 999),
         market.SetTerms(DEFAULT_TERMS),
         market.SetHoliday(20_607, holiday=True),
+        market.SetMakerProgramme(2, market.MakerTerms(500_000, 1_000, 900, 14_400_000, 500_000, 16, 96)),
+        market.EnrolMaker(erin),
+        market.EndMaker(erin),
         world.submit(reading, reading),
         settlement.CorrectReading(world.chain, reading, Cause.METER_FAULT),
     ]

@@ -157,6 +157,12 @@ export const MarketCode = {
   SCOPE_UNKNOWN: 323,
   DISPLAY_TOO_SMALL: 324,
   CALL_TAKES_PLAIN: 325,
+  NO_MAKER_PROGRAMME: 332,
+  PROGRAMME_INVALID: 333,
+  MAKERS_EXCEEDED: 334,
+  MAKER_ALREADY: 335,
+  NOT_A_MAKER: 336,
+  MAKER_TOO_SMALL: 337,
 } as const;
 
 /** Why settlement says no. */

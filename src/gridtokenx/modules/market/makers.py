@@ -60,7 +60,7 @@ def set_maker_programme(state: State, context: Context, message: SetMakerProgram
     """`NOT_AUTHORISED`, `ZONE_UNKNOWN`, `PROGRAMME_INVALID`. One for no makers ends the duties of those there are with
     the last day that has opened."""
     require_role(state, context.sender, RoleName.OPERATOR)
-    key, terms = zone_key(message.zone), message.terms
+    key, terms = zone_key(message.zone), message.programme
     if state.get(ZONES, key) is None:
         raise Rejected(IdentityCode.ZONE_UNKNOWN, "zone")
     check_programme(terms)

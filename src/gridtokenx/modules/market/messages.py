@@ -180,7 +180,7 @@ class SetMakerProgramme(Message, frozen=True, tag=0x67):
     later. Duties that have begun stay as they are."""
 
     zone: Small
-    terms: MakerTerms
+    programme: MakerTerms
 
 
 class EnrolMaker(Message, frozen=True, tag=0x68):
