@@ -78,6 +78,8 @@ class Model:
         self.book: dict[bytes, Order] = {}
         self.time_ms = world.time_ms
         self.standstills = 0
+        self.amended = b""
+        """The order that the next block amends: it counts until then, also if it meets its owner's and is cancelled."""
 
     def enrolled(self, name: str) -> None:
         for number in INTERVALS:
@@ -90,7 +92,7 @@ class Model:
         trades = [decode_trade(trade) for trade in outcome.trades]
         now = dict(self.world.state.rows[ORDERS.prefix])
         traded = {key for t in trades for key in (t.buyer + t.buyer_order, t.seller + t.seller_order)}
-        gone = {key for key in self.book if key not in now and key not in traded}
+        gone = {key for key in self.book if key not in now and key not in traded and key != self.amended}
         is_still = self.has_consensus and block.time_ms - self.time_ms > MINUTE_MS
         self.standstills += is_still
         for own, begins_ms in self.from_ms.items():
@@ -189,6 +191,8 @@ class Life:
             due_ms = schedule.next_due_ms(self.world.state)
             if due_ms is not None and draw.randrange(8) == 0:
                 time_ms = max(min(due_ms, time_ms), self.world.time_ms + 1)
+            is_amended = isinstance(message, AmendOrder)
+            self.model.amended = self.world.accounts[name] + message.client_id if is_amended else b""
             if message is None:
                 self.world.block(time_ms=time_ms)
             else:

@@ -21,7 +21,7 @@ from gridtokenx.modules.identity.rosters import roster_at
 from gridtokenx.modules.identity.state import zone_key
 from gridtokenx.modules.identity.storage import STORAGE_LEVELS
 from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.presence import counted_ms, present_ms
+from gridtokenx.modules.market.presence import counted_ms, present_ms, standstills
 from gridtokenx.modules.market.state import (
     CLEARINGS,
     INTERVALS,
@@ -290,9 +290,10 @@ def _duty(player: "Player", rest: str, expected: str) -> None:
         assert duty is None, f"it is {duty}"
         return
     assert duty is not None, "there is none"
+    still = standstills(state, own, player.world.time_ms)
     real = {
-        "present": duty.held_ms + present_ms(state, own, duty, player.world.time_ms),
-        "counted": counted_ms(state, own, duty.from_ms, duty.until_ms),
+        "present": duty.held_ms + present_ms(still, duty, player.world.time_ms),
+        "counted": counted_ms(still, duty.from_ms, duty.until_ms),
         "fees": duty.fees_micro,
         "rebate": duty.rebate_micro,
     }

@@ -11,6 +11,7 @@ from gridtokenx.cli import (
     consortium,
     keys,
     light,
+    maker,
     network,
     node,
     portfolio,
@@ -81,6 +82,7 @@ app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tx.app, name="tx")
 app.add_typer(portfolio.app, name="portfolio")
+app.add_typer(maker.app, name="maker")
 app.add_typer(query.app, name="query")
 app.add_typer(light.app, name="light")
 app.add_typer(authority.app, name="authority")

@@ -67,11 +67,14 @@ from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
     CLEARINGS,
     INTERVALS,
+    MAKER_DUTIES,
+    MAKER_PROGRAMMES,
     ORDERS,
     POSITIONS,
     TERMS,
     Clearing,
     Interval,
+    MakerDuty,
     Order,
     Phase,
     account_of_order,
@@ -88,15 +91,15 @@ AUTHORITY_TABLES: dict[int, Table[Any]] = {
 """Who runs the chain: small tables, kept as they are."""
 
 MEMBER_TABLES: dict[int, Table[Any]] = {
-    table.prefix: table for table in (SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLITS)
+    table.prefix: table for table in (SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLITS, MAKER_PROGRAMMES)
 }
-"""Portfolios with members: kept as they are too."""
+"""Portfolios with members, and programmes for makers: kept as they are too."""
 
 FOLLOWED = (
     AUTHORITY_TABLES.keys()
     | MEMBER_TABLES.keys()
     | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
-    | {table.prefix for table in (LIMITS, LINKS, CLEARINGS)}
+    | {table.prefix for table in (LIMITS, LINKS, CLEARINGS, MAKER_DUTIES)}
 )
 """Tables whose changes must be in the node's feed."""
 
@@ -203,6 +206,11 @@ class ReadModel:
         self.auctions: tuple[int, dict[int, AuctionView]] = (0, {})
         """Of one height, as far as somebody asked (`auctions`)."""
         self.settlements: dict[int, Settlement] = {}
+        self._numbered: dict[int, tuple[dict[int, Any], Table[Any]]] = {
+            TERMS.prefix: (self.terms, TERMS),
+            CLEARINGS.prefix: (self.clearings, CLEARINGS),
+            SETTLEMENTS.prefix: (self.settlements, SETTLEMENTS),
+        }
         self.volumes: dict[int, Volume] = {}
         self.portfolios: dict[bytes, Portfolio] = {}
         self.portfolios_of: dict[bytes, dict[bytes, None]] = {}
@@ -223,6 +231,8 @@ class ReadModel:
         self.members = State()
         """The rows of `MEMBER_TABLES`, likewise."""
         self.members.rebuild_indexes((FIRST_INTERVALS,))
+        self.duties_of: dict[bytes, dict[int, MakerDuty]] = {}
+        """Of makers' portfolios, by interval, as long as state has them."""
         self._topology: Topology | None = None
         self._grid = State()
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS, SPLIT_RULES, MEMBERSHIPS, ROSTERS)
@@ -231,10 +241,10 @@ class ReadModel:
             self.authority.rows[prefix].clear()
         for prefix in MEMBER_TABLES:
             self.members.rows[prefix].clear()
-        for rows in (self._grid.rows[LIMITS.prefix], self._grid.rows[LINKS.prefix], self.clearings):
+        for rows in (self._grid.rows[LIMITS.prefix], self._grid.rows[LINKS.prefix], self.clearings, self.duties_of):
             rows.clear()
         self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS)
-        self._read(LIMITS, LINKS, CLEARINGS, *AUTHORITY_TABLES.values())
+        self._read(LIMITS, LINKS, CLEARINGS, MAKER_DUTIES, *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -468,19 +478,18 @@ class ReadModel:
             else:
                 self.volumes.pop(number, None)
                 self.depths.pop(number, None)
-        elif prefix == SETTLEMENTS.prefix:
-            _replace(self.settlements, int.from_bytes(key, "big"), SETTLEMENTS, value)
+        elif prefix in self._numbered:
+            rows, numbered = self._numbered[prefix]
+            _replace(rows, int.from_bytes(key, "big"), numbered, value)
         elif prefix == STATEMENTS.prefix:
             if value is not None:
                 self._put_statement(int.from_bytes(key[:4], "big"), key[4:], STATEMENTS.decode.trusted(value))
-        elif prefix == TERMS.prefix:
-            _replace(self.terms, int.from_bytes(key, "big"), TERMS, value)
         elif prefix == PORTFOLIOS.prefix and value is not None:
             portfolio = PORTFOLIOS.decode.trusted(value)
             self.portfolios[key] = portfolio
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
-        elif prefix == CLEARINGS.prefix:
-            _replace(self.clearings, int.from_bytes(key, "big"), CLEARINGS, value)
+        elif prefix == MAKER_DUTIES.prefix:
+            self._write_duty(int.from_bytes(key[:4], "big"), key[4:], value)
         elif prefix in {LIMITS.prefix, LINKS.prefix}:
             links: Table[Any] = LIMITS if prefix == LIMITS.prefix else LINKS
             _replace(self._grid.rows[prefix], key, links, value)
@@ -494,6 +503,15 @@ class ReadModel:
             table = ZONES if prefix == ZONES.prefix else FEEDERS
             self._grid.rows[prefix][key] = table.decode.trusted(value)
             self._topology = None
+
+    def _write_duty(self, interval: int, portfolio: bytes, value: bytes | None) -> None:
+        """A maker's duty; its rebate is remembered as long as the statement."""
+        own = self.duties_of.setdefault(portfolio, {})
+        _replace(own, interval, MAKER_DUTIES, value)
+        if not own:
+            del self.duties_of[portfolio]
+        elif interval in own and own[interval].rebate_micro:
+            self.statements.put_rebate(interval, portfolio, own[interval].rebate_micro)
 
     def _put_statement(self, interval: int, portfolio: bytes, statement: Statement) -> None:
         before = self.statements.put(interval, portfolio, statement)

@@ -220,8 +220,9 @@ def judge(state: State, context: Context, number: int) -> int:
 
 def _judge_one(state: State, context: Context, own: bytes) -> None:
     duty: MakerDuty = state.rows[MAKER_DUTIES.prefix][own]
-    held_ms = duty.held_ms + presence.present_ms(state, own, duty, duty.until_ms)
-    all_ms = presence.counted_ms(state, own, duty.from_ms, duty.until_ms)
+    still = presence.standstills(state, own, duty.until_ms)
+    held_ms = duty.held_ms + presence.present_ms(still, duty, duty.until_ms)
+    all_ms = presence.counted_ms(still, duty.from_ms, duty.until_ms)
     verdict, rebate_micro = Verdict.EXCUSED, 0
     if all_ms:
         is_kept = held_ms * PER_MILLE >= duty.asked.presence_per_mille * all_ms

@@ -31,6 +31,7 @@ from gridtokenx.modules.market.state import (
     MAKER_PROGRAMMES,
     ORDERS,
     MakerDuty,
+    MakerProgramme,
     Order,
     position_key,
 )
@@ -71,6 +72,10 @@ class Ladder:
         else:
             del self.sums[rank]
             del self.ranks[bisect_left(self.ranks, rank)]
+
+    def shown_wh(self) -> int:
+        """What counts."""
+        return sum(self.sums[rank] for rank in self.ranks[:MAKER_LEVELS_MAX])
 
     def reaches(self, size_wh: int) -> int | None:
         """The rank at which the best ones together show the size; None if those that count do not."""
@@ -166,7 +171,7 @@ def changed(state: State, context: Context, own: bytes, key: bytes, *, withdrawn
         until_ms = context.time_ms
         if withdrawn and until_ms < duty.until_ms:
             until_ms = last_block(state).time_ms
-        held_ms = duty.held_ms + present_ms(state, own, duty, until_ms)
+        held_ms = duty.held_ms + present_ms(standstills(state, own, until_ms), duty, until_ms)
         state.put(MAKER_DUTIES, own, _replace(duty, since_ms=0, held_ms=held_ms))
 
 
@@ -212,31 +217,36 @@ def _shows_enough(state: State, own: bytes, duty: MakerDuty) -> bool:
 # --- time that counts
 
 
-def present_ms(state: State, own: bytes, duty: MakerDuty, time_ms: int) -> int:
-    """For how long it has been present since it last came, by then; 0 if it is not."""
-    if not duty.since_ms:
-        return 0
-    return counted_ms(state, own, max(duty.since_ms, duty.from_ms), min(time_ms, duty.until_ms))
-
-
-def counted_ms(state: State, own: bytes, from_ms: int, until_ms: int) -> int:
-    """How much time there was between, without that in which nobody could trade; 0 if the end comes first."""
-    left_ms = until_ms - from_ms
-    for since_ms, ended_ms in _standstills(state, own, until_ms):
-        begin_ms = max(since_ms, from_ms)
-        if begin_ms < min(ended_ms, until_ms):
-            left_ms -= min(ended_ms, until_ms) - begin_ms
-            from_ms = min(ended_ms, until_ms)
-    return max(left_ms, 0)
-
-
-def _standstills(state: State, own: bytes, until_ms: int) -> list[Period]:
-    """When nobody could trade in a duty's zone, the earliest first; they may overlap."""
+def standstills(state: State, own: bytes, until_ms: int) -> list[Period]:
+    """When nobody could trade in a duty's zone, as far as is known then."""
     portfolio = state.rows[PORTFOLIOS.prefix][own[4:]]
     programme = state.rows[MAKER_PROGRAMMES.prefix][zone_key(zone_of(state, portfolio.feeder))]
+    return all_standstills(state, programme, until_ms)
+
+
+def all_standstills(state: State, programme: MakerProgramme, until_ms: int) -> list[Period]:
+    """Those of the chain, and the freezes of the market that `state` knows, the earliest first; they may overlap."""
     found = [(int.from_bytes(key, "big"), past.until_ms) for key, past in state.items(PAST_FREEZES)]
     found += programme.still
     frozen = state.get(FREEZE, FREEZE_KEY)
     if frozen is not None:
         found.append((frozen.since_ms, until_ms))
     return sorted(found)
+
+
+def present_ms(still: list[Period], duty: MakerDuty, time_ms: int) -> int:
+    """For how long it has been present since it last came, by then; 0 if it is not."""
+    if not duty.since_ms:
+        return 0
+    return counted_ms(still, max(duty.since_ms, duty.from_ms), min(time_ms, duty.until_ms))
+
+
+def counted_ms(still: list[Period], from_ms: int, until_ms: int) -> int:
+    """How much time there was between, without that in which nobody could trade; 0 if the end comes first."""
+    left_ms = until_ms - from_ms
+    for since_ms, ended_ms in still:
+        begin_ms, end_ms = max(since_ms, from_ms), min(ended_ms, until_ms)
+        if begin_ms < end_ms:
+            left_ms -= end_ms - begin_ms
+            from_ms = end_ms
+    return max(left_ms, 0)
