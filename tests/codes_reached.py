@@ -64,7 +64,19 @@ from gridtokenx.modules.identity.messages import (
 )
 from gridtokenx.modules.identity.rosters import ROSTERS, first_unopened, put_version, roster_of, version_key
 from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, ROLES, ZONES, role_key, zone_key
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, Halt, HaltReason, Resume, SetTerms, TimeInForce
+from gridtokenx.modules.market.messages import (
+    AmendOrder,
+    CancelOrder,
+    EndMaker,
+    EnrolMaker,
+    Halt,
+    HaltReason,
+    MakerTerms,
+    Resume,
+    SetMakerProgramme,
+    SetTerms,
+    TimeInForce,
+)
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, SETTLEMENTS, Stage
 from gridtokenx.modules.tokens.messages import (
@@ -261,6 +273,17 @@ def _not_allowed(world: World) -> str:
     record = world.state.rows[PARTICIPANTS.prefix][pseudonym("bob")]
     world.state.put(PARTICIPANTS, pseudonym("bob"), msgspec.structs.replace(record, kyc=Kyc.REVOKED))
     return world.code("bob", buy("bob", 1_000, NOON, 4 * WATT))
+
+
+def _enrol(*names: str) -> str:
+    """In another world, with two dealers and a programme for one maker; the code of the last."""
+    founding = Founding(time_ms=at(9, 50))
+    founding.add_home("alice", export_w=SOLAR, import_w=3_000)
+    for dealer in ("dora", "moll"):
+        founding.add_dealer(dealer, 11, 1_000, 1_000, WATT)
+    founding.builder.add_maker_programme(1, MakerTerms(WATT, 1_000, 900, 0, 0, 1, 2))
+    world = founding.start()
+    return [world.code(name, EnrolMaker(pseudonym(name))) for name in names][-1]
 
 
 def _in_the_call(_: World) -> str:
@@ -570,6 +593,12 @@ CASES: dict[str, Case] = {
     "HALT_INVALID": lambda w: w.code("operator", Halt(0, 9, 0, HaltReason.EXERCISE)),
     "HALT_UNKNOWN": lambda w: w.code("operator", Resume(0, 1)),
     "HALT_HOLDS_ORDER": _stopped_trade,
+    "NO_MAKER_PROGRAMME": lambda w: w.code("alice", EnrolMaker(pseudonym("alice"))),
+    "PROGRAMME_INVALID": lambda w: w.code("operator", SetMakerProgramme(1, MakerTerms(0, 1, 1, 0, 0, 1, 1))),
+    "MAKERS_EXCEEDED": lambda w: _enrol("dora", "moll"),
+    "MAKER_ALREADY": lambda w: _enrol("dora", "dora"),
+    "NOT_A_MAKER": lambda w: w.code("alice", EndMaker(pseudonym("alice"))),
+    "MAKER_TOO_SMALL": lambda w: _enrol("alice"),
     "DISPLAY_TOO_SMALL": lambda w: w.code(
         "bob", msgspec.structs.replace(buy("bob", 4_000, NOON, 4 * WATT), display_wh=199)
     ),

@@ -16,7 +16,8 @@ from gridtokenx.modules.grid.network import NETWORKS, network_of
 from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.rosters import FIRST_INTERVALS
 from gridtokenx.modules.market.book import BOOKS
-from gridtokenx.modules.market.state import DUES_BY_INTERVAL, POSITIONS_BY_INTERVAL
+from gridtokenx.modules.market.presence import QUOTES
+from gridtokenx.modules.market.state import DUES_BY_INTERVAL, DUTIES_BY_INTERVAL, POSITIONS_BY_INTERVAL
 from gridtokenx.modules.settlement.state import (
     PAYABLES,
     PAYABLES_BY_AGE,
@@ -78,7 +79,7 @@ def picture(state: State) -> dict[str, Any]:
     topology = state.index(TOPOLOGY)
     by_interval = (
         *(POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, REGISTERS_BY_INTERVAL, STATEMENTS_BY_INTERVAL),
-        SPLITS_BY_INTERVAL,
+        *(SPLITS_BY_INTERVAL, DUTIES_BY_INTERVAL),
     )
     return {
         "due": sorted({key for key in state.index(schedule.DUE) if key in scheduled}),
@@ -87,6 +88,10 @@ def picture(state: State) -> dict[str, Any]:
         "payables": sorted({age for age in state.index(PAYABLES_BY_AGE) if age in waiting}),
         "first_intervals": dict(sorted(state.index(FIRST_INTERVALS).items())),
         "portfolios": state.index(PORTFOLIO_LIST).current(state),
+        "maker_quotes": {
+            own: (dict(sorted(quotes.orders.items())), [(side.ranks, side.sums) for side in quotes.sides])
+            for own, quotes in sorted(state.index(QUOTES).items())
+        },
         **{
             index.name: {number: sorted(keys) for number, keys in state.index(index).by_interval.items()}
             for index in by_interval

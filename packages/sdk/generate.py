@@ -24,6 +24,7 @@ from gridtokenx.engine.comet import answers
 from gridtokenx.gateway import (
     authority_documents,
     documents,
+    maker_documents,
     page_documents,
     portfolio_documents,
     stream_documents,
@@ -84,7 +85,7 @@ RECORDS: tuple[Any, ...] = (
 )
 
 DOCUMENT_MODULES: tuple[ModuleType, ...] = (
-    *(documents, stream_documents, page_documents, portfolio_documents, authority_documents),
+    *(documents, stream_documents, page_documents, portfolio_documents, maker_documents, authority_documents),
     answers,
 )
 

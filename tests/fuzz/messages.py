@@ -51,6 +51,7 @@ ORDER_NAMES = ("order", "one", "two", "three")
 NOON = interval_at(12)
 WHOLE_MAX = 2**62
 RULE = SplitRule(SplitKind.METERED, 100_000, 500_000)
+PROGRAMME = market.MakerTerms(1_000_000, 500, 500, 7_200_000, 500_000, 3, 2)
 
 
 @cache
@@ -70,6 +71,8 @@ def lively_world(*, with_members: bool = True) -> World:
     members.found(founding, members=with_members)
     founding.builder.limit_border(1, 2, 8_000, 6_000)
     founding.builder.limit_feeder(12, 20_000, 14_000)
+    for zone in (1, 2, 3):
+        founding.builder.add_maker_programme(zone, PROGRAMME)
     world = founding.start()
     battery = identity.RegisterStorage(pseudonym("carol"), 8_000, 4_000, 900_000, False, 0, 0, 0)
     world.do("registrar", battery)
@@ -81,6 +84,10 @@ def lively_world(*, with_members: bool = True) -> World:
         world.do("dave", buy("dave", 1_000, interval, 3 * WATT, f"two{hour}"))
     world.do("alice", sell("alice", 1_000, interval_at(15), 5 * WATT, "order"))
     world.do("bob", buy("bob", 1_000, interval_at(15), 4 * WATT, "order"))
+    world.do("dora", market.EnrolMaker(pseudonym("dora")))
+    interval = interval_at(14)
+    world.do("dora", sell("dora", 1_000, interval, 3 * WATT, "order", source=Source.CONVENTIONAL))
+    world.do("dora", buy("dora", 1_000, interval, 3 * WATT, "one"))
     world.do("hub", identity.OpenPortfolio(pseudonym("hub"), 11, RULE))
     for name in ("alice", "carol"):
         world.do(name, identity.JoinPortfolio(pseudonym(name), pseudonym("hub"), RULE))
@@ -150,6 +157,16 @@ def terms(draw: st.DrawFn) -> market.Terms:
     changed = draw(st.lists(st.sampled_from(market.Terms.__struct_fields__), max_size=3))
     small_step = st.integers(0, 20).map(lambda step: step * 1_000)
     return msgspec.structs.replace(DEFAULT_TERMS, **{name: draw(small_step | wholes) for name in changed})
+
+
+@st.composite
+def programmes(draw: st.DrawFn) -> market.MakerTerms:
+    """One that is possible, with a few numbers changed."""
+    changed = draw(st.lists(st.sampled_from(market.MakerTerms.__struct_fields__), max_size=2))
+    small = ("makers_max", "misses_max")
+    return msgspec.structs.replace(
+        PROGRAMME, **{name: draw(smalls if name in small else st.integers(0, 1_000) | wholes) for name in changed}
+    )
 
 
 recent = st.integers(NOON - 2, NOON) | intervals
@@ -251,12 +268,13 @@ FIELDS: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
     "efficiency_ppm": lambda: st.integers(800_000, 10**6) | st.integers(0, 10**6),
     "alone": st.booleans,
     "level_wh": lambda: st.just(0) | energies,
+    "zone": lambda: st.integers(0, 4) | smalls,
+    "programme": programmes,
     "rule": lambda: st.just(RULE) | st.builds(SplitRule, smalls, st.integers(0, 10**6), st.integers(0, 10**6)),
     "proposal": lambda: st.integers(0, 4) | wholes,
     "yes": lambda: st.sampled_from([True, True, True, False]),
     "scope": lambda: st.just(0) | st.integers(0, 2) | smalls,
     "display_wh": lambda: st.just(0) | energies,
-    "zone": lambda: st.integers(0, 3) | smalls,
     "until_ms": lambda: st.just(0) | times,
     "reason": lambda: st.integers(0, 6) | smalls,
     "link": lambda: st.integers(0, 1) | smalls,
@@ -283,6 +301,9 @@ _LIKELY_SENDER = {
     market.SetHoliday: "operator",
     market.Halt: "operator",
     market.Resume: "operator",
+    market.SetMakerProgramme: "operator",
+    market.EnrolMaker: "dora",
+    market.EndMaker: "dora",
     settlement.CorrectReading: "mea",
     authority.SetNode: "authority",
     authority.SetValidator: "authority",

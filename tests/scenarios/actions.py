@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.consortium import Consortium, consensus_key, node_key
 from tests.scenarios.founding import day_number
-from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, time_of, whole
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of, power, programme, time_of, whole
 from tests.world import batch_of, order, pseudonym, report_of, signer
 
 from gridtokenx.chains.genesis import FOREVER_MS
@@ -52,11 +52,14 @@ from gridtokenx.modules.market.handlers import current_terms
 from gridtokenx.modules.market.messages import (
     AmendOrder,
     CancelOrder,
+    EndMaker,
+    EnrolMaker,
     Halt,
     HaltReason,
     Resume,
     Scope,
     SetHoliday,
+    SetMakerProgramme,
     SetTerms,
     Side,
     TimeInForce,
@@ -378,6 +381,12 @@ ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     (r"votes for proposal (\d+)", lambda player, who, number: Vote(int(number), True)),
     (r"votes against proposal (\d+)", lambda player, who, number: Vote(int(number), False)),
     (r"replaces its (node|consensus) key", _rotate_key),
+    (
+        r"sets makers of zone (\d+): (.*)",
+        lambda player, who, zone, terms: SetMakerProgramme(int(zone), programme(terms)),
+    ),
+    (r"enrols ([\w-]+)", lambda player, who, name: EnrolMaker(pseudonym(name))),
+    (r"ends maker ([\w-]+)", lambda player, who, name: EndMaker(pseudonym(name))),
     (r"leaves", lambda player, who: Withdraw()),
     (r"declares (\w+) a holiday", lambda player, who, day: SetHoliday(day_number(day), holiday=True)),
     (r"declares (\w+) a working day", lambda player, who, day: SetHoliday(day_number(day), holiday=False)),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tests.consortium import Consortium
-from tests.scenarios.words import ScenarioError, amount, energy, interval_of, time_of
+from tests.scenarios.words import ScenarioError, amount, energy, interval_of, span, time_of
 from tests.world import pseudonym, signer
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -18,17 +18,23 @@ from gridtokenx.modules.authority.state import KEY_OWNERS, MISDEEDS, MisdeedKind
 from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.identity.rosters import roster_at
+from gridtokenx.modules.identity.state import zone_key
 from gridtokenx.modules.identity.storage import STORAGE_LEVELS
 from gridtokenx.modules.market import prices
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.messages import HaltReason, Side
+from gridtokenx.modules.market.presence import counted_ms, present_ms, standstills
 from gridtokenx.modules.market.state import (
     CLEARINGS,
     HALTS,
     INTERVALS,
+    MAKER_DUTIES,
+    MAKER_PROGRAMMES,
     NOBODY,
     ORDERS,
     POSITIONS,
+    MakerEnd,
+    Verdict,
     zone_interval_key,
 )
 from gridtokenx.modules.settlement.state import PAYABLES, SPLITS, STATEMENTS, Quality, Stage, settlement_of
@@ -82,6 +88,8 @@ def check(player: "Player", what: str, expected: str) -> None:
         "proposal": _proposal,
         "reputation": _reputation,
         "market": _market,
+        "duty": _duty,
+        "makers": _makers,
     }
     if subject in checks:
         checks[subject](player, rest, expected)
@@ -322,6 +330,50 @@ def _position(player: "Player", rest: str, expected: str) -> None:
         else:
             real, wanted = getattr(position, amounts[word]), amount(value)
         assert real == wanted, f"{word} is {real}, not {wanted}"
+
+
+def _duty(player: "Player", rest: str, expected: str) -> None:
+    """`kept; present 58:30; counted 1:00:00; fees 0.004; rebate 0.002`: a maker's in one interval, `open` until its
+    gate, or `none`. What is present now counts until the last block."""
+    name, _, when = rest.partition(" ")
+    state, own = player.world.state, interval_key(interval_of(when, player.clock)) + pseudonym(name)
+    duty = state.get(MAKER_DUTIES, own)
+    if expected == "none":
+        assert duty is None, f"it is {duty}"
+        return
+    assert duty is not None, "there is none"
+    still = standstills(state, own, player.world.time_ms)
+    real = {
+        "present": duty.held_ms + present_ms(still, duty, player.world.time_ms),
+        "counted": counted_ms(still, duty.from_ms, duty.until_ms),
+        "fees": duty.fees_micro,
+        "rebate": duty.rebate_micro,
+    }
+    for part in _items(expected):
+        word, _, value = part.partition(" ")
+        if not value:
+            assert Verdict(duty.verdict).name.lower() == word, f"it is {Verdict(duty.verdict).name.lower()}"
+        else:
+            wanted = span(value) if word in ("present", "counted") else amount(value)
+            assert real[word] == wanted, f"{word} is {real[word]}, not {wanted}"
+
+
+def _makers(player: "Player", zone: str, expected: str) -> None:
+    """`dora from 12:00 missed 1; mike from 12:00 until Wed 00:00 dropped`: a zone's makers, or `none`."""
+    programme = player.world.state.get(MAKER_PROGRAMMES, zone_key(int(zone)))
+    names = {pseudonym(name): name for name in player.world.accounts}
+    real = []
+    for one in programme.makers if programme else ():
+        end = f" until {one.until} {MakerEnd(one.end).name.lower()}" if one.until else ""
+        real.append(f"{names[one.portfolio]} from {one.first} missed {one.missed_in_a_row}{end}")
+    wanted = []
+    for part in _items(expected):
+        found = re.fullmatch(r"(\S+) from (.*?\d\d:\d\d)(?: missed (\d+))?(?: until (.*?\d\d:\d\d) (\w+))?", part)
+        assert found is not None, f"{part!r} is no maker"
+        name, first, missed, until, end = found.groups()
+        tail = f" until {interval_of(until, player.clock)} {end}" if until else ""
+        wanted.append(f"{name} from {interval_of(first, player.clock)} missed {missed or 0}{tail}")
+    assert real == wanted, f"they are {'; '.join(real) or 'none'}"
 
 
 def _split(player: "Player", rest: str, expected: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from tests.consortium import TERMS, found_member
-from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, time_of, whole
+from tests.scenarios.words import WEEKDAYS, Clock, ScenarioError, amount, energy, power, programme, time_of, whole
 from tests.world import MONDAY_MS, Founding, World, at, pseudonym, signer
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS, TPA_DRAFT_2026
@@ -48,11 +48,14 @@ class Community:
             "consortium",
             "member",
             "link",
+            "makers",
         ):
             self.lines.append(line)
         else:
-            known = "home, battery, dealer, aggregator, account, terms, sky, holiday, link, consensus, consortium"
-            raise ScenarioError(f"a community begins, has {known} and member, not {verb!r}")
+            known = (
+                "home, battery, dealer, aggregator, account, terms, sky, holiday, link, makers, consensus, consortium"
+            )
+            raise ScenarioError(f"a community begins, has {known}, consortium and member, not {verb!r}")
 
     def _change_terms(self, text: str) -> None:
         if text == "tpa-draft-2026":
@@ -162,6 +165,11 @@ class Community:
             self.founding.builder.limit_border(int(first), int(second), *powers)
         else:
             self.founding.builder.limit_feeder(int(first), *powers)
+
+    def _makers(self, text: str) -> None:
+        """`of zone 1: 2 at most, spread 0.50, ...`: a programme (`words.programme`)."""
+        zone, _, terms = text.removeprefix("of zone ").partition(": ")
+        self.founding.builder.add_maker_programme(int(zone), programme(terms))
 
     def _consensus(self, text: str) -> None:
         """`of 0.5 s blocks`"""

@@ -10,6 +10,7 @@ from tests.world import DAY_MS, GENESIS_MS, MONDAY_MS, World, signed, signer
 
 from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.ledger.transaction import Body
+from gridtokenx.modules.market.messages import MakerTerms
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -71,6 +72,32 @@ def interval_of(text: str, clock: Clock) -> int:
     if time_ms % INTERVAL_MS:
         raise ScenarioError(f"no interval begins at {text}")
     return time_ms // INTERVAL_MS
+
+
+def span(text: str) -> int:
+    """`1:30:00`, `30:00` or `0:00.500`: hours, minutes and seconds in milliseconds."""
+    parts = [Decimal(part) for part in text.split(":")]
+    return int(sum(part * 60**place for place, part in enumerate(reversed(parts))) * 1_000)
+
+
+def programme(text: str) -> MakerTerms:
+    """`2 at most, spread 0.50, size 1 kWh, present 90 % of 1:00:00, rebate 50 %, 3 misses`; `of all` of the time."""
+    found = re.fullmatch(
+        r"(\d+) at most, spread (\S+), size (\S+ \w+), present (\S+) % of ([\d:]+|all), rebate (\S+) %, (\d+) misses",
+        text,
+    )
+    if found is None:
+        raise ScenarioError(f"{text!r} is no programme for makers")
+    count, spread, size, present, window, rebate, misses = found.groups()
+    return MakerTerms(
+        amount(spread),
+        energy(*size.split()),
+        whole(present, 10),
+        0 if window == "all" else span(window),
+        whole(rebate, 10_000),
+        int(count),
+        int(misses),
+    )
 
 
 def intervals(text: str, clock: Clock) -> range:

@@ -67,6 +67,9 @@ def one_of_each() -> list[Message]:
         market.SetHoliday(20_607, holiday=True),
         market.Halt(NOON, 1, 0, market.HaltReason.GRID_EMERGENCY),
         market.Resume(0, 255),
+        market.SetMakerProgramme(2, market.MakerTerms(500_000, 1_000, 900, 14_400_000, 500_000, 16, 96)),
+        market.EnrolMaker(erin),
+        market.EndMaker(erin),
         world.submit(reading, reading),
         settlement.CorrectReading(world.chain, reading, Cause.METER_FAULT),
     ]

@@ -195,6 +195,18 @@ export function splits(own: Uint8Array, query: Query): Call<documents.SplitsOfAc
   return { method: "GET", path: `/v1/accounts/${toHex(own)}/splits`, reader: documents.SplitsOfAccount, query };
 }
 
+export function makers(): Call<documents.Makers> {
+  return { method: "GET", path: "/v1/makers", reader: documents.Makers };
+}
+
+export function maker(portfolio: Uint8Array): Call<documents.MakerDuties> {
+  return { method: "GET", path: `/v1/makers/${toHex(portfolio)}`, reader: documents.MakerDuties };
+}
+
+export function duties(own: Uint8Array, query: Query): Call<documents.OwnDuties> {
+  return { method: "GET", path: `/v1/accounts/${toHex(own)}/duties`, reader: documents.OwnDuties, query };
+}
+
 export function recordProof(own: Uint8Array, query: Query): Call<documents.RecordProof> {
   return { method: "GET", path: `/v1/accounts/${toHex(own)}/proof`, reader: documents.RecordProof, query };
 }

@@ -252,6 +252,11 @@ export class Client {
     return this.personal(wallet, calls.splits(wallet.account, { after, limit }), signal);
   }
 
+  /** What is missing of one's own duties as a maker. */
+  async duties(wallet: Wallet, { after, limit, signal }: Page & { after?: number } = {}): Promise<documents.OwnDuties> {
+    return this.personal(wallet, calls.duties(wallet.account, { after, limit }), signal);
+  }
+
   /** Proof of one's own record (`checkRecord`). */
   async recordProof(wallet: Wallet, wanted: RecordWanted = {}): Promise<documents.RecordProof> {
     return this.personal(wallet, calls.recordProof(wallet.account, recordQuery(wanted)), wanted.signal);
@@ -286,6 +291,16 @@ export class Client {
   /** Portfolios that sites can join, and their rules. */
   async aggregators({ signal }: Asking = {}): Promise<documents.Aggregators> {
     return this.ask(calls.aggregators(), signal);
+  }
+
+  /** Programmes for makers, and who keeps them how. */
+  async makers({ signal }: Asking = {}): Promise<documents.Makers> {
+    return this.ask(calls.makers(), signal);
+  }
+
+  /** A maker's presence, interval by interval. */
+  async maker(portfolio: Uint8Array, { signal }: Asking = {}): Promise<documents.MakerDuties> {
+    return this.ask(calls.maker(portfolio), signal);
   }
 
   /** Zones and feeders. */

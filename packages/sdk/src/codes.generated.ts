@@ -160,6 +160,12 @@ export const MarketCode = {
   HALT_INVALID: 326,
   HALT_UNKNOWN: 327,
   HALT_HOLDS_ORDER: 328,
+  NO_MAKER_PROGRAMME: 332,
+  PROGRAMME_INVALID: 333,
+  MAKERS_EXCEEDED: 334,
+  MAKER_ALREADY: 335,
+  NOT_A_MAKER: 336,
+  MAKER_TOO_SMALL: 337,
 } as const;
 
 /** Why settlement says no. */

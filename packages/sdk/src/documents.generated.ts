@@ -913,6 +913,7 @@ export const Positions: Reader<Positions> = document<Positions>({
 /**
  * The result of one interval for one portfolio. Charge and credit are with the residual supplier: by the meter, and
  * of a split (a member's part of a loss or a gain; of a portfolio with members what it takes over and passes on).
+ * `rebate_micro`: what a maker got of the interval's trading fees.
  */
 export interface StatementView {
   readonly interval: number;
@@ -932,6 +933,7 @@ export interface StatementView {
   readonly creditMicro: bigint;
   readonly splitChargeMicro: bigint;
   readonly splitCreditMicro: bigint;
+  readonly rebateMicro: bigint;
 }
 
 export const StatementView: Reader<StatementView> = document<StatementView>({
@@ -952,6 +954,7 @@ export const StatementView: Reader<StatementView> = document<StatementView>({
   creditMicro: money,
   splitChargeMicro: money,
   splitCreditMicro: money,
+  rebateMicro: money,
 });
 
 /**
@@ -1496,10 +1499,11 @@ export const SaleSplit: Reader<SaleSplit> = document<SaleSplit>({
  * Statements added up. Paid: `purchase_cost_micro` (`purchases` splits it, null when this gateway no longer knows all
  * those trades), `other_import_micro` (at the tariff), `undelivered_micro`. Earned: `sale_proceeds_micro` (`sales`
  * splits it), `other_export_micro` (at the buy-back), `unused_micro`. What an aggregator's split took and gave are
- * `split_charge_micro` and `split_credit_micro`. `bill_micro` = paid - earned, to the last unit what the ledger
- * moved. `old_bill_micro` is that of the same readings without the market (all import at the tariff less all export
- * at the buy-back), `saved_micro` = old bill - bill. VAT is on what is paid, not on what is earned, rounded down for
- * each day; no WATT moves for it. `estimated` and `corrected` count statements that were not simply measured.
+ * `split_charge_micro` and `split_credit_micro`; `rebate_micro` is a maker's part of trading fees, earned too.
+ * `bill_micro` = paid - earned, to the last unit what the ledger moved. `old_bill_micro` is that of the same readings
+ * without the market (all import at the tariff less all export at the buy-back), `saved_micro` = old bill - bill. VAT
+ * is on what is paid, not on what is earned, rounded down for each day; no WATT moves for it. `estimated` and
+ * `corrected` count statements that were not simply measured.
  */
 export interface BillLines {
   readonly intervals: number;
@@ -1523,6 +1527,7 @@ export interface BillLines {
   readonly unusedMicro: bigint;
   readonly splitChargeMicro: bigint;
   readonly splitCreditMicro: bigint;
+  readonly rebateMicro: bigint;
   readonly billMicro: bigint;
   readonly vatMicro: bigint;
   readonly billWithVatMicro: bigint;
@@ -1557,6 +1562,7 @@ export const BillLines: Reader<BillLines> = document<BillLines>({
   unusedMicro: money,
   splitChargeMicro: money,
   splitCreditMicro: money,
+  rebateMicro: money,
   billMicro: money,
   vatMicro: money,
   billWithVatMicro: money,
@@ -1592,6 +1598,7 @@ export interface BillDay {
   readonly unusedMicro: bigint;
   readonly splitChargeMicro: bigint;
   readonly splitCreditMicro: bigint;
+  readonly rebateMicro: bigint;
   readonly billMicro: bigint;
   readonly vatMicro: bigint;
   readonly billWithVatMicro: bigint;
@@ -1627,6 +1634,7 @@ export const BillDay: Reader<BillDay> = document<BillDay>({
   unusedMicro: money,
   splitChargeMicro: money,
   splitCreditMicro: money,
+  rebateMicro: money,
   billMicro: money,
   vatMicro: money,
   billWithVatMicro: money,
@@ -1973,6 +1981,188 @@ export interface SplitsOfAccount {
 export const SplitsOfAccount: Reader<SplitsOfAccount> = document<SplitsOfAccount>({
   height: integer,
   splits: listOf(SplitView),
+  next: integer,
+});
+
+/**
+ * Of the time that counts (`window_ms` before trading at once ends; 0: all since it opened) for at least
+ * `presence_per_mille` a purchase and a sale of `size_wh` each, at most `spread_micro` apart. For it `rebate_ppm` of
+ * the trading fees of both sides where the maker's orders rested.
+ */
+export interface MakerTermsView {
+  readonly spreadMicro: bigint;
+  readonly sizeWh: number;
+  readonly presencePerMille: number;
+  readonly windowMs: number;
+  readonly rebatePpm: number;
+  readonly makersMax: number;
+  readonly missesMax: number;
+}
+
+export const MakerTermsView: Reader<MakerTermsView> = document<MakerTermsView>({
+  spreadMicro: money,
+  sizeWh: integer,
+  presencePerMille: integer,
+  windowMs: integer,
+  rebatePpm: integer,
+  makersMax: integer,
+  missesMax: integer,
+});
+
+/** Of one zone, as it counts for intervals that open from now on. With `makers_max` 0 it has ended. */
+export interface MakerProgrammeView {
+  readonly zone: number;
+  readonly terms: MakerTermsView;
+}
+
+export const MakerProgrammeView: Reader<MakerProgrammeView> = document<MakerProgrammeView>({
+  zone: integer,
+  terms: MakerTermsView,
+});
+
+/**
+ * A maker from interval `first` on, until `until` (0: no end is known; `end` says why: `left`, `ended` by the
+ * operator, `dropped`). `kept`, `missed` and `excused` count intervals that are not final yet, about a day;
+ * `fees_micro` and `rebate_micro` are their sums. Of `counting` intervals the time counts now, in `present` of them
+ * it is there.
+ */
+export interface MakerView {
+  readonly portfolio: string;
+  readonly zone: number;
+  readonly feeder: number;
+  readonly first: number;
+  readonly until: number;
+  readonly end: string;
+  readonly missedInARow: number;
+  readonly kept: number;
+  readonly missed: number;
+  readonly excused: number;
+  readonly feesMicro: bigint;
+  readonly rebateMicro: bigint;
+  readonly counting: number;
+  readonly present: number;
+}
+
+export const MakerView: Reader<MakerView> = document<MakerView>({
+  portfolio: text,
+  zone: integer,
+  feeder: integer,
+  first: integer,
+  until: integer,
+  end: text,
+  missedInARow: integer,
+  kept: integer,
+  missed: integer,
+  excused: integer,
+  feesMicro: money,
+  rebateMicro: money,
+  counting: integer,
+  present: integer,
+});
+
+/** All of them, by zone and by when they enrolled. */
+export interface Makers {
+  readonly height: number;
+  readonly programmes: readonly MakerProgrammeView[];
+  readonly makers: readonly MakerView[];
+}
+
+export const Makers: Reader<Makers> = document<Makers>({
+  height: integer,
+  programmes: listOf(MakerProgrammeView),
+  makers: listOf(MakerView),
+});
+
+/**
+ * One interval. `verdict`: `open` until its gate, then `kept`, `missed`, or `excused` (nobody could trade in any of
+ * its time). Of `counted_ms` so far it was there for `present_ms`, and is there now or not (`is_present`).
+ */
+export interface MakerDutyView {
+  readonly interval: number;
+  readonly verdict: string;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly countedMs: number;
+  readonly presentMs: number;
+  readonly isPresent: boolean;
+  readonly asked: MakerTermsView;
+  readonly feesMicro: bigint;
+  readonly rebateMicro: bigint;
+}
+
+export const MakerDutyView: Reader<MakerDutyView> = document<MakerDutyView>({
+  interval: integer,
+  verdict: text,
+  fromMs: integer,
+  untilMs: integer,
+  countedMs: integer,
+  presentMs: integer,
+  isPresent: flag,
+  asked: MakerTermsView,
+  feesMicro: money,
+  rebateMicro: money,
+});
+
+/** Rising intervals, of those that are not final yet. */
+export interface MakerDuties {
+  readonly height: number;
+  readonly portfolio: string;
+  readonly zone: number;
+  readonly duties: readonly MakerDutyView[];
+}
+
+export const MakerDuties: Reader<MakerDuties> = document<MakerDuties>({
+  height: integer,
+  portfolio: text,
+  zone: integer,
+  duties: listOf(MakerDutyView),
+});
+
+/**
+ * What one's own orders show of an open interval, among the best prices that count, and what is `missing`: of
+ * `buy_size`, `sell_size` and `spread`. `spread_micro`: how far apart the size stands, if it stands on both sides.
+ */
+export interface OwnDutyView {
+  readonly interval: number;
+  readonly portfolio: string;
+  readonly isPresent: boolean;
+  readonly countedMs: number;
+  readonly presentMs: number;
+  readonly untilMs: number;
+  readonly asked: MakerTermsView;
+  readonly shownBuyWh: number;
+  readonly shownSellWh: number;
+  readonly spreadMicro: bigint | null;
+  readonly missing: readonly string[];
+}
+
+export const OwnDutyView: Reader<OwnDutyView> = document<OwnDutyView>({
+  interval: integer,
+  portfolio: text,
+  isPresent: flag,
+  countedMs: integer,
+  presentMs: integer,
+  untilMs: integer,
+  asked: MakerTermsView,
+  shownBuyWh: integer,
+  shownSellWh: integer,
+  spreadMicro: orNull(money),
+  missing: listOf(text),
+});
+
+/**
+ * Rising intervals, first those whose time counts now or next; `next`: the `after` of the following page, 0 when
+ * there is none.
+ */
+export interface OwnDuties {
+  readonly height: number;
+  readonly duties: readonly OwnDutyView[];
+  readonly next: number;
+}
+
+export const OwnDuties: Reader<OwnDuties> = document<OwnDuties>({
+  height: integer,
+  duties: listOf(OwnDutyView),
   next: integer,
 });
 

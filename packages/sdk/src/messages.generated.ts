@@ -216,6 +216,33 @@ export const Terms: RecordKind<Terms> = record("Terms", {
   referenceWh: WHOLE,
 });
 
+/**
+ * What makers of a zone do, and what they get for it (`docs/market-rules.md`, "Makers"). In each interval, of the
+ * time that counts (the last `window_ms` of trading at once; 0: all since it opened), for at least
+ * `presence_per_mille`: a purchase and a sale of `size_wh` each, at most `spread_micro` per kWh apart. Who does gets
+ * `rebate_ppm` of the trading fees that both sides paid where its orders rested. Who misses `misses_max` intervals in
+ * a row is a maker no longer. Of `makers_max` makers at most; 0 ends the programme.
+ */
+export interface MakerTerms {
+  readonly spreadMicro: bigint;
+  readonly sizeWh: bigint;
+  readonly presencePerMille: bigint;
+  readonly windowMs: bigint;
+  readonly rebatePpm: bigint;
+  readonly makersMax: number;
+  readonly missesMax: number;
+}
+
+export const MakerTerms: RecordKind<MakerTerms> = record("MakerTerms", {
+  spreadMicro: WHOLE,
+  sizeWh: WHOLE,
+  presencePerMille: WHOLE,
+  windowMs: WHOLE,
+  rebatePpm: WHOLE,
+  makersMax: SMALL,
+  missesMax: SMALL,
+});
+
 /** The registers of a meter at the end of an interval: cumulative Wh, signed by the meter's own key. */
 export interface Reading {
   readonly meter: Uint8Array;
@@ -1169,6 +1196,65 @@ export function resume(fields: Fields<Resume>): Resume {
 }
 
 /**
+ * The operator says what makers of a zone do from now on: for intervals that open later, and for makers who enrol
+ * later. Duties that have begun stay as they are.
+ */
+export interface SetMakerProgramme {
+  readonly kind: "SetMakerProgramme";
+  readonly zone: number;
+  readonly programme: MakerTerms;
+}
+
+export const SetMakerProgramme: RecordKind<SetMakerProgramme> = record("SetMakerProgramme", {
+  zone: SMALL,
+  programme: MakerTerms,
+}, 0x67);
+
+/**
+ * The operator says what makers of a zone do from now on: for intervals that open later, and for makers who enrol
+ * later. Duties that have begun stay as they are.
+ */
+export function setMakerProgramme(fields: Fields<SetMakerProgramme>): SetMakerProgramme {
+  return build(SetMakerProgramme, fields);
+}
+
+/** Be a maker of the zone in which one's portfolio lies. Receipt: the first interval in which it is one. */
+export interface EnrolMaker {
+  readonly kind: "EnrolMaker";
+  readonly portfolio: Uint8Array;
+}
+
+export const EnrolMaker: RecordKind<EnrolMaker> = record("EnrolMaker", {
+  portfolio: bytes(8),
+}, 0x68);
+
+/** Be a maker of the zone in which one's portfolio lies. Receipt: the first interval in which it is one. */
+export function enrolMaker(fields: Fields<EnrolMaker>): EnrolMaker {
+  return build(EnrolMaker, fields);
+}
+
+/**
+ * A maker leaves, or the operator ends it, for intervals that have not opened. Receipt: the first interval in which
+ * it is none; 0 if it never was one.
+ */
+export interface EndMaker {
+  readonly kind: "EndMaker";
+  readonly portfolio: Uint8Array;
+}
+
+export const EndMaker: RecordKind<EndMaker> = record("EndMaker", {
+  portfolio: bytes(8),
+}, 0x69);
+
+/**
+ * A maker leaves, or the operator ends it, for intervals that have not opened. Receipt: the first interval in which
+ * it is none; 0 if it never was one.
+ */
+export function endMaker(fields: Fields<EndMaker>): EndMaker {
+  return build(EndMaker, fields);
+}
+
+/**
  * Anybody may carry readings; the meters signed them. All count or none does. One that comes after its interval was
  * estimated is the one correction.
  */
@@ -1252,6 +1338,9 @@ export type Message =
   | SetHoliday
   | Halt
   | Resume
+  | SetMakerProgramme
+  | EnrolMaker
+  | EndMaker
   | SubmitReadings
   | CorrectReading;
 
@@ -1299,6 +1388,9 @@ export const Message: UnionKind<Message> = {
     SetHoliday,
     Halt,
     Resume,
+    SetMakerProgramme,
+    EnrolMaker,
+    EndMaker,
     SubmitReadings,
     CorrectReading,
   ],

@@ -1,7 +1,7 @@
 // Made by packages/sdk/generate.py from the Python sources: change those, then run it again.
 import { bytes, FLAG, list, number, record, text, tuple, whole } from "./kinds.js";
 import type { RecordKind } from "./kinds.js";
-import { Message, SplitRule, Terms } from "./messages.generated.js";
+import { MakerTerms, Message, SplitRule, Terms } from "./messages.generated.js";
 import type { Table } from "./tables.js";
 
 const SMALL = number(255);
@@ -1269,6 +1269,72 @@ export const Halted: RecordKind<Halted> = record("Halted", {
 });
 
 /**
+ * A maker of a zone from interval `first` on, until `until` (0: no end is known). `missed_in_a_row`: intervals, up to
+ * the last gate.
+ */
+export interface Maker {
+  readonly portfolio: Uint8Array;
+  readonly first: bigint;
+  readonly until: bigint;
+  readonly missedInARow: bigint;
+  readonly end: number;
+}
+
+export const Maker: RecordKind<Maker> = record("Maker", {
+  portfolio: bytes(8),
+  first: WHOLE,
+  until: WHOLE,
+  missedInARow: WHOLE,
+  end: SMALL,
+});
+
+/**
+ * What makers of a zone do, and who they are, by when they enrolled. `still`: (from, until) of the last times in
+ * which the chain stood still, the earliest first: they count for nobody's presence. Key: zone.
+ */
+export interface MakerProgramme {
+  readonly terms: MakerTerms;
+  readonly makers: readonly Maker[];
+  readonly still: readonly (readonly [bigint, bigint])[];
+}
+
+export const MakerProgramme: RecordKind<MakerProgramme> = record("MakerProgramme", {
+  terms: MakerTerms,
+  makers: list(Maker),
+  still: list(tuple(WHOLE, WHOLE)),
+});
+
+/**
+ * A maker's presence in one interval. Key: interval ‖ portfolio, as of its position. From `from_ms` until `until_ms`
+ * time counts; `held_ms` of it the maker was present, and since `since_ms` it is (0: it is not). Orders placed before
+ * `place` do not count. `fees_micro`: trading fees of both sides of trades in which its orders rested. After the
+ * verdict `rebate_micro` is what it got of them.
+ */
+export interface MakerDuty {
+  readonly asked: MakerTerms;
+  readonly place: bigint;
+  readonly fromMs: bigint;
+  readonly untilMs: bigint;
+  readonly sinceMs: bigint;
+  readonly heldMs: bigint;
+  readonly feesMicro: bigint;
+  readonly rebateMicro: bigint;
+  readonly verdict: number;
+}
+
+export const MakerDuty: RecordKind<MakerDuty> = record("MakerDuty", {
+  asked: MakerTerms,
+  place: WHOLE,
+  fromMs: WHOLE,
+  untilMs: WHOLE,
+  sinceMs: WHOLE,
+  heldMs: WHOLE,
+  feesMicro: WHOLE,
+  rebateMicro: WHOLE,
+  verdict: SMALL,
+});
+
+/**
  * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
  * and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
  * stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter.
@@ -1472,6 +1538,8 @@ export const AUCTIONS: Table<Auction> = { prefix: 0x69, record: Auction };
 export const CLEARINGS: Table<Clearing> = { prefix: 0x6a, record: Clearing };
 export const REFERENCES: Table<Reference> = { prefix: 0x6b, record: Reference };
 export const HALTS: Table<Halted> = { prefix: 0x6c, record: Halted };
+export const MAKER_PROGRAMMES: Table<MakerProgramme> = { prefix: 0x6d, record: MakerProgramme };
+export const MAKER_DUTIES: Table<MakerDuty> = { prefix: 0x6e, record: MakerDuty };
 export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
 export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
 export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };

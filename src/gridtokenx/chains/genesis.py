@@ -41,14 +41,17 @@ from gridtokenx.modules.identity.state import (
 from gridtokenx.modules.identity.storage import put_storage
 from gridtokenx.modules.market import calendar
 from gridtokenx.modules.market.handlers import check_terms, open_interval
-from gridtokenx.modules.market.messages import Terms
+from gridtokenx.modules.market.makers import check_programme
+from gridtokenx.modules.market.messages import MakerTerms, Terms
 from gridtokenx.modules.market.state import (
     HOLIDAYS,
+    MAKER_PROGRAMMES,
     OPEN_DAY,
     SKY,
     TERMS,
     TERMS_VERSION,
     Holiday,
+    MakerProgramme,
     SkyMonth,
     TermsVersion,
     day_key,
@@ -240,6 +243,11 @@ class GenesisBuilder:
     def add_holiday(self, day: int) -> None:
         """A day (days since the epoch, Bangkok time) that is off-peak."""
         self.state.put(HOLIDAYS, day_key(day), Holiday())
+
+    def add_maker_programme(self, zone: int, terms: MakerTerms) -> None:
+        """What makers of a zone do; who wants to be one enrols later. `PROGRAMME_INVALID`."""
+        check_programme(terms)
+        self.state.put(MAKER_PROGRAMMES, zone_key(zone), MakerProgramme(terms, (), ()))
 
     def finish(self) -> bytes:
         """Open the first two days of intervals, and write everything down."""

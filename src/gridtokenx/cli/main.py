@@ -11,6 +11,7 @@ from gridtokenx.cli import (
     consortium,
     keys,
     light,
+    maker,
     market,
     network,
     node,
@@ -83,6 +84,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tx.app, name="tx")
 app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(market.app, name="market")
+app.add_typer(maker.app, name="maker")
 app.add_typer(query.app, name="query")
 app.add_typer(light.app, name="light")
 app.add_typer(authority.app, name="authority")

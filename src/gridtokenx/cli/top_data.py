@@ -144,7 +144,7 @@ class Homes:
 
 def _bill_micro(line: StatementView) -> int:
     owed_micro = line.charge_micro - line.credit_micro + line.split_charge_micro - line.split_credit_micro
-    return line.purchase_cost_micro - line.sale_proceeds_micro + owed_micro
+    return line.purchase_cost_micro - line.sale_proceeds_micro + owed_micro - line.rebate_micro
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import msgspec
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
 from gridtokenx.engine.comet.answers import CommitAnswer, ValidatorsAnswer
-from gridtokenx.gateway import authority_documents, documents, page_documents, portfolio_documents
+from gridtokenx.gateway import authority_documents, documents, maker_documents, page_documents, portfolio_documents
 from gridtokenx.ledger.transaction import Auth
 
 T = TypeVar("T")
@@ -335,6 +335,22 @@ def splits(own: bytes, after: int | None = None, limit: int | None = None) -> Ca
     """How results of portfolios with members were split."""
     query: dict[str, Parameter] = {"after": after, "limit": limit}
     return Call("GET", f"/v1/accounts/{own.hex()}/splits", portfolio_documents.SplitsOfAccount, query)
+
+
+def makers() -> Call[maker_documents.Makers]:
+    """Programmes for makers, and who keeps them."""
+    return Call("GET", "/v1/makers", maker_documents.Makers)
+
+
+def maker(portfolio: bytes) -> Call[maker_documents.MakerDuties]:
+    """A maker's presence, interval by interval."""
+    return Call("GET", f"/v1/makers/{portfolio.hex()}", maker_documents.MakerDuties)
+
+
+def duties(own: bytes, after: int | None = None, limit: int | None = None) -> Call[maker_documents.OwnDuties]:
+    """What is missing of one's own duties as a maker."""
+    query: dict[str, Parameter] = {"after": after, "limit": limit}
+    return Call("GET", f"/v1/accounts/{own.hex()}/duties", maker_documents.OwnDuties, query)
 
 
 def bill(

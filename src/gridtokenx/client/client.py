@@ -20,7 +20,7 @@ from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.headers import LightBlock
-from gridtokenx.gateway import authority_documents, documents, page_documents, portfolio_documents
+from gridtokenx.gateway import authority_documents, documents, maker_documents, page_documents, portfolio_documents
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -144,6 +144,14 @@ class Client:
         """Portfolios that sites can join, and their rules."""
         return self._run(flows.ask(calls.aggregators()))
 
+    def makers(self) -> maker_documents.Makers:
+        """Programmes for makers, and who keeps them how."""
+        return self._run(flows.ask(calls.makers()))
+
+    def maker(self, portfolio: bytes) -> maker_documents.MakerDuties:
+        """A maker's presence, interval by interval."""
+        return self._run(flows.ask(calls.maker(portfolio)))
+
     def search(self, text: str) -> page_documents.SearchResults:
         """What a text may mean: a block, a transaction, an account, an interval."""
         return self._run(flows.ask(calls.search(text)))
@@ -236,6 +244,10 @@ class Client:
     ) -> portfolio_documents.SplitsOfAccount:
         """How results of portfolios with members were split."""
         return self._run(self._personal(wallet, calls.splits(wallet.account, after, limit)))
+
+    def duties(self, wallet: Wallet, after: int | None = None, limit: int | None = None) -> maker_documents.OwnDuties:
+        """What is missing of one's own duties as a maker."""
+        return self._run(self._personal(wallet, calls.duties(wallet.account, after, limit)))
 
     def bill(
         self, wallet: Wallet, day: str | None = None, month: str | None = None, portfolio: bytes | None = None

@@ -171,7 +171,8 @@ def _day_lines(model: ReadModel, own: bytes, portfolios: list[bytes], day: int) 
             left_out += len(statements)
         elif statements:
             trades = _trades(model, own, interval, prices.terms) if _traded(statements) else TradeSum()
-            add_lines(total, interval_lines(statements, prices, trades))
+            rebate_micro = sum(model.statements.rebate_micro(interval, portfolio) for portfolio in portfolios)
+            add_lines(total, interval_lines(statements, prices, trades, rebate_micro))
     return total, left_out
 
 

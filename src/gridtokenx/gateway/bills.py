@@ -95,9 +95,12 @@ def add_sale(total: TradeSum, terms: Terms, value: int, energy_wh: int) -> Trade
     )
 
 
-def interval_lines(statements: Iterable[Statement], prices: Prices, trades: TradeSum) -> BillLines:
-    """The statements of one account's portfolios in one interval. `trades` are all that are known of that account in
-    it; they split the lines only if they come to the very amounts of the statements. VAT is left at 0: it is a day's.
+def interval_lines(
+    statements: Iterable[Statement], prices: Prices, trades: TradeSum, rebate_micro: int = 0
+) -> BillLines:
+    """The statements of one account's portfolios in one interval, and their rebates as makers. `trades` are all that
+    are known of that account in it; they split the lines only if they come to the very amounts of the statements. VAT
+    is left at 0: it is a day's.
     """
     lines = empty_lines()
     for statement in statements:
@@ -125,6 +128,8 @@ def interval_lines(statements: Iterable[Statement], prices: Prices, trades: Trad
         lines.old_import_micro += value_micro(prices.tariff_micro, statement.import_wh)
         lines.old_export_micro += value_micro(prices.terms.buy_back_micro, statement.export_wh)
     lines.intervals = 1
+    lines.rebate_micro = rebate_micro
+    lines.bill_micro -= rebate_micro
     lines.old_bill_micro = lines.old_import_micro - lines.old_export_micro
     lines.saved_micro = lines.old_bill_micro - lines.bill_micro
     lines.purchases, lines.sales = _splits(lines, trades)

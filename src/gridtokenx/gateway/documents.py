@@ -589,7 +589,7 @@ class Positions(Document):
 class StatementView(Document):
     """The result of one interval for one portfolio. Charge and credit are with the residual supplier: by the meter,
     and of a split (a member's part of a loss or a gain; of a portfolio with members what it takes over and passes
-    on)."""
+    on). `rebate_micro`: what a maker got of the interval's trading fees."""
 
     interval: int
     portfolio: str
@@ -608,6 +608,7 @@ class StatementView(Document):
     credit_micro: int
     split_charge_micro: int
     split_credit_micro: int
+    rebate_micro: int
 
 
 class Statements(Document):

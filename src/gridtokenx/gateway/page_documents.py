@@ -221,7 +221,8 @@ class BillLines(Document):
     """Statements added up. Paid: `purchase_cost_micro` (`purchases` splits it, null when this gateway no longer knows
     all those trades), `other_import_micro` (at the tariff), `undelivered_micro`. Earned: `sale_proceeds_micro`
     (`sales` splits it), `other_export_micro` (at the buy-back), `unused_micro`. What an aggregator's split
-    took and gave are `split_charge_micro` and `split_credit_micro`. `bill_micro` = paid - earned, to the
+    took and gave are `split_charge_micro` and `split_credit_micro`; `rebate_micro` is a maker's part of trading fees,
+    earned too. `bill_micro` = paid - earned, to the
     last unit what the ledger moved. `old_bill_micro` is that of the same readings without the market (all import at
     the tariff less all export at the buy-back), `saved_micro` = old bill - bill. VAT is on what is paid, not on what
     is earned, rounded down for each day; no WATT moves for it. `estimated` and `corrected` count statements that were
@@ -248,6 +249,7 @@ class BillLines(Document):
     unused_micro: int
     split_charge_micro: int
     split_credit_micro: int
+    rebate_micro: int
     bill_micro: int
     vat_micro: int
     bill_with_vat_micro: int

@@ -233,15 +233,18 @@ async def get_statements(request: Request) -> Response:
         for number in model.statements.of(portfolio)
         if number > query.after
     )
-    page = _whole_intervals(keys, query.limit)
+    page = whole_intervals(keys, query.limit)
     shown = [
-        views.statement_view(number, portfolio, model.statements.of(portfolio)[number]) for number, portfolio in page
+        views.statement_view(
+            number, portfolio, model.statements.of(portfolio)[number], model.statements.rebate_micro(number, portfolio)
+        )
+        for number, portfolio in page
     ]
     following = page[-1][0] if len(page) < len(keys) else 0
     return private(documents.Statements(model.head.height, model.statements.oldest, shown, following))
 
 
-def _whole_intervals(keys: list[tuple[int, bytes]], limit: int) -> list[tuple[int, bytes]]:
+def whole_intervals(keys: list[tuple[int, bytes]], limit: int) -> list[tuple[int, bytes]]:
     """The first `limit` keys, and the rest of the interval in which they end: pages are cut between intervals."""
     end = min(limit, len(keys))
     while end < len(keys) and keys[end][0] == keys[end - 1][0]:

@@ -68,6 +68,8 @@ from gridtokenx.modules.market.state import (
     CLEARINGS,
     HALTS,
     INTERVALS,
+    MAKER_DUTIES,
+    MAKER_PROGRAMMES,
     ORDERS,
     POSITIONS,
     REFERENCES,
@@ -75,6 +77,7 @@ from gridtokenx.modules.market.state import (
     Clearing,
     Halted,
     Interval,
+    MakerDuty,
     Order,
     Phase,
     Reference,
@@ -92,9 +95,9 @@ AUTHORITY_TABLES: dict[int, Table[Any]] = {
 """Who runs the chain: small tables, kept as they are."""
 
 MEMBER_TABLES: dict[int, Table[Any]] = {
-    table.prefix: table for table in (SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLITS)
+    table.prefix: table for table in (SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS, SPLITS, MAKER_PROGRAMMES)
 }
-"""Portfolios with members: kept as they are too."""
+"""Portfolios with members, and programmes for makers: kept as they are too."""
 
 PLACE_TABLES: dict[int, Table[Any]] = {table.prefix: table for table in (LIMITS, LINKS, REFERENCES, HALTS)}
 """Of links and zones: likewise."""
@@ -104,7 +107,7 @@ FOLLOWED = (
     | MEMBER_TABLES.keys()
     | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
     | PLACE_TABLES.keys()
-    | {CLEARINGS.prefix}
+    | {CLEARINGS.prefix, MAKER_DUTIES.prefix}
 )
 """Tables whose changes must be in the node's feed."""
 
@@ -211,6 +214,11 @@ class ReadModel:
         self.auctions: tuple[int, dict[int, AuctionView]] = (0, {})
         """Of one height, as far as somebody asked (`auctions`)."""
         self.settlements: dict[int, Settlement] = {}
+        self._numbered: dict[int, tuple[dict[int, Any], Table[Any]]] = {
+            TERMS.prefix: (self.terms, TERMS),
+            CLEARINGS.prefix: (self.clearings, CLEARINGS),
+            SETTLEMENTS.prefix: (self.settlements, SETTLEMENTS),
+        }
         self.volumes: dict[int, Volume] = {}
         self.portfolios: dict[bytes, Portfolio] = {}
         self.portfolios_of: dict[bytes, dict[bytes, None]] = {}
@@ -231,6 +239,8 @@ class ReadModel:
         self.members = State()
         """The rows of `MEMBER_TABLES`, likewise."""
         self.members.rebuild_indexes((FIRST_INTERVALS,))
+        self.duties_of: dict[bytes, dict[int, MakerDuty]] = {}
+        """Of makers' portfolios, by interval, as long as state has them."""
         self._topology: Topology | None = None
         self._grid = State()
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS, SPLIT_RULES, MEMBERSHIPS, ROSTERS)
@@ -242,8 +252,9 @@ class ReadModel:
         for prefix in PLACE_TABLES:
             self._grid.rows[prefix].clear()
         self.clearings.clear()
+        self.duties_of.clear()
         self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS)
-        self._read(CLEARINGS, *PLACE_TABLES.values(), *AUTHORITY_TABLES.values())
+        self._read(CLEARINGS, MAKER_DUTIES, *PLACE_TABLES.values(), *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -487,19 +498,20 @@ class ReadModel:
             else:
                 self.volumes.pop(number, None)
                 self.depths.pop(number, None)
-        elif prefix == SETTLEMENTS.prefix:
-            _replace(self.settlements, int.from_bytes(key, "big"), SETTLEMENTS, value)
+        elif prefix in self._numbered:
+            rows, numbered = self._numbered[prefix]
+            _replace(rows, int.from_bytes(key, "big"), numbered, value)
         elif prefix == STATEMENTS.prefix:
             if value is not None:
                 self._put_statement(int.from_bytes(key[:4], "big"), key[4:], STATEMENTS.decode.trusted(value))
-        elif prefix == TERMS.prefix:
-            _replace(self.terms, int.from_bytes(key, "big"), TERMS, value)
         elif prefix == PORTFOLIOS.prefix and value is not None:
             portfolio = PORTFOLIOS.decode.trusted(value)
             self.portfolios[key] = portfolio
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
         elif prefix == CLEARINGS.prefix:
             _replace(self.clearings, int.from_bytes(key, "big"), CLEARINGS, value)
+        elif prefix == MAKER_DUTIES.prefix:
+            self._write_duty(int.from_bytes(key[:4], "big"), key[4:], value)
         elif prefix in PLACE_TABLES:
             _replace(self._grid.rows[prefix], key, PLACE_TABLES[prefix], value)
         elif prefix in AUTHORITY_TABLES:
@@ -512,6 +524,15 @@ class ReadModel:
             table = ZONES if prefix == ZONES.prefix else FEEDERS
             self._grid.rows[prefix][key] = table.decode.trusted(value)
             self._topology = None
+
+    def _write_duty(self, interval: int, portfolio: bytes, value: bytes | None) -> None:
+        """A maker's duty; its rebate is remembered as long as the statement."""
+        own = self.duties_of.setdefault(portfolio, {})
+        _replace(own, interval, MAKER_DUTIES, value)
+        if not own:
+            del self.duties_of[portfolio]
+        elif interval in own and own[interval].rebate_micro:
+            self.statements.put_rebate(interval, portfolio, own[interval].rebate_micro)
 
     def _put_statement(self, interval: int, portfolio: bytes, statement: Statement) -> None:
         before = self.statements.put(interval, portfolio, statement)

@@ -25,6 +25,7 @@ class StatementMemory:
         self._order: deque[tuple[int, bytes]] = deque()
         self._in: dict[int, list[bytes]] = {}
         self.prices: dict[int, Prices] = {}
+        self._rebates: dict[tuple[int, bytes], int] = {}
         self.oldest = 0
         """The first interval of which nothing was forgotten for lack of room."""
 
@@ -43,9 +44,18 @@ class StatementMemory:
         while len(self._order) > self._max:
             gone, whose = self._order.popleft()
             del self._of[whose][gone]
+            self._rebates.pop((gone, whose), None)
             self._in.pop(gone, None)
             self.oldest = max(self.oldest, gone + 1)
         return before
+
+    def put_rebate(self, interval: int, portfolio: bytes, amount_micro: int) -> None:
+        """What a maker gets of the trading fees of an interval; its statement comes later."""
+        self._rebates[interval, portfolio] = amount_micro
+
+    def rebate_micro(self, interval: int, portfolio: bytes) -> int:
+        """What it got; 0 if nothing is known."""
+        return self._rebates.get((interval, portfolio), 0)
 
     def put_prices(self, interval: int, prices: Prices) -> None:
         """What the interval costs."""

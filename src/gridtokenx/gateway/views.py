@@ -359,7 +359,7 @@ def position_view(model: ReadModel, interval: int, portfolio: bytes) -> Position
     )
 
 
-def statement_view(interval: int, portfolio: bytes, statement: Statement) -> StatementView:
+def statement_view(interval: int, portfolio: bytes, statement: Statement, rebate_micro: int) -> StatementView:
     """The result of one interval."""
     return StatementView(
         interval,
@@ -379,4 +379,5 @@ def statement_view(interval: int, portfolio: bytes, statement: Statement) -> Sta
         statement.credit_micro,
         statement.split_charge_micro,
         statement.split_credit_micro,
+        rebate_micro,
     )

@@ -141,3 +141,12 @@ milliseconds."""
 
 PORTFOLIOS_OF_AGGREGATOR_MAX = 64
 """A portfolio lies on one feeder: room for those of a district. Settlement looks at each in every interval."""
+
+MAKERS_PER_ZONE_MAX = 16
+"""Each is a duty in each open interval: some twenty thousand of seven zones, and a thousand more for each hour."""
+
+MAKER_LEVELS_MAX = 5
+"""Prices of each side, the best first, among which a maker shows its size: a look at a maker costs no more."""
+
+STANDSTILLS_KEPT = 64
+"""Of the last times in which the chain stood still, each more than a minute: they count for nobody's presence."""

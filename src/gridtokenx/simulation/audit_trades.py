@@ -60,6 +60,8 @@ class TradeAudit:
         self.bands = BandAudit(copy)
         self.auctions = AuctionAudit(copy, self.bands)
         self._with_auctions: list[Trade] = []
+        self.with_fees: list[tuple[Trade, int]] = []
+        """The block's trades of two orders, each with a side's trading fee; below zero of those that are void."""
         """Of this block; they need its outcomes."""
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
         """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
@@ -88,6 +90,7 @@ class TradeAudit:
         self.auctions.begin_block(block)
         self.bands.begin_block(block, outcome.changes)
         self._with_auctions = []
+        self.with_fees = []
         for number, trade in enumerate(trades):
             if trade.voids:
                 self._check_void(trade)
@@ -237,6 +240,7 @@ class TradeAudit:
         portfolios, head = self.copy[PORTFOLIOS.prefix], trade.interval.to_bytes(4, "big")
         buyer, seller = portfolios[trade.buyer_portfolio], portfolios[trade.seller_portfolio]
         bought, sold = self._sums[head + trade.buyer_portfolio], self._sums[head + trade.seller_portfolio]
+        self.with_fees.append((trade, sign * money.trading_fee))
         bought[1] += sign * trade.quantity_wh
         bought[4] += sign * money.value
         bought[5] += sign * money.buyer_pays
@@ -252,6 +256,10 @@ class TradeAudit:
             dues[head + self.map.distributor(seller.feeder)] += sign * money.to_sellers_distributor
         if money.wheeling_borders:
             dues[head + self._office(RoleName.TRANSMISSION)] += sign * money.wheeling_borders
+
+    def add_due(self, key: bytes, amount: int) -> None:
+        """So much more is owed to interval ‖ account; the fee pool's if no account is named."""
+        self._dues[key if len(key) > 4 else key + self._office(RoleName.FEE_POOL)] += amount
 
     def _collateral_bounds(self, terms: Terms, interval: Interval, trade: Trade, ask: Offer) -> tuple[int, int]:
         """Kept for a trade: the collateral at the trade's price, but no more than the order held for this part of

@@ -38,6 +38,7 @@ from gridtokenx.modules.market.state import (
     EMPTY_POSITION,
     HALTS,
     INTERVALS,
+    MAKER_DUTIES,
     ORDERS,
     POSITIONS,
     REFERENCES,
@@ -61,6 +62,7 @@ from gridtokenx.modules.settlement.state import (
 )
 from gridtokenx.modules.tokens.state import MONEY, PAY_PAYABLE, REDEMPTIONS
 from gridtokenx.simulation import audit_rules as rules
+from gridtokenx.simulation.audit_makers import MakerAudit
 from gridtokenx.simulation.audit_members import MemberAudit
 from gridtokenx.simulation.audit_storage import StorageAudit
 from gridtokenx.simulation.audit_told import Told, read_block
@@ -71,6 +73,7 @@ WATCHED: tuple[Table[Any], ...] = (
     TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
     SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES, SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS,
     SPLITS, STORAGES, STORAGE_LEVELS, LINKS, LIMITS, AUCTIONS, CLEARINGS, FREEZE, HALTS, REFERENCES,
+    MAKER_DUTIES,
 )  # fmt: skip
 """The tables that the auditor keeps a copy of."""
 
@@ -114,6 +117,7 @@ class Auditor:
         self.storage = StorageAudit(self.copy)
         self.trades = TradeAudit(self.copy, self.map, self.members)
         self.trades.remember(trades)
+        self.makers = MakerAudit(self.copy)
 
     # --- one block
 
@@ -133,6 +137,14 @@ class Auditor:
         self._follow_orders(changes)
         metered, paid = self._follow_settlement(changes)
         self.trades.check_auctions(changes[CLEARINGS.prefix], changes[INTERVALS.prefix])
+        self.findings += self.makers.check(
+            block.time_ms,
+            told,
+            self.trades.with_fees,
+            changes[ORDERS.prefix],
+            changes[MAKER_DUTIES.prefix],
+            self.trades.add_due,
+        )
         self.trades.check_positions(changes[POSITIONS.prefix], changes[DUES.prefix])
         self.trades.check_limits(changes[POSITIONS.prefix])
         self.trades.links.check(changes[LINKS.prefix])

@@ -15,12 +15,12 @@ from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.network import settled
 from gridtokenx.modules.grid.state import LINK_REOPENED, REOPENED
-from gridtokenx.modules.market import bands, fills
+from gridtokenx.modules.market import bands, fills, presence
 from gridtokenx.modules.market.book import Book, book_of, put_back, remove
 from gridtokenx.modules.market.checks import terms_of, trades_at_once
 from gridtokenx.modules.market.matching import Stopped, find_crossed, first_met
 from gridtokenx.modules.market.messages import Terms
-from gridtokenx.modules.market.state import INTERVALS, Interval, Order
+from gridtokenx.modules.market.state import INTERVALS, MAKER_DUTIES, Interval, Order, position_key
 from gridtokenx.modules.market.wheeling import wheeling_of
 
 _REOPENED = REOPENED.prefix
@@ -72,26 +72,28 @@ def let_meet(
 ) -> int:
     """A resting purchase meets what it can; the steps it took. `free_zone`: has no price band now."""
     if order.expires_ms <= context.time_ms:
-        fills.take_out(state, key, order)
+        fills.withdraw(state, context, key, order)
         return 1
     remove(state, live, key, order)
     matched = bands.meet(state, context, interval, terms, live, order, resting=True, free_zone=free_zone)
-    for expired_key, expired in matched.expired:
-        fills.let_go(state, expired_key, expired)
+    fills.let_go_expired(state, context, matched.expired)
     fills.trade_resting(state, context, interval, terms, key, order, matched.fills)
     left_wh = order.remaining_wh - matched.filled_wh
     if left_wh:
         shown_wh = order.shown_wh and min(order.display_wh, left_wh)
         put_back(state, live, key, _replace(order, remaining_wh=left_wh, shown_wh=shown_wh))
+    own = position_key(order.interval, order.portfolio)
+    if own in state.rows[MAKER_DUTIES.prefix]:
+        presence.changed(state, context, own, key)
     if matched.stopped in (Stopped.RELATED, Stopped.BAND):
-        _part(state, live, wheeling_of(state, interval.terms, terms), key)
+        _part(state, context, live, wheeling_of(state, interval.terms, terms), key)
     return 1 + len(matched.fills) + len(matched.expired)
 
 
-def _part(state: State, live: Book, wheeling: tuple[int, ...], key: bytes) -> None:
+def _part(state: State, context: Context, live: Book, wheeling: tuple[int, ...], key: bytes) -> None:
     """Cancel the later of two orders that would meet and may not: of related parties, or beyond a price band."""
     order = live.orders[key]
     other_key = first_met(live, wheeling, order)
     other = live.orders[other_key]
     late_key, late = (key, order) if order.place > other.place else (other_key, other)
-    fills.take_out(state, late_key, late)
+    fills.withdraw(state, context, late_key, late)

@@ -1,7 +1,7 @@
 """What fills do to holds, positions and dues. No balance moves here: until settlement a trade is a hold of the
 buyer's WATT and of the seller's collateral."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -10,21 +10,23 @@ from gridtokenx.ledger.codec import encode
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State
-from gridtokenx.modules.grid.topology import DISTRIBUTORS
+from gridtokenx.modules.grid.topology import DISTRIBUTORS, TOPOLOGY
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import holder_of
+from gridtokenx.modules.market import presence
 from gridtokenx.modules.market.book import book_of, remove
 from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_hold_micro, trade_cost
 from gridtokenx.modules.market.matching import Fill
 from gridtokenx.modules.market.messages import BUY, SELL, Terms
-from gridtokenx.modules.market.prices import note_trades
+from gridtokenx.modules.market.prices import note_trades, touch
 from gridtokenx.modules.market.state import (
     DUES,
     DUES_BY_INTERVAL,
     EMPTY_POSITION,
     EXPIRE_ORDER,
     INTERVALS,
+    MAKER_DUTIES,
     POSITIONS,
     POSITIONS_BY_INTERVAL,
     Due,
@@ -41,7 +43,7 @@ from gridtokenx.modules.tokens.state import hold, release
 # The member of an enum costs several times a global name to look up, and this is asked for each fill.
 _FEE_POOL, _TRANSMISSION = RoleName.FEE_POOL, RoleName.TRANSMISSION
 _replace = msgspec.structs.replace
-_DUES, _POSITIONS = DUES.prefix, POSITIONS.prefix
+_DUES, _MAKER_DUTIES, _POSITIONS = DUES.prefix, MAKER_DUTIES.prefix, POSITIONS.prefix
 
 
 def take_order(
@@ -74,7 +76,7 @@ def take_order(
         position = after_trade(position, order.side, quantity_wh, cost, kept, 0)
         held_micro += kept
         left_wh -= quantity_wh
-        kept_resting = _book_resting_side(state, interval, terms, fill, cost)
+        kept_resting = _book_resting_side(state, context, interval, terms, fill, cost, 2 * cost.trading_fee)
         if order.side == SELL:
             add_dues(state, fill.maker.feeder, order.feeder, cost, dues)
             _record_trade(state, context, key, order, fill, cost, kept)
@@ -105,8 +107,9 @@ def trade_resting(
         cost = trade_cost(terms, fill.price_micro, fill.quantity_wh, fill.wheeling_micro)
         own = _replace(fill, key=key, maker=_replace(order, remaining_wh=left_wh))
         left_wh -= fill.quantity_wh
-        _book_resting_side(state, interval, terms, own, cost)
-        kept = _book_resting_side(state, interval, terms, fill, cost)
+        fees_micro = 2 * cost.trading_fee
+        _book_resting_side(state, context, interval, terms, own, cost, 0 if is_later else fees_micro)
+        kept = _book_resting_side(state, context, interval, terms, fill, cost, fees_micro if is_later else 0)
         add_dues(state, order.feeder, fill.maker.feeder, cost, dues)
         if is_later:
             _record_trade(state, context, key, order, fill, cost, kept)
@@ -130,6 +133,26 @@ def take_out(state: State, key: bytes, order: Order) -> None:
     remove(state, book_of(state, order.interval), key, order)
     let_go(state, key, order)
     schedule.remove(state, order.expires_ms, EXPIRE_ORDER, key)
+
+
+def withdraw(state: State, context: Context, key: bytes, order: Order) -> None:
+    """Cancel an open order before its gate: a maker's presence may end with it."""
+    take_out(state, key, order)
+    _note_withdrawn(state, context, key, order)
+
+
+def let_go_expired(state: State, context: Context, expired: Iterable[tuple[bytes, Order]]) -> None:
+    """Orders left the book because matching found that they had expired."""
+    for key, order in expired:
+        let_go(state, key, order)
+        _note_withdrawn(state, context, key, order)
+
+
+def _note_withdrawn(state: State, context: Context, key: bytes, order: Order) -> None:
+    touch(state, order.interval, state.index(TOPOLOGY).zone_of[order.feeder])
+    own = position_key(order.interval, order.portfolio)
+    if own in state.rows[_MAKER_DUTIES]:
+        presence.changed(state, context, own, key, withdrawn=True)
 
 
 def let_go(state: State, key: bytes, order: Order) -> None:
@@ -165,8 +188,11 @@ def _kept_micro(terms: Terms, interval: Interval, side: int, freed: int, fill: F
     return min(freed, needed)
 
 
-def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fill, cost: TradeCost) -> int:
-    """The resting order's hold becomes the trade's hold, which is returned; the rest of it is released."""
+def _book_resting_side(
+    state: State, context: Context, interval: Interval, terms: Terms, fill: Fill, cost: TradeCost, fees_micro: int
+) -> int:
+    """The resting order's hold becomes the trade's hold, which is returned; the rest of it is released. `fees_micro`:
+    of both sides, if it was this order that rested."""
     order, quantity_wh = fill.maker, fill.quantity_wh
     freed = order_hold_micro(terms, interval, order, order.remaining_wh)
     freed -= order_hold_micro(terms, interval, order, order.remaining_wh - quantity_wh)
@@ -177,6 +203,9 @@ def _book_resting_side(state: State, interval: Interval, terms: Terms, fill: Fil
     position = state.rows[_POSITIONS][own]
     changed = after_trade(position, order.side, quantity_wh, cost, kept, -quantity_wh)
     state.put(POSITIONS, own, changed)
+    if own in state.rows[_MAKER_DUTIES]:
+        presence.earned(state, own, fees_micro)
+        presence.changed(state, context, own, fill.key)
     return kept
 
 
@@ -246,6 +275,19 @@ def owe(state: State, interval: int, dues: Mapping[bytes, int]) -> None:
         due = state.rows[_DUES].get(key)
         total = Due(amount_micro if due is None else due.amount_micro + amount_micro)
         state.index(DUES_BY_INTERVAL).put(state, key, total)
+
+
+def change_due(state: State, key: bytes, change_micro: int) -> None:
+    """So much more is owed to a payee (key: interval ‖ account), below zero less; nothing of zero stays. ValueError if
+    the due does not hold it."""
+    due = state.rows[_DUES].get(key)
+    amount_micro = change_micro if due is None else due.amount_micro + change_micro
+    if amount_micro < 0:
+        raise ValueError("the due does not hold this")
+    if amount_micro:
+        state.index(DUES_BY_INTERVAL).put(state, key, Due(amount_micro))
+    elif due is not None:
+        state.index(DUES_BY_INTERVAL).delete(state, key)
 
 
 def _record_trade(

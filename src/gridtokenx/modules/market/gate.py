@@ -25,7 +25,7 @@ from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import TOPOLOGY
 from gridtokenx.modules.identity.state import PARTICIPANTS
-from gridtokenx.modules.market import book, fills, gate_booking, prices
+from gridtokenx.modules.market import book, fills, gate_booking, makers, prices
 from gridtokenx.modules.market.auction.clearing import Outcome
 from gridtokenx.modules.market.auction.work import Work
 from gridtokenx.modules.market.checks import is_plain, terms_of
@@ -83,7 +83,12 @@ GATES: Index[dict[int, Gate]] = Index("gates", lambda state: {})
 
 
 def close_gate(state: State, context: Context, key: bytes) -> int:
-    """Scheduled at the gate, and again until the interval is closed: one step."""
+    """Scheduled at the gate, and again until the interval is closed: one step. Makers have their verdict first."""
+    judged = makers.judge(state, context, int.from_bytes(key, "big"))
+    return judged + _close_step(state, context, key)
+
+
+def _close_step(state: State, context: Context, key: bytes) -> int:
     interval: Interval = state.rows[INTERVALS.prefix][key]
     terms = terms_of(state, interval)
     if not terms.call_phase_ms:

@@ -1,5 +1,7 @@
 """The rules of the market: place, cancel, amend; opening and gate closure."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from gridtokenx.ledger import schedule
@@ -22,7 +24,20 @@ from gridtokenx.modules.identity.state import (
     holder_of,
     require_role,
 )
-from gridtokenx.modules.market import bands, book, calendar, checks, crossing, fills, gate, halts, prices, void
+from gridtokenx.modules.market import (
+    bands,
+    book,
+    calendar,
+    checks,
+    crossing,
+    fills,
+    gate,
+    halts,
+    makers,
+    presence,
+    prices,
+    void,
+)
 from gridtokenx.modules.market.book import BOOKS
 from gridtokenx.modules.market.gate import CANCELS_PER_STEP, GATES
 from gridtokenx.modules.market.halted import covers, holds_order
@@ -32,11 +47,14 @@ from gridtokenx.modules.market.messages import (
     SELL,
     AmendOrder,
     CancelOrder,
+    EndMaker,
+    EnrolMaker,
     Halt,
     MarketCode,
     PlaceOrder,
     Resume,
     SetHoliday,
+    SetMakerProgramme,
     SetTerms,
     Terms,
     TimeInForce,
@@ -47,6 +65,7 @@ from gridtokenx.modules.market.state import (
     CLOSE_GATE,
     DUES,
     DUES_BY_INTERVAL,
+    DUTIES_BY_INTERVAL,
     EMPTY_POSITION,
     END_HALT,
     EXPIRE_ORDER,
@@ -54,6 +73,8 @@ from gridtokenx.modules.market.state import (
     HOLIDAYS,
     INTERVAL_FINAL,
     INTERVALS,
+    MAKER_DUTIES,
+    MAKER_PROGRAMMES,
     METERING_DEADLINE,
     OPEN_DAY,
     ORDERS,
@@ -86,6 +107,7 @@ _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
 _replace = msgspec.structs.replace
 _ACCOUNTS, _ORDERS, _POSITIONS = ACCOUNTS.prefix, ORDERS.prefix, POSITIONS.prefix
+_MAKER_DUTIES = MAKER_DUTIES.prefix
 
 
 def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[int, ...]:
@@ -161,8 +183,7 @@ def _enter(
         stays = options.time_in_force < _IMMEDIATE_OR_CANCEL and not options.post_only
         matched = bands.meet(state, context, interval, terms, live, order, key, may_halt=stays)
     check_filled(options, order, matched)
-    for expired_key, expired in matched.expired:
-        fills.let_go(state, expired_key, expired)
+    fills.let_go_expired(state, context, matched.expired)
     resting_wh = order.remaining_wh - matched.filled_wh
     if matched.stopped or options.time_in_force == _IMMEDIATE_OR_CANCEL:
         resting_wh = 0
@@ -178,6 +199,8 @@ def _enter(
         if order.expires_ms < interval.gate_ms:
             schedule.add(state, order.expires_ms, EXPIRE_ORDER, key)
         prices.touch(state, order.interval, zone)
+    if own in state.rows[_MAKER_DUTIES]:
+        presence.changed(state, context, own, key)
     if matched.filled_wh:
         crossing.is_free(state, context, interval, terms, live)
     return order.place, matched.filled_wh, resting_wh
@@ -205,8 +228,7 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
     if checks.is_decided(state, context, order):
         raise Rejected(MarketCode.GATE_CLOSED, "client_id")
     _check_not_held(state, order, key)
-    fills.take_out(state, key, order)
-    prices.touch(state, order.interval, state.index(TOPOLOGY).zone_of[order.feeder])
+    fills.withdraw(state, context, key, order)
     return (order.remaining_wh,)
 
 
@@ -233,6 +255,9 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
         smaller = _replace(order, remaining_wh=message.remaining_wh, quantity_wh=quantity_wh, shown_wh=shown_wh)
         state.put(ORDERS, key, smaller)
         fills.shrink(state, interval, terms, key, order, message.remaining_wh)
+        own = position_key(order.interval, order.portfolio)
+        if own in state.rows[_MAKER_DUTIES]:
+            presence.changed(state, context, own, key)
         return order.place, 0, message.remaining_wh
     if checks.in_call(context, interval, terms) and not checks.is_plain(order):
         raise Rejected(MarketCode.CALL_TAKES_PLAIN, "client_id")
@@ -333,37 +358,37 @@ def open_day(state: State, context: Context, payload: bytes) -> int:
     """Scheduled at 00:00 Bangkok time of the day before: open the day's intervals."""
     day = int.from_bytes(payload, "big")
     first = calendar.first_interval_of_day(day)
-    for number in range(first, first + INTERVALS_PER_DAY):
-        open_interval(state, context, number)
+    duties = sum(open_interval(state, context, number) for number in range(first, first + INTERVALS_PER_DAY))
     next_first = first + INTERVALS_PER_DAY
     schedule.add(state, calendar.opens_ms(next_first), OPEN_DAY, day_key(day + 1))
-    return INTERVALS_PER_DAY
+    return INTERVALS_PER_DAY + duties
 
 
-def open_interval(state: State, context: Context, number: int) -> None:
+def open_interval(state: State, context: Context, number: int) -> int:
     """Open one interval with the terms of now, and schedule its gate, deadline and end; nothing if its gate has
-    passed or it is open already."""
+    passed or it is open already. How many makers have a duty in it."""
     version = current_terms(state)
     terms = state.rows[TERMS.prefix][terms_key(version)]
     gate_ms = interval_start_ms(number) - terms.gate_ms
     if gate_ms <= context.time_ms or state.get(INTERVALS, interval_key(number)) is not None:
-        return
+        return 0
     holiday = state.get(HOLIDAYS, day_key(calendar.day_of(number))) is not None
     tariff_micro = calendar.tariff_micro_per_kwh(number, terms, holiday)
     key = interval_key(number)
-    state.put(INTERVALS, key, Interval(version, tariff_micro, gate_ms, Phase.TRADING))
+    interval = Interval(version, tariff_micro, gate_ms, Phase.TRADING)
+    state.put(INTERVALS, key, interval)
     end_ms = interval_end_ms(number)
     schedule.add(state, gate_ms, CLOSE_GATE, key)
     schedule.add(state, end_ms + terms.metering_deadline_ms, METERING_DEADLINE, key)
     schedule.add(state, end_ms + terms.correction_ms, INTERVAL_FINAL, key)
+    return makers.open_duties(state, context, number, interval)
 
 
 def expire_order(state: State, context: Context, key: bytes) -> int:
     """Scheduled at an order's own end."""
     order = state.get(ORDERS, key)
     if order is not None and order.expires_ms <= context.time_ms:
-        fills.take_out(state, key, order)
-        prices.touch(state, order.interval, state.index(TOPOLOGY).zone_of[order.feeder])
+        fills.withdraw(state, context, key, order)
     return 1
 
 
@@ -381,16 +406,22 @@ def participant_changed(state: State, context: Context, participant_id: bytes) -
         schedule.add(state, until_ms, PARTICIPANT_CHANGED, participant_id)
         return 1
     for key in keys[:CANCELS_PER_STEP]:
-        fills.take_out(state, key, rows[key])
+        fills.withdraw(state, context, key, rows[key])
     if len(keys) > CANCELS_PER_STEP:
         schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, participant_id)
     return min(len(keys), CANCELS_PER_STEP)
 
 
+def all_invariants(state: State) -> Iterator[str]:
+    """Those of orders, positions and auctions, and of makers."""
+    yield from invariants(state)
+    yield from makers.invariants(state)
+
+
 TABLES = (
-    TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES, AUCTIONS, CLEARINGS,
-    REFERENCES, HALTS,
-)  # fmt: skip
+    *(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES, AUCTIONS, CLEARINGS),
+    *(REFERENCES, HALTS, MAKER_PROGRAMMES, MAKER_DUTIES),
+)
 
 MODULE = Module(
     name="market",
@@ -404,6 +435,9 @@ MODULE = Module(
         SetHoliday: set_holiday,
         Halt: halts.halt,
         Resume: halts.resume,
+        SetMakerProgramme: makers.set_maker_programme,
+        EnrolMaker: makers.enrol_maker,
+        EndMaker: makers.end_maker,
     },
     scheduled={
         OPEN_DAY: open_day,
@@ -415,11 +449,11 @@ MODULE = Module(
         UPDATE_REFERENCE: prices.update_reference,
         END_HALT: halts.end_halt,
     },
-    indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, GATES),
+    indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, GATES, DUTIES_BY_INTERVAL, presence.QUOTES),
     waits=frozenset({LINK_REOPENED, END_HALT}),
-    urgent=frozenset({SetTerms, SetHoliday, Halt, Resume}),
+    urgent=frozenset({SetTerms, SetHoliday, SetMakerProgramme, Halt, Resume}),
     while_frozen=frozenset({Halt, Resume}),
     cancels=frozenset({CancelOrder}),
     void=void.note_stale_trades,
-    invariants=invariants,
+    invariants=all_invariants,
 )

@@ -116,6 +116,29 @@ class MarketCode(IntEnum):
     HALT_INVALID = 326
     HALT_UNKNOWN = 327
     HALT_HOLDS_ORDER = 328
+    NO_MAKER_PROGRAMME = 332
+    PROGRAMME_INVALID = 333
+    MAKERS_EXCEEDED = 334
+    MAKER_ALREADY = 335
+    NOT_A_MAKER = 336
+    MAKER_TOO_SMALL = 337
+
+
+class MakerTerms(Record, frozen=True):
+    """What makers of a zone do, and what they get for it (`docs/market-rules.md`, "Makers").
+
+    In each interval, of the time that counts (the last `window_ms` of trading at once; 0: all since it opened), for at
+    least `presence_per_mille`: a purchase and a sale of `size_wh` each, at most `spread_micro` per kWh apart. Who does
+    gets `rebate_ppm` of the trading fees that both sides paid where its orders rested. Who misses `misses_max`
+    intervals in a row is a maker no longer. Of `makers_max` makers at most; 0 ends the programme."""
+
+    spread_micro: Whole
+    size_wh: Whole
+    presence_per_mille: Whole
+    window_ms: Whole
+    rebate_ppm: Whole
+    makers_max: Small
+    misses_max: Small
 
 
 class PlaceOrder(Message, frozen=True, tag=0x60):
@@ -189,3 +212,24 @@ class Resume(Message, frozen=True, tag=0x66):
 
     interval: Interval32
     zone: Small
+
+
+class SetMakerProgramme(Message, frozen=True, tag=0x67):
+    """The operator says what makers of a zone do from now on: for intervals that open later, and for makers who enrol
+    later. Duties that have begun stay as they are."""
+
+    zone: Small
+    programme: MakerTerms
+
+
+class EnrolMaker(Message, frozen=True, tag=0x68):
+    """Be a maker of the zone in which one's portfolio lies. Receipt: the first interval in which it is one."""
+
+    portfolio: Pseudonym
+
+
+class EndMaker(Message, frozen=True, tag=0x69):
+    """A maker leaves, or the operator ends it, for intervals that have not opened. Receipt: the first interval in which
+    it is none; 0 if it never was one."""
+
+    portfolio: Pseudonym

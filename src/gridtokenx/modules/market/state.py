@@ -11,7 +11,7 @@ from gridtokenx.ledger.state import Index, State, Table
 from gridtokenx.ledger.transaction import AccountId, Small, Whole
 from gridtokenx.modules.grid.state import Signed
 from gridtokenx.modules.identity.messages import Feeder16, Pseudonym
-from gridtokenx.modules.market.messages import ClientId, Interval32, Terms
+from gridtokenx.modules.market.messages import ClientId, Interval32, MakerTerms, Terms
 
 
 class Phase(IntEnum):
@@ -238,6 +238,65 @@ class Halted(Record, frozen=True):
     order: bytes
 
 
+class MakerEnd(IntEnum):
+    """Why somebody will be a maker no longer."""
+
+    NONE = 0
+    LEFT = 1
+    ENDED = 2
+    """By the operator."""
+    DROPPED = 3
+    """After too many intervals in a row without presence."""
+
+
+class Verdict(IntEnum):
+    """Of a maker's presence in an interval, at its gate."""
+
+    OPEN = 0
+    KEPT = 1
+    MISSED = 2
+    EXCUSED = 3
+    """Nobody could trade in any of the time that counts."""
+
+
+class Maker(Record, frozen=True):
+    """A maker of a zone from interval `first` on, until `until` (0: no end is known). `missed_in_a_row`: intervals, up
+    to the last gate."""
+
+    portfolio: Pseudonym
+    first: Whole
+    until: Whole
+    missed_in_a_row: Whole
+    end: Small
+
+
+class MakerProgramme(Record, frozen=True):
+    """What makers of a zone do, and who they are, by when they enrolled. `still`: (from, until) of the last times in
+    which the chain stood still, the earliest first: they count for nobody's presence. Key: zone."""
+
+    terms: MakerTerms
+    makers: tuple[Maker, ...]
+    still: tuple[tuple[Whole, Whole], ...]
+
+
+class MakerDuty(Record, frozen=True):
+    """A maker's presence in one interval. Key: interval ‖ portfolio, as of its position.
+
+    From `from_ms` until `until_ms` time counts; `held_ms` of it the maker was present, and since `since_ms` it is (0:
+    it is not). Orders placed before `place` do not count. `fees_micro`: trading fees of both sides of trades in which
+    its orders rested. After the verdict `rebate_micro` is what it got of them."""
+
+    asked: MakerTerms
+    place: Whole
+    from_ms: Whole
+    until_ms: Whole
+    since_ms: Whole = 0
+    held_ms: Whole = 0
+    fees_micro: Whole = 0
+    rebate_micro: Whole = 0
+    verdict: Small = 0
+
+
 TERMS: Table[Terms] = Table(0x60, "terms", Terms)
 TERMS_VERSION: Table[TermsVersion] = Table(0x61, "terms_version", TermsVersion)
 INTERVALS: Table[Interval] = Table(0x62, "intervals", Interval)
@@ -251,6 +310,8 @@ AUCTIONS: Table[Auction] = Table(0x69, "auctions", Auction)
 CLEARINGS: Table[Clearing] = Table(0x6A, "clearings", Clearing)
 REFERENCES: Table[Reference] = Table(0x6B, "references", Reference)
 HALTS: Table[Halted] = Table(0x6C, "halts", Halted)
+MAKER_PROGRAMMES: Table[MakerProgramme] = Table(0x6D, "maker_programmes", MakerProgramme)
+MAKER_DUTIES: Table[MakerDuty] = Table(0x6E, "maker_duties", MakerDuty, common=("asked",))
 
 OPEN_DAY = 0x60
 CLOSE_GATE = 0x61
@@ -371,6 +432,9 @@ POSITIONS_BY_INTERVAL: Index[KeysByInterval] = Index(
     "positions_by_interval", lambda state: KeysByInterval(POSITIONS, state)
 )
 DUES_BY_INTERVAL: Index[KeysByInterval] = Index("dues_by_interval", lambda state: KeysByInterval(DUES, state))
+DUTIES_BY_INTERVAL: Index[KeysByInterval] = Index(
+    "duties_by_interval", lambda state: KeysByInterval(MAKER_DUTIES, state)
+)
 
 
 def invariants(state: State) -> Iterator[str]:

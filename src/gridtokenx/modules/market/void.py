@@ -22,19 +22,19 @@ from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import steps_of
 from gridtokenx.modules.identity.state import PORTFOLIOS
 from gridtokenx.modules.market.checks import terms_of
-from gridtokenx.modules.market.fills import add_dues, after_trade, put_position
+from gridtokenx.modules.market.fills import add_dues, after_trade, change_due, put_position
 from gridtokenx.modules.market.holds import TradeCost, cost_of, negative
+from gridtokenx.modules.market.makers import note_standstill
 from gridtokenx.modules.market.messages import BUY, SELL
+from gridtokenx.modules.market.presence import earned
 from gridtokenx.modules.market.state import (
     AUCTIONS,
-    DUES,
-    DUES_BY_INTERVAL,
     INTERVALS,
+    MAKER_DUTIES,
     POSITIONS,
     STALE_TRADES,
     VOID_TRADES,
     Auction,
-    Due,
     GateStage,
     StaleTrades,
     Trade,
@@ -53,7 +53,8 @@ _decode_trade: Decoder[Trade] = Decoder(Trade)
 
 def note_stale_trades(state: State, context: Context, before: LastBlock, trades: Sequence[bytes]) -> None:
     """`before` traded on a stale clock: have all its trades looked at, before all else; its orders take no part in
-    auctions whose gate passed meanwhile."""
+    auctions whose gate passed meanwhile, and nobody was present for makers."""
+    note_standstill(state, before.time_ms, context.time_ms)
     for key, interval in state.items(INTERVALS):
         if before.time_ms < interval.gate_ms <= context.time_ms and terms_of(state, interval).call_phase_ms:
             state.put(AUCTIONS, key, Auction(GateStage.SORTING, before.height, b"", 0, (), 0))
@@ -126,13 +127,8 @@ def _take_from_dues(state: State, trade: Trade, taken: TradeCost) -> None:
     buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
     add_dues(state, buyer_feeder, seller_feeder, taken, dues)
     for payee, change_micro in dues.items():
-        if change_micro == 0:
-            continue
-        key = interval_key(trade.interval) + payee
-        amount_micro = state.rows[DUES.prefix][key].amount_micro + change_micro
-        if amount_micro < 0:
-            raise ValueError("the due does not hold this trade")
-        if amount_micro:
-            state.put(DUES, key, Due(amount_micro))
-        else:
-            state.index(DUES_BY_INTERVAL).delete(state, key)
+        change_due(state, interval_key(trade.interval) + payee, change_micro)
+    rested = trade.seller_portfolio if trade.taker_side == BUY else trade.buyer_portfolio
+    own = position_key(trade.interval, rested)
+    if own in state.rows[MAKER_DUTIES.prefix]:
+        earned(state, own, 2 * taken.trading_fee)

@@ -27,6 +27,7 @@ from gridtokenx.modules.market.state import (
     CLEARINGS,
     DUES,
     DUES_BY_INTERVAL,
+    DUTIES_BY_INTERVAL,
     INTERVAL_FINAL,
     INTERVALS,
     METERING_DEADLINE,
@@ -259,6 +260,7 @@ def interval_final(state: State, context: Context, key: bytes) -> int:
         (state.index(STATEMENTS_BY_INTERVAL), interval),
         (state.index(POSITIONS_BY_INTERVAL), interval),
         (state.index(DUES_BY_INTERVAL), interval),
+        (state.index(DUTIES_BY_INTERVAL), interval),
         (state.index(REGISTERS_BY_INTERVAL), interval - 1),
     ):
         used += _delete_some(state, index, number, ITEMS_PER_STEP - used)

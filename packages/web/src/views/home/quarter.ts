@@ -39,10 +39,10 @@ export function quarterOf(
   return { interval, orders: own, position, statement, boughtWh, soldWh, reached };
 }
 
-/** What an interval costs: purchases less proceeds, what the residual supplier charges less what it credits, and a split. */
+/** What an interval costs: purchases less proceeds, what the residual supplier charges less what it credits, a split, and less a maker's rebate. */
 export function billMicro(statement: StatementView): bigint {
   const owed = statement.chargeMicro - statement.creditMicro + statement.splitChargeMicro - statement.splitCreditMicro;
-  return statement.purchaseCostMicro - statement.saleProceedsMicro + owed;
+  return statement.purchaseCostMicro - statement.saleProceedsMicro + owed - statement.rebateMicro;
 }
 
 /** What the same meter readings would have cost without the market; each amount is rounded down, as settlement does. */

@@ -394,6 +394,7 @@ export const en = {
     undelivered: "Sold and not delivered",
     splitCharge: "Your aggregator's split: paid",
     splitCredit: "Your aggregator's split: received",
+    rebate: "Rebate as a maker",
     sales: "Sold to neighbours",
     salesEnergy: "Energy",
     salesFee: "Trading fee",

@@ -387,6 +387,7 @@ export const th: JoinTexts = {
     undelivered: "ขายแต่ไม่ส่งมอบ",
     splitCharge: "ส่วนแบ่งของผู้รวบรวม: จ่าย",
     splitCredit: "ส่วนแบ่งของผู้รวบรวม: ได้รับ",
+    rebate: "เงินคืนในฐานะผู้ดูแลสภาพคล่อง",
     sales: "ขายให้เพื่อนบ้าน",
     salesEnergy: "ค่าพลังงาน",
     salesFee: "ค่าธรรมเนียมซื้อขาย",
