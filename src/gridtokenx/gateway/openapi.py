@@ -16,10 +16,20 @@ from starlette.routing import Route
 
 from gridtokenx import __version__
 from gridtokenx.engine.comet import answers
-from gridtokenx.gateway import authority_documents, documents, page_documents, stream_documents
+from gridtokenx.gateway import (
+    authority_documents,
+    documents,
+    maker_documents,
+    page_documents,
+    portfolio_documents,
+    stream_documents,
+)
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
-DOCUMENTS: Final = (documents, page_documents, authority_documents, stream_documents, answers)
+DOCUMENTS: Final = (
+    *(documents, page_documents, portfolio_documents, maker_documents),
+    *(authority_documents, stream_documents, answers),
+)
 """Where the schemas are."""
 
 HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -29,6 +39,7 @@ PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "id": HASH,
     "client_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "member": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+    "portfolio": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "table": {"type": "string", "pattern": "^[a-z_]+$", "maxLength": 40},
     "key": {"type": "string", "pattern": "^(-|([0-9a-f]{2}){1,128})$"},
     "name": {"type": "string", "pattern": "^[A-Z][A-Z_]*$", "maxLength": 40},

@@ -7,8 +7,8 @@ from gridtokenx.client.transactions import SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.simulation.driver import AccountView, Outcome, source_of
-from gridtokenx.simulation.genesis import Connection, OwnedAccount
-from gridtokenx.simulation.observation import BookView, OpenOrder, Side
+from gridtokenx.simulation.genesis import Connection, Dealer, OwnedAccount
+from gridtokenx.simulation.observation import BestPrices, BookView, OpenOrder, Side
 
 LEVELS_MAX = 1_000
 TRANSACTIONS_PER_REQUEST_MAX = 400
@@ -29,7 +29,7 @@ class ApiMarket:
         """That of the last block which the gateway has followed."""
         return self._client.status().time_ms
 
-    def account(self, connection: Connection, first_interval: int, end_interval: int) -> AccountView:
+    def account(self, connection: Connection | Dealer, first_interval: int, end_interval: int) -> AccountView:
         """Three questions, so three heights at worst: what does not fit together any more, the ledger refuses."""
         wallet = self._wallet(connection.owner)
         own = self._client.account(wallet)
@@ -69,6 +69,30 @@ class ApiMarket:
                     sum(level.quantity_wh for level in book.bids), sum(level.quantity_wh for level in book.asks)
                 )
         return books
+
+    def best_prices(self, dealer: Dealer, first_interval: int, end_interval: int) -> Mapping[int, BestPrices]:
+        """From the depth, less the dealer's own orders. What it shows of icebergs is not told apart: it has none."""
+        own: dict[tuple[int, Side, int], int] = {}
+        for order in self._orders(self._wallet(dealer.owner)):
+            name = order.interval, order.side, order.price_micro
+            own[name] = own.get(name, 0) + order.open_wh
+        found = {}
+        for view in self._client.intervals(first_interval, end_interval - first_interval).intervals:
+            if view.interval < end_interval and view.open_orders:
+                book = self._client.book(view.interval, levels=LEVELS_MAX)
+                best = [
+                    next(
+                        (
+                            level.price_micro
+                            for level in levels
+                            if level.quantity_wh > own.get((view.interval, side, level.price_micro), 0)
+                        ),
+                        None,
+                    )
+                    for side, levels in ((Side.BUY, book.bids), (Side.SELL, book.asks))
+                ]
+                found[view.interval] = BestPrices(*best)
+        return found
 
     def submit(self, transactions: Sequence[SignedTransaction]) -> None:
         """What was accepted is on the node's disk when this returns."""

@@ -24,24 +24,35 @@ from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK
 from gridtokenx.modules.identity.messages import Source as LedgerSource
-from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, AmendOrder, CancelOrder, PlaceOrder, TimeInForce
+from gridtokenx.modules.market.messages import (
+    CLIENT_ID_BYTES,
+    AmendOrder,
+    CancelOrder,
+    EnrolMaker,
+    PlaceOrder,
+    TimeInForce,
+)
 from gridtokenx.modules.market.messages import Side as LedgerSide
 from gridtokenx.modules.settlement.messages import Reading as SignedReading
 from gridtokenx.modules.settlement.messages import SubmitReadings, signed_reading
-from gridtokenx.simulation.agents import make_agent
+from gridtokenx.simulation.agents import MakerAgent, make_agent
 from gridtokenx.simulation.community import Community, CommunityState
 from gridtokenx.simulation.genesis import (
     COLLECTOR,
     Connection,
+    Dealer,
     OwnedAccount,
     ScenarioGenesis,
     market_terms,
 )
 from gridtokenx.simulation.observation import (
     AmendIntent,
+    BestPrices,
     BookView,
     CancelIntent,
+    EnrolIntent,
     Intent,
+    MeterHistory,
     Observation,
     OpenOrder,
     OrderId,
@@ -60,7 +71,11 @@ DECISION_MS = 300_000
 
 READINGS_PER_TRANSACTION_MAX = 64
 
-_SOURCES = {Source.SOLAR: LedgerSource.SOLAR, Source.STORAGE: LedgerSource.STORAGE}
+_SOURCES = {
+    Source.SOLAR: LedgerSource.SOLAR,
+    Source.STORAGE: LedgerSource.STORAGE,
+    Source.CONVENTIONAL: LedgerSource.CONVENTIONAL,
+}
 
 
 class AccountView(NamedTuple):
@@ -87,7 +102,7 @@ class MarketPort(Protocol):
     def time_ms(self) -> int:
         """Chain time: that of the last block."""
 
-    def account(self, connection: Connection, first_interval: int, end_interval: int) -> AccountView:
+    def account(self, connection: Connection | Dealer, first_interval: int, end_interval: int) -> AccountView:
         """The site's account, orders, and positions of these intervals."""
 
     def nonce_highest(self, owner: OwnedAccount) -> int:
@@ -95,6 +110,9 @@ class MarketPort(Protocol):
 
     def books(self, first_interval: int, end_interval: int) -> Mapping[int, BookView]:
         """Energy resting in the books of these intervals; one without orders may be left out."""
+
+    def best_prices(self, dealer: Dealer, first_interval: int, end_interval: int) -> Mapping[int, BestPrices]:
+        """The best limits of others in these intervals; one without orders of others may be left out."""
 
     def submit(self, transactions: Sequence[SignedTransaction]) -> None:
         """Hand over; what is refused at the door is as lost as what is refused in a block."""
@@ -139,13 +157,16 @@ class Driver:
             self._outbox = [(None, readings) for readings in state.outbox]
         sites = scenario.sites
         self._agents = {site.name: make_agent(site, self._terms, scenario.sky, seed) for site in sites}
+        self._makers = {maker.name: MakerAgent(maker, self._terms) for maker in scenario.makers}
+        self._traders: dict[str, Connection | Dealer] = {**genesis.connections, **genesis.dealers}
         self._collector = genesis.organisations[COLLECTOR]
-        owners = [self._collector, *(connection.owner for connection in genesis.connections.values())]
+        owners = [self._collector, *(trader.owner for trader in self._traders.values())]
         self._nonces = {owner.account: Nonces() for owner in owners}
-        self._horizon = max(site.agent.horizon_intervals for site in sites)
+        horizons = [site.agent.horizon_intervals for site in sites]
+        self._horizon = max(horizons + [maker.horizon_intervals for maker in scenario.makers])
         self._decides_ms = {
-            site.name: genesis.time_ms + (1 + number % (DECISION_MS // STEP_MS)) * STEP_MS
-            for number, site in enumerate(sites)
+            name: genesis.time_ms + (1 + number % (DECISION_MS // STEP_MS)) * STEP_MS
+            for number, name in enumerate(self._traders)
         }
         self.refused_readings = 0
 
@@ -252,12 +273,17 @@ class Driver:
 
     def _decide(self, name: str, time_ms: int, books: Mapping[int, BookView]) -> list[SignedTransaction]:
         """One agent's turn: observe, decide, sign."""
-        connection = self._genesis.connections[name]
-        history = self._community.history(name, time_ms)
+        trader = self._traders[name]
         first_open = self._terms.first_open_interval(time_ms)
         end = min(first_open + self._horizon, self._end)
-        view = self._port.account(connection, history.end_interval, end)
-        self._nonces[connection.owner.account].learn(view.nonce_highest)
+        history = MeterHistory(first_open, (), (), 0, first_open)
+        best: Mapping[int, BestPrices] = {}
+        if isinstance(trader, Dealer):
+            best = self._port.best_prices(trader, first_open, end)
+        else:
+            history = self._community.history(name, time_ms)
+        view = self._port.account(trader, history.end_interval, end)
+        self._nonces[trader.owner.account].learn(view.nonce_highest)
         observation = Observation(
             time_ms=time_ms,
             history=history,
@@ -266,19 +292,23 @@ class Driver:
             book=books,
             open_until_interval=self._end,
             free_micro=view.free_micro,
+            best=best,
         )
-        intents = self._agents[name].decide(observation)
+        agent = self._agents.get(name) or self._makers[name]
+        intents = agent.decide(observation)
         self._decides_ms[name] += ((time_ms - self._decides_ms[name]) // DECISION_MS + 1) * DECISION_MS
         return [
-            self._sign_order(connection, time_ms, intent)
+            self._sign_order(trader, time_ms, intent)
             for intent in intents
             if not isinstance(intent, PlaceIntent) or intent.interval >= self._scenario.first_interval
         ]
 
-    def _sign_order(self, connection: Connection, time_ms: int, intent: Intent) -> SignedTransaction:
+    def _sign_order(self, connection: Connection | Dealer, time_ms: int, intent: Intent) -> SignedTransaction:
         nonce = self._nonces[connection.owner.account].take()
-        message: CancelOrder | AmendOrder | PlaceOrder
+        message: CancelOrder | AmendOrder | PlaceOrder | EnrolMaker
         match intent:
+            case EnrolIntent():
+                message = EnrolMaker(connection.portfolio)
             case CancelIntent(order_id):
                 message = CancelOrder(_client_id(order_id))
             case AmendIntent(order_id, price_micro, quantity_wh):

@@ -33,8 +33,8 @@ from gridtokenx.modules.market.state import (
 )
 from gridtokenx.modules.tokens.state import account_of, free_micro
 from gridtokenx.simulation.driver import AccountView, Outcome, source_of
-from gridtokenx.simulation.genesis import Connection, OwnedAccount, ScenarioGenesis
-from gridtokenx.simulation.observation import BookView, OpenOrder, Side
+from gridtokenx.simulation.genesis import Connection, Dealer, OwnedAccount, ScenarioGenesis
+from gridtokenx.simulation.observation import BestPrices, BookView, OpenOrder, Side
 
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
 
@@ -95,7 +95,7 @@ class EngineMarket:
         """That of the last block."""
         return self.application.last_block().time_ms
 
-    def account(self, connection: Connection, first_interval: int, end_interval: int) -> AccountView:
+    def account(self, connection: Connection | Dealer, first_interval: int, end_interval: int) -> AccountView:
         """Read from the tables."""
         owner = connection.owner.account
         account = account_of(self.state, owner)
@@ -121,6 +121,22 @@ class EngineMarket:
             side_wh[order.interval] = side_wh.get(order.interval, 0) + order.remaining_wh
         return {
             interval: BookView(bids_wh.get(interval, 0), asks_wh.get(interval, 0))
+            for interval in range(first_interval, end_interval)
+        }
+
+    def best_prices(self, dealer: Dealer, first_interval: int, end_interval: int) -> Mapping[int, BestPrices]:
+        """From the open orders of others."""
+        bids: dict[int, int] = {}
+        asks: dict[int, int] = {}
+        for order in self.state.rows[ORDERS.prefix].values():
+            if order.portfolio != dealer.portfolio:
+                number, price_micro = order.interval, order.price_micro
+                if order.side == LedgerSide.BUY:
+                    bids[number] = max(price_micro, bids.get(number, 0))
+                else:
+                    asks[number] = min(price_micro, asks.get(number, price_micro))
+        return {
+            interval: BestPrices(bids.get(interval), asks.get(interval))
             for interval in range(first_interval, end_interval)
         }
 

@@ -11,14 +11,15 @@ from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.transactions import KeyList, SignedTransaction, sign
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.ledger.codec import Message
+from gridtokenx.ledger.limits import MAKERS_PER_ZONE_MAX
 from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.modules.identity.messages import Kyc, Licence, PowersBySource, RoleName
 from gridtokenx.modules.identity.state import Participant
 from gridtokenx.modules.market import calendar
-from gridtokenx.modules.market.messages import Terms
+from gridtokenx.modules.market.messages import MakerTerms, Terms
 from gridtokenx.simulation.development_keys import development_key, development_pseudonym
 from gridtokenx.simulation.observation import MarketTerms
-from gridtokenx.simulation.scenario import Scenario, ScenarioError, Site
+from gridtokenx.simulation.scenario import MakerTable, Scenario, ScenarioError, Site
 
 ZONES = ("Bangkok", "Central", "North", "Northeast", "East", "West", "South")
 """Bidding zones, numbered from 1. Bangkok is the area of MEA: Bangkok, Nonthaburi, Samut Prakan."""
@@ -104,6 +105,14 @@ class Connection(NamedTuple):
     meter_key: PrivateKey
 
 
+class Dealer(NamedTuple):
+    """A maker as the ledger knows it: a portfolio without a site."""
+
+    settings: MakerTable
+    owner: OwnedAccount
+    portfolio: bytes
+
+
 class GenesisNode(NamedTuple):
     """A node that may sign batches from the first block on, by its public keys; with power it also votes."""
 
@@ -125,6 +134,7 @@ class ScenarioGenesis(NamedTuple):
     organisations: dict[str, OwnedAccount]
     connections: dict[str, Connection]
     first_metered: int
+    dealers: dict[str, Dealer]
 
 
 def terms_of_scenario(scenario: Scenario) -> Terms:
@@ -185,10 +195,12 @@ def make_genesis(
     if add_members is not None:
         add_members(builder)
     taken = set(organisations) | {name for owned in organisations.values() for name in owned.keys}
-    for site in scenario.sites:
-        if site.name in taken:
-            raise ScenarioError(f"{scenario.name}: site '{site.name}': an organisation has that name; choose another")
+    named = [("site", site.name) for site in scenario.sites] + [("maker", maker.name) for maker in scenario.makers]
+    for kind, name in named:
+        if name in taken:
+            raise ScenarioError(f"{scenario.name}: {kind} '{name}': an organisation has that name; choose another")
     connections = {site.name: _add_site(builder, seed, site) for site in scenario.sites}
+    dealers = _add_makers(builder, seed, scenario)
     time_ms = builder.context.time_ms
     return ScenarioGenesis(
         builder.finish(),
@@ -199,6 +211,7 @@ def make_genesis(
         organisations,
         connections,
         (time_ms + builder.gate_ms) // INTERVAL_MS + 1,
+        dealers,
     )
 
 
@@ -314,3 +327,38 @@ def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:
         efficiency_ppm = battery.round_trip_permille * 1_000
         builder.add_storage(portfolio, battery.capacity_wh, battery.power_w, efficiency_ppm, alone_with_wh)
     return Connection(site, owner, portfolio, meter_key)
+
+
+def _add_makers(builder: GenesisBuilder, seed: str, scenario: Scenario) -> dict[str, Dealer]:
+    """The programme of the scenario's zone, and a licensed dealer for each maker; they enrol by themselves."""
+    programme = scenario.maker_programme
+    if programme is not None:
+        terms = MakerTerms(
+            programme.spread_micro,
+            programme.size_wh,
+            programme.presence_permille,
+            programme.window_minutes * 60_000,
+            programme.rebate_permille * 1_000,
+            MAKERS_PER_ZONE_MAX,
+            programme.misses_max,
+        )
+        builder.add_maker_programme(ZONES.index(scenario.zone) + 1, terms)
+    dealers = {}
+    for maker in scenario.makers:
+        participant = development_pseudonym(seed, f"{maker.name} participant")
+        licence = Participant(
+            Licence.DEALER,
+            FOREVER_MS,
+            Kyc.VERIFIED,
+            FOREVER_MS,
+            suspended=False,
+            group=0,
+            short_wh=maker.licence_wh,
+            long_wh=maker.licence_wh,
+        )
+        builder.add_participant(participant, licence)
+        owner = _add_account(builder, seed, maker.name, participant, 1, 1, maker.money_watt * WATT)
+        portfolio = development_pseudonym(seed, f"{maker.name} portfolio")
+        builder.add_portfolio(portfolio, owner.account, FEEDER)
+        dealers[maker.name] = Dealer(maker, owner, portfolio)
+    return dealers

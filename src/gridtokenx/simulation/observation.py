@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gridtokenx.simulation.tariff_view import INTERVAL_MS, TimeOfUse
@@ -19,6 +20,7 @@ class Source(StrEnum):
 
     SOLAR = "solar"
     STORAGE = "storage"
+    CONVENTIONAL = "conventional"
     ANY = "any"
 
 
@@ -84,12 +86,19 @@ class BookView(NamedTuple):
     ask_wh: int
 
 
+class BestPrices(NamedTuple):
+    """The best limits in a book, a purchase's delivered; None for a side without orders."""
+
+    bid_micro: int | None
+    ask_micro: int | None
+
+
 class Observation(NamedTuple):
     """Everything an agent may know at `time_ms`.
 
     `positions_wh` is sold minus bought per interval, for every interval from `history.end_interval` on that
     has a trade; intervals in [first open, `open_until_interval`) take orders; `free_micro` is money not
-    held.
+    held. `best` is for dealers: the best limits of others.
     """
 
     time_ms: int
@@ -99,6 +108,7 @@ class Observation(NamedTuple):
     book: Mapping[int, BookView]
     open_until_interval: int
     free_micro: int
+    best: Mapping[int, BestPrices] = MappingProxyType({})
 
 
 class PlaceIntent(NamedTuple):
@@ -122,4 +132,8 @@ class CancelIntent(NamedTuple):
     order_id: OrderId
 
 
-Intent = PlaceIntent | AmendIntent | CancelIntent
+class EnrolIntent(NamedTuple):
+    """Be a maker with one's portfolio."""
+
+
+Intent = PlaceIntent | AmendIntent | CancelIntent | EnrolIntent

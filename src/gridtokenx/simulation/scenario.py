@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from gridtokenx.ledger.limits import MAKERS_PER_ZONE_MAX
 from gridtokenx.simulation.battery import Battery
 from gridtokenx.simulation.tariff_view import (
     INTERVAL_MS,
@@ -109,6 +110,28 @@ class Site(_Table, frozen=True):
         return Battery(self.battery.capacity_wh, self.battery.power_w, self.battery.round_trip_permille)
 
 
+class MakerProgrammeTable(_Table, frozen=True):
+    """What the ledger's `MakerTerms` say, for the scenario's zone."""
+
+    spread_micro: int
+    size_wh: int
+    presence_permille: int
+    window_minutes: int
+    rebate_permille: int
+    misses_max: int = 8
+
+
+class MakerTable(_Table, frozen=True):
+    """A dealer without a site that enrols as a maker; `agents.MakerAgent` says what each number does."""
+
+    name: str
+    licence_wh: int
+    money_watt: int
+    quote_wh: int
+    spread_micro: int
+    horizon_intervals: int = 16
+
+
 class ClockTable(_Table, frozen=True):
     lead_in_minutes: int
     speed: int
@@ -140,6 +163,8 @@ class ScenarioTable(_Table, frozen=True):
     clock: ClockTable
     tariff: TariffTable
     site: tuple[Site, ...]
+    maker: tuple[MakerTable, ...] = ()
+    maker_programme: MakerProgrammeTable | None = None
     development_seed: str = ""
     chain: str = ""
 
@@ -166,6 +191,8 @@ class Scenario(msgspec.Struct, frozen=True):
     meters_path: Path
     development_seed: str
     chain: str = ""
+    makers: tuple[MakerTable, ...] = ()
+    maker_programme: MakerProgrammeTable | None = None
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -201,6 +228,8 @@ def load_scenario(path: Path) -> Scenario:
         meters_path=file.parent / table.meters,
         development_seed=table.development_seed or table.name,
         chain=table.chain,
+        makers=table.maker,
+        maker_programme=table.maker_programme,
     )
 
 
@@ -308,6 +337,34 @@ def table_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
             yield Fault(file, f"site[{number}].name", f"'{site.name}' is taken", "give each site its own name")
         names.add(site.name)
         yield from site_faults(file, f"site[{number}]", site)
+    yield from _maker_faults(file, table, names)
+
+
+def _maker_faults(file: Path, table: ScenarioTable, names: set[str]) -> Iterator[Fault]:
+    programme = table.maker_programme
+    if programme is not None:
+        for key, value, lowest, highest in (
+            ("spread_micro", programme.spread_micro, 1, 100_000_000),
+            ("size_wh", programme.size_wh, 1, 1_000_000_000),
+            ("presence_permille", programme.presence_permille, 1, 1_000),
+            ("window_minutes", programme.window_minutes, 0, 2_880),
+            ("rebate_permille", programme.rebate_permille, 0, 1_000),
+            ("misses_max", programme.misses_max, 1, 255),
+        ):
+            yield from _outside(file, f"maker_programme.{key}", value, lowest, highest)
+    elif table.maker:
+        yield Fault(file, "maker_programme", "there is none", "say what makers do, or leave [[maker]] out")
+    yield from _outside(file, "maker", len(table.maker), 0, MAKERS_PER_ZONE_MAX)
+    for number, maker in enumerate(table.maker):
+        place = f"maker[{number}]"
+        if not _NAME.fullmatch(maker.name) or maker.name in names:
+            yield Fault(file, f"{place}.name", f"'{maker.name}'", "give it a name of its own in small letters")
+        names.add(maker.name)
+        yield from _outside(file, f"{place}.licence_wh", maker.licence_wh, 1, 1_000_000_000)
+        yield from _outside(file, f"{place}.money_watt", maker.money_watt, 0, _MONEY_WATT_MAX)
+        yield from _outside(file, f"{place}.quote_wh", maker.quote_wh, 1, maker.licence_wh)
+        yield from _outside(file, f"{place}.spread_micro", maker.spread_micro, 1, 100_000_000)
+        yield from _outside(file, f"{place}.horizon_intervals", maker.horizon_intervals, 1, INTERVALS_PER_DAY)
 
 
 def _end_ms(table: ScenarioTable) -> int:

@@ -45,7 +45,7 @@ def test_the_week_is_the_one_described() -> None:
 def test_a_scenario_has_no_way_to_the_rows_but_their_file_name() -> None:
     scenario = load_scenario(SCENARIOS / "two-neighbours")
     kinds = {type(getattr(scenario, name)).__name__ for name in Scenario.__struct_fields__}
-    assert kinds <= {"str", "int", "TimeOfUse", "tuple", "PosixPath", "WindowsPath"}
+    assert kinds <= {"str", "int", "TimeOfUse", "tuple", "NoneType", "PosixPath", "WindowsPath"}
     assert "load" not in repr(scenario)
 
 

@@ -8,13 +8,14 @@ Three kinds, from the least to the most thoughtful:
 - `LearnedAgent` (`learned.py`): learns its forecast and plans its battery with it.
 
 The last two share how they price and how much they dare (`bidding.py`). All share limits, money and the way a
-battery keeps a contract (`agent.py`).
+battery keeps a contract (`agent.py`). One more has no site: `MakerAgent` (`maker.py`), a dealer on both sides.
 """
 
 from random import Random
 
 from gridtokenx.simulation.agents.agent import Agent, PriceWindow, Wish
 from gridtokenx.simulation.agents.bidding import CourseForecaster
+from gridtokenx.simulation.agents.maker import MakerAgent
 from gridtokenx.simulation.agents.patient import PatientAgent
 from gridtokenx.simulation.agents.random_agent import RandomAgent
 from gridtokenx.simulation.forecast import Forecaster
@@ -24,6 +25,7 @@ from gridtokenx.simulation.scenario import LearnedSettings, RandomSettings, Site
 __all__ = [
     "Agent",
     "CourseForecaster",
+    "MakerAgent",
     "PatientAgent",
     "PriceWindow",
     "RandomAgent",

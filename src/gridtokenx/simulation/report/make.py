@@ -37,9 +37,12 @@ class Line(NamedTuple):
 
 
 class Lines(NamedTuple):
-    """By site and interval, in order; and what trades brought others besides the sellers, by organisation."""
+    """By site and interval, in order; the statements of dealers, and what they got as makers; and what trades brought
+    others besides the sellers, by organisation."""
 
     sites: dict[str, dict[int, Line]]
+    dealers: dict[str, list[Statement]]
+    rebates_micro: dict[str, int]
     dues_micro: dict[str, int]
     findings: list[str]
 
@@ -73,10 +76,16 @@ def lines_of_run(scenario: Scenario, genesis: ScenarioGenesis, recorder: Recorde
     traded = parts_of_trades(terms, (trade for _, trade in recorder.trades))
     connections = {connection.portfolio: (name, connection) for name, connection in genesis.connections.items()}
     sites: dict[str, dict[int, Line]] = {name: {} for name in genesis.connections}
+    makers = {dealer.portfolio: name for name, dealer in genesis.dealers.items()}
+    dealers: dict[str, list[Statement]] = {name: [] for name in genesis.dealers}
+    rebates_micro = dict.fromkeys(genesis.dealers, 0)
     findings: list[str] = []
     for key, statement in sorted(recorder.statements.items()):
         interval = int.from_bytes(key[:4], "big")
-        if scenario.first_interval <= interval < end_interval:
+        if key[4:] in makers:
+            dealers[makers[key[4:]]].append(statement)
+            rebates_micro[makers[key[4:]]] += recorder.rebates_micro.get(key, 0)
+        elif scenario.first_interval <= interval < end_interval:
             name, connection = connections[key[4:]]
             own = traded.get((interval, connection.owner.account))
             parts = parts_of_interval(scenario.tariff.price_micro(interval), terms, statement, own)
@@ -84,7 +93,10 @@ def lines_of_run(scenario: Scenario, genesis: ScenarioGenesis, recorder: Recorde
             finding = disagreement(name, interval, statement, own)
             if finding and len(findings) < DISAGREEMENTS_MAX:
                 findings.append(finding)
-    return Lines(sites, _dues(scenario, traded.values()), findings)
+    dues_micro = _dues(scenario, traded.values())
+    if rebates_micro:
+        dues_micro["fee-pool"] = dues_micro.get("fee-pool", 0) - sum(rebates_micro.values())
+    return Lines(sites, dealers, rebates_micro, dues_micro, findings)
 
 
 def make_report(
@@ -261,11 +273,18 @@ def _parties(
     what their accounts got. Organisations that nothing came to are left out."""
     without_micro = sum(home.bill_without_micro for home in homes)
     statements = [line.statement for own in lines.sites.values() for line in own.values()]
+    statements += [statement for own in lines.dealers.values() for statement in own]
     supplied_micro = sum(statement.charge_micro - statement.credit_micro for statement in statements)
     parties = [_party(HOMES, -without_micro, -sum(home.bill_with_micro for home in homes))]
     parties.append(_party(SUPPLIER, without_micro, supplied_micro))
+    parties += [_party(name, 0, -_dealer_micro(lines, name)) for name in lines.dealers]
     others = [name for name in genesis.organisations if name != SUPPLIER and changes.get(name)]
     return (*parties, *(_party(name, 0, changes[name]) for name in others))
+
+
+def _dealer_micro(lines: Lines, name: str) -> int:
+    """What a dealer paid in all, less its rebates."""
+    return sum(map(bill_micro, lines.dealers[name])) - lines.rebates_micro[name]
 
 
 def _party(name: str, without_micro: int, with_micro: int) -> Party:
@@ -294,6 +313,12 @@ def _checks(
         checks.append(Check(f"parts of the bill of {home.name}", home.bill_with_micro, _sum_of_parts(home)))
         before = home.import_without_micro - home.export_without_micro
         checks.append(Check(f"parts of the bill of {home.name} without the market", home.bill_without_micro, before))
+    for name, dealer in genesis.dealers.items():
+        debt_micro = state.rows[ACCOUNTS.prefix][dealer.owner.account].debt_micro
+        payable = state.get(PAYABLES, dealer.owner.account)
+        open_micro = debt_micro - (payable.amount_micro if payable else 0)
+        owed_micro += open_micro
+        checks.append(Check(f"balance of {name}", open_micro - _dealer_micro(lines, name), changes[name]))
     supplier = next(party for party in parties if party.name == SUPPLIER)
     checks.append(Check(f"balance of {SUPPLIER}", supplier.with_micro - owed_micro, changes[SUPPLIER]))
     checks += [Check(f"balance of {name}", due, changes.get(name, 0)) for name, due in sorted(lines.dues_micro.items())]
@@ -324,7 +349,7 @@ def _balance_changes(
 ) -> dict[str, int]:
     """By site and organisation; an account that is neither is named by its id."""
     names = {owner.account: name for name, owner in genesis.organisations.items()}
-    names |= {connection.owner.account: name for name, connection in genesis.connections.items()}
+    names |= {trader.owner.account: name for name, trader in (genesis.connections | genesis.dealers).items()}
     return {
         names.get(account, account.hex()): balance - before_micro.get(account, 0)
         for account, balance in after_micro.items()

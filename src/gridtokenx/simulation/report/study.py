@@ -138,7 +138,8 @@ def make_study(scenario: Scenario, run: Run, progress: Progress = lambda what, d
     intervals = intervals_of_run(scenario, record, end_interval)
     errors = forecast_errors(scenario, end_interval, lambda done, total: progress("forecasts", done, total))
     planner = _planner(scenario, report, end_interval, progress)
-    names = {connection.owner.account: name for name, connection in record.genesis.connections.items()}
+    traders = record.genesis.connections | record.genesis.dealers
+    names = {trader.owner.account: name for name, trader in traders.items()}
     trades = tuple(
         TradeRow(
             time_ms,
