@@ -64,7 +64,7 @@ from gridtokenx.modules.identity.messages import (
 )
 from gridtokenx.modules.identity.rosters import ROSTERS, first_unopened, put_version, roster_of, version_key
 from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, ROLES, ZONES, role_key, zone_key
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, SetTerms, TimeInForce
+from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceBlockOrder, SetTerms, TimeInForce
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, SETTLEMENTS, Stage
 from gridtokenx.modules.tokens.messages import (
@@ -267,6 +267,17 @@ def _in_the_call(_: World) -> str:
     founding = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=3_600_000), at(11))
     founding.add_home("bob")
     return founding.start().code("bob", buy("bob", 1_000, NOON, 4 * WATT, post_only=True))
+
+
+def block_order(who: str, intervals: int = 2, name: str = "order") -> PlaceBlockOrder:
+    """A purchase of 100 Wh in each interval from noon on."""
+    return PlaceBlockOrder(pseudonym(who), pseudonym(name), NOON, intervals, 0, 3 * WATT, 100, 127, 0, 0)
+
+
+def _block_orders_too_many(world: World) -> str:
+    for number in range(limits.BLOCK_ORDERS_OF_PARTICIPANT_MAX):
+        assert world.code("bob", block_order("bob", name=f"block-{number}")) == "OK"
+    return world.code("bob", block_order("bob"))
 
 
 def _cancelled_in_this_block(world: World) -> str:
@@ -561,6 +572,9 @@ CASES: dict[str, Case] = {
     ),
     "SCOPE_UNKNOWN": lambda w: w.code("bob", msgspec.structs.replace(buy("bob", 1_000, NOON, 4 * WATT), scope=3)),
     "CALL_TAKES_PLAIN": _in_the_call,
+    "BLOCK_LENGTH_INVALID": lambda w: w.code("bob", block_order("bob", intervals=1)),
+    "BLOCK_ORDERS_TOO_MANY": _block_orders_too_many,
+    "BLOCK_NOT_AMENDED": lambda w: _after(w, "bob", block_order("bob"), AmendOrder(pseudonym("order"), 4 * WATT, 900)),
     "DISPLAY_TOO_SMALL": lambda w: w.code(
         "bob", msgspec.structs.replace(buy("bob", 4_000, NOON, 4 * WATT), display_wh=199)
     ),

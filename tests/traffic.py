@@ -19,7 +19,14 @@ from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.modules.authority.state import CONSORTIUM_TERMS, THE_ONE
 from gridtokenx.modules.identity.messages import Source, SuspendParticipant
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side, TimeInForce
+from gridtokenx.modules.market.messages import (
+    AmendOrder,
+    CancelOrder,
+    PlaceBlockOrder,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+)
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
 from gridtokenx.modules.tokens.messages import (
     ConfirmRedemption,
@@ -136,8 +143,10 @@ class Traffic:
         draw = self.random
         what = draw.random()
         order = pseudonym(draw.choice(NAMES))
-        if what < 0.68:
+        if what < 0.62:
             return self._order(name)
+        if what < 0.68:
+            return (self._block_order(name),)
         if what < 0.75:
             return (CancelOrder(order),)
         if what < 0.85:
@@ -167,6 +176,23 @@ class Traffic:
                 good_till_ms=now + draw.randrange(60_000, 1_200_000) if force == TimeInForce.GOOD_TILL_TIME else 0,
                 minimum_wh=draw.choice((0, 0, 0, 200)) if force != TimeInForce.FILL_OR_KILL else 0,
             ),
+        )
+
+    def _block_order(self, name: str) -> PlaceBlockOrder:
+        """As an order, a little better, in two to four intervals."""
+        (plain,) = self._order(name)
+        force = plain.time_in_force
+        return PlaceBlockOrder(
+            plain.portfolio,
+            plain.client_id,
+            plain.interval,
+            self.random.randint(2, 4),
+            plain.side,
+            plain.price_micro + (-500_000 if plain.side == Side.SELL else 500_000),
+            self.random.choice((100, 200)),
+            plain.source,
+            0 if force == TimeInForce.IMMEDIATE_OR_CANCEL else force,
+            plain.good_till_ms,
         )
 
     def _readings(self, time_ms: int) -> list[bytes]:

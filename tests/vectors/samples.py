@@ -65,6 +65,7 @@ def one_of_each() -> list[Message]:
         market.AmendOrder(pseudonym("order"), 4_501_000, 999),
         market.SetTerms(DEFAULT_TERMS),
         market.SetHoliday(20_607, holiday=True),
+        market.PlaceBlockOrder(site, pseudonym("order"), NOON, 96, 1, 4_500_000, 1_000, 0, 1, 1_780_285_200_000, 2),
         world.submit(reading, reading),
         settlement.CorrectReading(world.chain, reading, Cause.METER_FAULT),
     ]
