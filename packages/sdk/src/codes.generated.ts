@@ -157,6 +157,9 @@ export const MarketCode = {
   SCOPE_UNKNOWN: 323,
   DISPLAY_TOO_SMALL: 324,
   CALL_TAKES_PLAIN: 325,
+  BLOCK_LENGTH_INVALID: 338,
+  BLOCK_ORDERS_TOO_MANY: 339,
+  BLOCK_NOT_AMENDED: 340,
 } as const;
 
 /** Why settlement says no. */

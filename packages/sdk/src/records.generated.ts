@@ -1206,6 +1206,41 @@ export const Clearing: RecordKind<Clearing> = record("Clearing", {
 });
 
 /**
+ * A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
+ * each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
+ * escrow is held, and its energy counts as open in the position of each interval.
+ */
+export interface BlockOrder {
+  readonly portfolio: Uint8Array;
+  readonly participant: Uint8Array;
+  readonly interval: number;
+  readonly intervals: number;
+  readonly side: number;
+  readonly priceMicro: bigint;
+  readonly quantityWh: bigint;
+  readonly source: number;
+  readonly feeder: number;
+  readonly place: bigint;
+  readonly expiresMs: bigint;
+  readonly scope: number;
+}
+
+export const BlockOrder: RecordKind<BlockOrder> = record("BlockOrder", {
+  portfolio: bytes(8),
+  participant: bytes(8),
+  interval: number(4_294_967_295),
+  intervals: SMALL,
+  side: SMALL,
+  priceMicro: WHOLE,
+  quantityWh: WHOLE,
+  source: SMALL,
+  feeder: number(65_535),
+  place: WHOLE,
+  expiresMs: WHOLE,
+  scope: SMALL,
+});
+
+/**
  * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
  * and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
  * stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter.
@@ -1407,6 +1442,7 @@ export const HOLIDAYS: Table<Holiday> = { prefix: 0x67, record: Holiday };
 export const STALE_TRADES: Table<StaleTrades> = { prefix: 0x68, record: StaleTrades };
 export const AUCTIONS: Table<Auction> = { prefix: 0x69, record: Auction };
 export const CLEARINGS: Table<Clearing> = { prefix: 0x6a, record: Clearing };
+export const BLOCK_ORDERS: Table<BlockOrder> = { prefix: 0x6f, record: BlockOrder };
 export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
 export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
 export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };

@@ -151,6 +151,11 @@ def auction(number: int) -> Call[documents.AuctionView]:
     return Call("GET", f"/v1/auctions/{number}", documents.AuctionView)
 
 
+def block_orders() -> Call[documents.BlockOrders]:
+    """Block orders that wait."""
+    return Call("GET", "/v1/block-orders", documents.BlockOrders)
+
+
 def trades(after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:
     """Trades of all intervals."""
     return Call("GET", "/v1/trades", documents.Trades, {"after": after, "limit": limit})

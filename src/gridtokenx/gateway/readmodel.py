@@ -31,7 +31,7 @@ from gridtokenx.gateway.facts import (
     read_facts,
     trades_of,
 )
-from gridtokenx.gateway.memory import OrderMemory
+from gridtokenx.gateway.memory import AnyOrder, OrderMemory
 from gridtokenx.gateway.statements import StatementMemory
 from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.codec import Record
@@ -65,11 +65,13 @@ from gridtokenx.modules.identity.rosters import (
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder, Portfolio, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
+    BLOCK_ORDERS,
     CLEARINGS,
     INTERVALS,
     ORDERS,
     POSITIONS,
     TERMS,
+    BlockOrder,
     Clearing,
     Interval,
     Order,
@@ -96,7 +98,7 @@ FOLLOWED = (
     AUTHORITY_TABLES.keys()
     | MEMBER_TABLES.keys()
     | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
-    | {table.prefix for table in (LIMITS, LINKS, CLEARINGS)}
+    | {table.prefix for table in (LIMITS, LINKS, CLEARINGS, BLOCK_ORDERS)}
 )
 """Tables whose changes must be in the node's feed."""
 
@@ -194,6 +196,8 @@ class ReadModel:
         self.orders: dict[bytes, Order] = {}
         self.orders_of: dict[bytes, dict[bytes, None]] = {}
         """Keys of the open orders of each account."""
+        self.block_orders: dict[bytes, BlockOrder] = {}
+        """Those that wait; some hundred at most."""
         self.depths: dict[int, Depth] = {}
         self.intervals: dict[int, Interval] = {}
         self.trading: set[int] = set()
@@ -225,16 +229,22 @@ class ReadModel:
         self.members.rebuild_indexes((FIRST_INTERVALS,))
         self._topology: Topology | None = None
         self._grid = State()
+        self._numbered: dict[int, tuple[Table[Any], dict[int, Any]]] = {
+            SETTLEMENTS.prefix: (SETTLEMENTS, self.settlements),
+            TERMS.prefix: (TERMS, self.terms),
+            CLEARINGS.prefix: (CLEARINGS, self.clearings),
+        }
+        """Tables that are kept as they are, by number."""
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS, SPLIT_RULES, MEMBERSHIPS, ROSTERS)
         self._read_history()
         for prefix in AUTHORITY_TABLES:
             self.authority.rows[prefix].clear()
         for prefix in MEMBER_TABLES:
             self.members.rows[prefix].clear()
-        for rows in (self._grid.rows[LIMITS.prefix], self._grid.rows[LINKS.prefix], self.clearings):
+        for rows in (self._grid.rows[LIMITS.prefix], self._grid.rows[LINKS.prefix], self.clearings, self.block_orders):
             rows.clear()
         self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS)
-        self._read(LIMITS, LINKS, CLEARINGS, *AUTHORITY_TABLES.values())
+        self._read(LIMITS, LINKS, CLEARINGS, BLOCK_ORDERS, *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
@@ -367,8 +377,8 @@ class ReadModel:
         facts = yield from read_facts(stored, results, changes)
         orders = yield from self._order_changes(change for change in changes if change[0][0] == ORDERS.prefix)
         trades_of = yield from _by_interval(facts.trades)
-        accounts = yield from self.memory.follow(facts, orders.before, orders.after)
         others = [change for change in changes if change[0][0] != ORDERS.prefix]
+        accounts = yield from self.memory.follow(facts, *self._with_block_orders(orders, others))
         return _Digested(facts, orders, others, trades_of, accounts)
 
     def _order_changes(self, rows: Iterable[Change]) -> Work[_OrderChanges]:
@@ -391,6 +401,30 @@ class ReadModel:
             elif old is not None:
                 changes.gone.append(key)
         return changes
+
+    def _with_block_orders(
+        self, orders: _OrderChanges, others: list[Change]
+    ) -> tuple[dict[bytes, AnyOrder], dict[bytes, AnyOrder | None]]:
+        """Before and after the block: orders, and block orders. A name may have gone from one kind to the other."""
+        before: dict[bytes, AnyOrder] = {**orders.before}
+        after: dict[bytes, AnyOrder | None] = {**orders.after}
+        for prefixed, value in others:
+            if prefixed[0] == BLOCK_ORDERS.prefix:
+                key = prefixed[1:]
+                if key in self.block_orders:
+                    before[key] = self.block_orders[key]
+                if after.get(key) is None:
+                    after[key] = None if value is None else BLOCK_ORDERS.decode.trusted(value)
+        return before, after
+
+    def open_of(self, account: bytes) -> list[bytes]:
+        """Names of the account's open orders, and of its block orders that wait, rising."""
+        waiting = [key for key in self.block_orders if account_of_order(key) == account]
+        return sorted([*self.orders_of.get(account, ()), *waiting])
+
+    def find_open(self, key: bytes) -> AnyOrder | None:
+        """The order, or block order, of this name that is open."""
+        return self.orders.get(key) or self.block_orders.get(key)
 
     def _take_in(self, digested: _Digested) -> Advance:
         """Everything goes from the block before to this one."""
@@ -468,19 +502,18 @@ class ReadModel:
             else:
                 self.volumes.pop(number, None)
                 self.depths.pop(number, None)
-        elif prefix == SETTLEMENTS.prefix:
-            _replace(self.settlements, int.from_bytes(key, "big"), SETTLEMENTS, value)
+        elif prefix in self._numbered:
+            table, rows = self._numbered[prefix]
+            _replace(rows, int.from_bytes(key, "big"), table, value)
         elif prefix == STATEMENTS.prefix:
             if value is not None:
                 self._put_statement(int.from_bytes(key[:4], "big"), key[4:], STATEMENTS.decode.trusted(value))
-        elif prefix == TERMS.prefix:
-            _replace(self.terms, int.from_bytes(key, "big"), TERMS, value)
         elif prefix == PORTFOLIOS.prefix and value is not None:
             portfolio = PORTFOLIOS.decode.trusted(value)
             self.portfolios[key] = portfolio
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
-        elif prefix == CLEARINGS.prefix:
-            _replace(self.clearings, int.from_bytes(key, "big"), CLEARINGS, value)
+        elif prefix == BLOCK_ORDERS.prefix:
+            _replace(self.block_orders, key, BLOCK_ORDERS, value)
         elif prefix in {LIMITS.prefix, LINKS.prefix}:
             links: Table[Any] = LIMITS if prefix == LIMITS.prefix else LINKS
             _replace(self._grid.rows[prefix], key, links, value)
