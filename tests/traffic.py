@@ -80,6 +80,7 @@ class Traffic:
         self.members = Members(world, seed) if has_members else None
         self.pauses_ms = pauses_ms
         self.random = random.Random(seed)
+        self.blocks = random.Random(seed + 1)
         self.waiting: list[tuple[int, str, int]] = []
         """Readings that are held back: (from when, site, interval)."""
         self.known: dict[tuple[str, int], tuple[int, int]] = {}
@@ -143,10 +144,9 @@ class Traffic:
         draw = self.random
         what = draw.random()
         order = pseudonym(draw.choice(NAMES))
-        if what < 0.62:
-            return self._order(name)
         if what < 0.68:
-            return (self._block_order(name),)
+            plain = self._order(name)
+            return plain if self.blocks.random() < 0.9 else (self._block_order(*plain),)
         if what < 0.75:
             return (CancelOrder(order),)
         if what < 0.85:
@@ -178,18 +178,17 @@ class Traffic:
             ),
         )
 
-    def _block_order(self, name: str) -> PlaceBlockOrder:
-        """As an order, a little better, in two to four intervals."""
-        (plain,) = self._order(name)
+    def _block_order(self, plain: PlaceOrder) -> PlaceBlockOrder:
+        """As an order, but small and eager, in two or three intervals."""
         force = plain.time_in_force
         return PlaceBlockOrder(
             plain.portfolio,
             plain.client_id,
             plain.interval,
-            self.random.randint(2, 4),
+            self.blocks.choice((2, 2, 2, 3)),
             plain.side,
-            plain.price_micro + (-500_000 if plain.side == Side.SELL else 500_000),
-            self.random.choice((100, 200)),
+            plain.price_micro + (-1_500_000 if plain.side == Side.SELL else 1_500_000),
+            100,
             plain.source,
             0 if force == TimeInForce.IMMEDIATE_OR_CANCEL else force,
             plain.good_till_ms,

@@ -25,6 +25,8 @@ INTERVALS = (NOON, NOON + 1, NOON + 2)
 NAMES = {pseudonym(f"b{number}"): f"b{number}" for number in range(200)}
 decode_trade: Decoder[Trade] = Decoder(Trade)
 
+room = st.just(100_000) | capacities
+
 
 @dataclass
 class SlowBlocks:
@@ -123,13 +125,11 @@ def _leg(name: str, owner: str, block: PlaceBlockOrder) -> Resting:
 class BlockOrdersMachine(RuleBasedStateMachine):
     """Each rule is one block."""
 
-    @initialize(
-        forward=st.lists(capacities, min_size=6, max_size=6), backward=st.lists(capacities, min_size=6, max_size=6)
-    )
+    @initialize(forward=st.lists(room, min_size=6, max_size=6), backward=st.lists(room, min_size=6, max_size=6))
     def open(self, forward: list[int], backward: list[int]) -> None:
         self.world = founded(forward, backward)
-        self.world.skip_to(at(9, 31))
         self.watch = Watch(self.world)
+        self.world.skip_to(at(9, 31))
         free: dict[tuple[object, object], int] = {}
         for (zone, other), there, back in zip(RING, forward, backward, strict=False):
             free[zone, other], free[other, zone] = there, back
@@ -142,13 +142,13 @@ class BlockOrdersMachine(RuleBasedStateMachine):
     @rule(
         owner=st.sampled_from(sorted(OWNERS)),
         side=st.sampled_from(Side),
-        price=st.integers(-6, 6),
+        shy=st.integers(-2, 8),
         quantity_wh=quantities,
         interval=st.sampled_from(INTERVALS),
         mask=st.sampled_from([127, 127, 32]),
     )
-    def place(self, owner: str, side: Side, price: int, quantity_wh: int, interval: int, mask: int) -> None:
-        source, price_micro = _source_and_price(side, mask, price)
+    def place(self, owner: str, side: Side, shy: int, quantity_wh: int, interval: int, mask: int) -> None:
+        source, price_micro = _source_and_price(side, mask, -shy if side == Side.BUY else shy)
         name = self._name(owner)
         message = order(owner, side, quantity_wh, interval, price_micro, name, source)
         self.do(owner, message)
@@ -158,15 +158,15 @@ class BlockOrdersMachine(RuleBasedStateMachine):
     @rule(
         owner=st.sampled_from(sorted(OWNERS)),
         side=st.sampled_from(Side),
-        price=st.integers(-6, 6),
+        eager=st.integers(0, 12),
         quantity_wh=st.sampled_from([100, 100, 200, 300]),
         interval=st.sampled_from(INTERVALS[:2]),
         mask=st.sampled_from([127, 127, 32]),
         scope=st.sampled_from([0, 0, 0, 1, 2]),
         long=st.booleans(),
     )
-    def place_block(self, owner: str, side: Side, price: int, quantity_wh: int, mask: int, **more: int) -> None:
-        source, price_micro = _source_and_price(side, mask, price)
+    def place_block(self, owner: str, side: Side, eager: int, quantity_wh: int, mask: int, **more: int) -> None:
+        source, price_micro = _source_and_price(side, mask, eager if side == Side.BUY else -eager)
         name, interval = self._name(owner), more["interval"]
         intervals = 3 if more["long"] and interval == NOON else 2
         named = pseudonym(owner), pseudonym(name), interval, intervals
