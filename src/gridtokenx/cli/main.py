@@ -6,6 +6,7 @@ import typer
 
 import gridtokenx
 from gridtokenx.cli import (
+    agent,
     audit,
     authority,
     consortium,
@@ -81,6 +82,7 @@ app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tx.app, name="tx")
 app.add_typer(portfolio.app, name="portfolio")
+app.add_typer(agent.app, name="agent")
 app.add_typer(query.app, name="query")
 app.add_typer(light.app, name="light")
 app.add_typer(authority.app, name="authority")

@@ -109,7 +109,7 @@ def place(
         expires_ms = values.moment_ms(until, now_ms) if until else 0
         wallet = open_wallet(keys, key, passphrase_file, account)
         message = PlaceOrder(
-            _portfolio(client, wallet, portfolio),
+            only_portfolio(client, wallet, portfolio),
             name,
             number,
             int(Side[side.name]),
@@ -175,7 +175,7 @@ def block_order(
         number = values.interval_number(interval, now_ms)
         good_till_ms = values.moment_ms(until, now_ms) if until else 0
         wallet = open_wallet(keys, key, passphrase_file, account)
-        basket = Basket(_portfolio(client, wallet, portfolio))
+        basket = Basket(only_portfolio(client, wallet, portfolio))
         add = basket.sell if selling else basket.buy
         basket = add(
             "block order",
@@ -222,7 +222,7 @@ def basket(
         now_ms = client.status().time_ms
         basket_file.basket_of(entry, bytes(8), now_ms)
         wallet = open_wallet(keys, key, passphrase_file, account)
-        wanted = basket_file.basket_of(entry, _portfolio(client, wallet, entry.portfolio), now_ms)
+        wanted = basket_file.basket_of(entry, only_portfolio(client, wallet, entry.portfolio), now_ms)
         try:
             view = client.execute(wallet, *wanted.messages())
         except TransactionRejected as error:
@@ -361,7 +361,7 @@ def status(
         print_outcome(client.transaction(hexadecimal(transaction, HASH_BYTES, "transaction")), as_json)
 
 
-def _portfolio(client: "Client", wallet: "Wallet", text: str | None) -> bytes:
+def only_portfolio(client: "Client", wallet: "Wallet", text: str | None) -> bytes:
     """The named portfolio, or the account's only one."""
     from gridtokenx.cli.values import hexadecimal
 
