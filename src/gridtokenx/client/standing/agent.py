@@ -15,7 +15,7 @@ from gridtokenx.client.standing.memory import Became, Memory, Written
 from gridtokenx.client.standing.planning import DAYS_BACK, Facts, Wish, plan
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import NONCE_CODES, Wallet
-from gridtokenx.gateway.documents import IntervalView, PositionView, StatusView, Submitted
+from gridtokenx.gateway.documents import IntervalView, PositionView, StatusView, Submitted, TransactionView
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.quantities import INTERVALS_PER_DAY
 from gridtokenx.modules.market.messages import MarketCode, Side
@@ -168,15 +168,23 @@ class StandingAgent:
             if answer.code in NONCE_CODES:
                 self.wallet.nonces.forget()
             return Became(one.id, one.time_ms, answer.code, answer.name)
+        if answer.state == "refused":
+            view = self.client.transaction(bytes.fromhex(one.id))
+            if view.state != "committed":
+                over = view.state == "expired" or self.client.status().time_ms > one.expires_ms
+                return Became(one.id, one.time_ms, expired=True, name="expired") if over else None
+            return self._committed(one, view)
         sent = SignedTransaction(
             bytes.fromhex(one.id), bytes.fromhex(one.wire), self.wallet.account, one.nonce, one.expires_ms
         )
         try:
-            view = self.client.wait(sent, WAIT_SECONDS)
+            return self._committed(one, self.client.wait(sent, WAIT_SECONDS))
         except TransactionExpired:
             return Became(one.id, one.time_ms, expired=True, name="expired")
         except StillPending:
             return None
+
+    def _committed(self, one: Written, view: TransactionView) -> Became:
         time_ms = view.time_ms or one.time_ms
         if view.code:
             if view.code in NONCE_CODES:
