@@ -72,6 +72,7 @@ from gridtokenx.modules.market.messages import (
     Halt,
     HaltReason,
     MakerTerms,
+    PlaceBlockOrder,
     Resume,
     SetMakerProgramme,
     SetTerms,
@@ -296,6 +297,17 @@ def _stopped_trade(world: World) -> str:
     """Alice asks for more than any band allows, and bob would pay it."""
     assert world.code("alice", sell("alice", 1_000, NOON, 20 * WATT)) == "OK"
     return _after(world, "bob", buy("bob", 1_000, NOON, 21 * WATT), CancelOrder(pseudonym("order")))
+
+
+def block_order(who: str, intervals: int = 2, name: str = "order") -> PlaceBlockOrder:
+    """A purchase of 100 Wh in each interval from noon on."""
+    return PlaceBlockOrder(pseudonym(who), pseudonym(name), NOON, intervals, 0, 3 * WATT, 100, 127, 0, 0)
+
+
+def _block_orders_too_many(world: World) -> str:
+    for number in range(limits.BLOCK_ORDERS_OF_PARTICIPANT_MAX):
+        assert world.code("bob", block_order("bob", name=f"block-{number}")) == "OK"
+    return world.code("bob", block_order("bob"))
 
 
 def _cancelled_in_this_block(world: World) -> str:
@@ -599,6 +611,9 @@ CASES: dict[str, Case] = {
     "MAKER_ALREADY": lambda w: _enrol("dora", "dora"),
     "NOT_A_MAKER": lambda w: w.code("alice", EndMaker(pseudonym("alice"))),
     "MAKER_TOO_SMALL": lambda w: _enrol("alice"),
+    "BLOCK_LENGTH_INVALID": lambda w: w.code("bob", block_order("bob", intervals=1)),
+    "BLOCK_ORDERS_TOO_MANY": _block_orders_too_many,
+    "BLOCK_NOT_AMENDED": lambda w: _after(w, "bob", block_order("bob"), AmendOrder(pseudonym("order"), 4 * WATT, 900)),
     "DISPLAY_TOO_SMALL": lambda w: w.code(
         "bob", msgspec.structs.replace(buy("bob", 4_000, NOON, 4 * WATT), display_wh=199)
     ),

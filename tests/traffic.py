@@ -19,7 +19,14 @@ from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.modules.authority.state import CONSORTIUM_TERMS, THE_ONE
 from gridtokenx.modules.identity.messages import Source, SuspendParticipant
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side, TimeInForce
+from gridtokenx.modules.market.messages import (
+    AmendOrder,
+    CancelOrder,
+    PlaceBlockOrder,
+    PlaceOrder,
+    Side,
+    TimeInForce,
+)
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
 from gridtokenx.modules.tokens.messages import (
     ConfirmRedemption,
@@ -73,6 +80,7 @@ class Traffic:
         self.members = Members(world, seed) if has_members else None
         self.pauses_ms = pauses_ms
         self.random = random.Random(seed)
+        self.blocks = random.Random(seed + 1)
         self.waiting: list[tuple[int, str, int]] = []
         """Readings that are held back: (from when, site, interval)."""
         self.known: dict[tuple[str, int], tuple[int, int]] = {}
@@ -137,7 +145,8 @@ class Traffic:
         what = draw.random()
         order = pseudonym(draw.choice(NAMES))
         if what < 0.68:
-            return self._order(name)
+            plain = self._order(name)
+            return plain if self.blocks.random() < 0.9 else (self._block_order(*plain),)
         if what < 0.75:
             return (CancelOrder(order),)
         if what < 0.85:
@@ -167,6 +176,22 @@ class Traffic:
                 good_till_ms=now + draw.randrange(60_000, 1_200_000) if force == TimeInForce.GOOD_TILL_TIME else 0,
                 minimum_wh=draw.choice((0, 0, 0, 200)) if force != TimeInForce.FILL_OR_KILL else 0,
             ),
+        )
+
+    def _block_order(self, plain: PlaceOrder) -> PlaceBlockOrder:
+        """As an order, but small and eager, in two or three intervals."""
+        force = plain.time_in_force
+        return PlaceBlockOrder(
+            plain.portfolio,
+            plain.client_id,
+            plain.interval,
+            self.blocks.choice((2, 2, 2, 3)),
+            plain.side,
+            plain.price_micro + (-1_500_000 if plain.side == Side.SELL else 1_500_000),
+            100,
+            plain.source,
+            0 if force == TimeInForce.IMMEDIATE_OR_CANCEL else force,
+            plain.good_till_ms,
         )
 
     def _readings(self, time_ms: int) -> list[bytes]:

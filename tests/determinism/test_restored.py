@@ -29,9 +29,9 @@ class Season:
 
     def __init__(self, path: Path) -> None:
         # A consensus times the blocks, so that every longer pause is a halt, and trades before it are voided after.
-        # Members run it, who stop the market now and then. With this seed there are a halt and two such times early on.
+        # Members run it, who stop the market now and then. With this seed there are halts and such times early on.
         world = founded(1_000, members=True)
-        for _ in Traffic(world, 27, PAUSES_MS, nodes=True).steps(BLOCKS):
+        for _ in Traffic(world, 31, PAUSES_MS, nodes=True).steps(BLOCKS):
             pass
         self.path = path
         self.genesis = world.genesis

@@ -376,6 +376,21 @@ def asks(draw: st.DrawFn, kinds: tuple[type[Message], ...] = MESSAGE_TYPES) -> t
 def _fitting(draw: st.DrawFn, sender: str, message: Message) -> Message:
     """Most orders are of the sender's own portfolio and make sense, so that books, trades and holds are reached."""
     message = members.fitting(draw, sender, message)
+    if isinstance(message, market.PlaceBlockOrder) and draw(st.integers(0, 3)):
+        side, force = draw(st.integers(0, 1)), draw(st.sampled_from([0, 0, 1, 3]))
+        return market.PlaceBlockOrder(
+            pseudonym(sender),
+            draw(order_names),
+            draw(st.integers(interval_at(13), interval_at(15))),
+            draw(st.integers(2, 9)),
+            side,
+            draw(st.integers(2_000, 6_500)) * 1_000,
+            draw(st.integers(100, 1_000)),
+            draw(st.sampled_from([0, 5])) if side else 127,
+            force,
+            draw(st.integers(at(12, 30), at(15))) if force == 1 else 0,
+            draw(st.sampled_from([0, 0, 0, 1, 2])),
+        )
     if not isinstance(message, market.PlaceOrder) or not draw(st.integers(0, 3)):
         return message
     own = "alice" if sender == "board" else sender

@@ -56,6 +56,8 @@ from gridtokenx.modules.market.messages import (
     EnrolMaker,
     Halt,
     HaltReason,
+    PlaceBlockOrder,
+    PlaceOrder,
     Resume,
     Scope,
     SetHoliday,
@@ -79,6 +81,7 @@ if TYPE_CHECKING:
     from tests.scenarios.table import Player
 
 ORDER = re.compile(r"(sells|buys) (\S+) (\w+) of (.*?\d\d:\d\d) at (\S+)(.*)")
+BLOCK = re.compile(r"(sells|buys) (\S+) (\w+) in each of (.*?\d\d:\d\d) to (.*?\d\d:\d\d) at (\S+)(.*)")
 OPTION = re.compile(
     r" (?:as (?P<name>[\w-]+)|from (?P<site>[\w-]+)|at least (?P<least>\S+ \w+)|until (?P<until>(?:\w{3} )?[\d:.]+)"
     r"|shows (?P<shows>\S+ \w+)|within (?P<scope>zone|feeder)|(?P<word>ioc|fok|post-only)|(?P<source>[a-z+]+))"
@@ -89,13 +92,29 @@ def message_of(player: "Player", who: str, action: str) -> Message:
     """The message; ScenarioError if the action is none that is known."""
     if found := ORDER.fullmatch(action):
         return _order(player, who, *found.groups())
+    if found := BLOCK.fullmatch(action):
+        return _block_order(player, who, *found.groups())
     for pattern, make in ACTIONS:
         if found := re.fullmatch(pattern, action):
             return make(player, who, *found.groups())
     raise ScenarioError(f"nobody can do this: {action!r}")
 
 
-def _order(player: "Player", who: str, verb: str, number: str, unit: str, when: str, price: str, rest: str) -> Message:
+def _block_order(player: "Player", who: str, *parts: str) -> Message:
+    """As an order of its first interval."""
+    verb, number, unit, first, last, price, rest = parts
+    plain = _order(player, who, verb, number, unit, first, price, rest)
+    intervals = interval_of(last, player.clock) - plain.interval + 1
+    shared = ("side", "price_micro", "quantity_wh", "source", "time_in_force", "good_till_ms", "scope")
+    options = {name: getattr(plain, name) for name in shared}
+    return PlaceBlockOrder(
+        portfolio=plain.portfolio, client_id=plain.client_id, interval=plain.interval, intervals=intervals, **options
+    )
+
+
+def _order(
+    player: "Player", who: str, verb: str, number: str, unit: str, when: str, price: str, rest: str
+) -> PlaceOrder:
     selling = verb == "sells"
     player.placed += 1
     options: dict[str, Any] = {"name": f"order {player.placed}"}

@@ -25,6 +25,7 @@ from gridtokenx.modules.market.checks import terms_of
 from gridtokenx.modules.market.messages import HaltReason, Side
 from gridtokenx.modules.market.presence import counted_ms, present_ms, standstills
 from gridtokenx.modules.market.state import (
+    BLOCK_ORDERS,
     CLEARINGS,
     HALTS,
     INTERVALS,
@@ -65,6 +66,7 @@ def check(player: "Player", what: str, expected: str) -> None:
     subject, _, rest = what.partition(" ")
     checks = {
         "book": _book,
+        "blocks": _blocks,
         "trades": _trades,
         "links": _links,
         "auction": _auction,
@@ -161,6 +163,22 @@ def _book(player: "Player", when: str, expected: str) -> None:
         who, verb, number, unit, _, price = part.split()
         wanted.append(f"{who} {verb} {energy(number, unit)} Wh at {_amount_shown(price)}")
     assert real == wanted, f"the book is {'; '.join(real) or 'empty'}"
+
+
+def _blocks(player: "Player", _: str, expected: str) -> None:
+    """Block orders that wait, the earliest first: `sun sells 1 kWh of 4 from 12:00 at 4.00`."""
+    waiting = sorted(player.world.state.items(BLOCK_ORDERS), key=lambda item: item[1].place)
+    real = [
+        f"{_name_of(player, key[:32])} {'sells' if block.side == Side.SELL else 'buys'} {block.quantity_wh} Wh"
+        f" of {block.intervals} from {block.interval} at {_shown(block.price_micro)}"
+        for key, block in waiting
+    ]
+    wanted = []
+    for part in _items(expected):
+        who, verb, number, unit, _, count, _, when, _, price = part.split()
+        first = interval_of(when, player.clock)
+        wanted.append(f"{who} {verb} {energy(number, unit)} Wh of {count} from {first} at {_amount_shown(price)}")
+    assert real == wanted, f"waiting are {'; '.join(real) or 'none'}"
 
 
 def _links(player: "Player", when: str, expected: str) -> None:

@@ -70,6 +70,7 @@ def one_of_each() -> list[Message]:
         market.SetMakerProgramme(2, market.MakerTerms(500_000, 1_000, 900, 14_400_000, 500_000, 16, 96)),
         market.EnrolMaker(erin),
         market.EndMaker(erin),
+        market.PlaceBlockOrder(site, pseudonym("order"), NOON, 96, 1, 4_500_000, 1_000, 0, 1, 1_780_285_200_000, 2),
         world.submit(reading, reading),
         settlement.CorrectReading(world.chain, reading, Cause.METER_FAULT),
     ]

@@ -166,6 +166,9 @@ export const MarketCode = {
   MAKER_ALREADY: 335,
   NOT_A_MAKER: 336,
   MAKER_TOO_SMALL: 337,
+  BLOCK_LENGTH_INVALID: 338,
+  BLOCK_ORDERS_TOO_MANY: 339,
+  BLOCK_NOT_AMENDED: 340,
 } as const;
 
 /** Why settlement says no. */

@@ -817,7 +817,8 @@ export const AccountView: Reader<AccountView> = document<AccountView>({
  * An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or the
  * rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
  * `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
- * filled is void (`docs/market-rules.md`), and `value_micro` is without it.
+ * filled is void (`docs/market-rules.md`), and `value_micro` is without it. `intervals`: of a block order how many,
+ * of which `interval` is the earliest; its quantities are those of all of them.
  */
 export interface OrderView {
   readonly clientId: string;
@@ -837,6 +838,7 @@ export interface OrderView {
   readonly expiresMs: number | null;
   readonly place: number | null;
   readonly voidedWh: number;
+  readonly intervals: number;
 }
 
 export const OrderView: Reader<OrderView> = document<OrderView>({
@@ -857,6 +859,48 @@ export const OrderView: Reader<OrderView> = document<OrderView>({
   expiresMs: optional(orNull(integer), null),
   place: optional(orNull(integer), null),
   voidedWh: optional(integer, 0),
+  intervals: optional(integer, 1),
+});
+
+/**
+ * A block order that waits, without a name. `quantity_wh` is that of each interval, `interval` the earliest of them;
+ * `sources` as of a level of a book, `scope` is `anywhere`, `zone` or `feeder`.
+ */
+export interface BlockOrderView {
+  readonly place: number;
+  readonly side: string;
+  readonly interval: number;
+  readonly intervals: number;
+  readonly priceMicro: bigint;
+  readonly quantityWh: number;
+  readonly feeder: number;
+  readonly sources: number;
+  readonly scope: string;
+  readonly expiresMs: number;
+}
+
+export const BlockOrderView: Reader<BlockOrderView> = document<BlockOrderView>({
+  place: integer,
+  side: text,
+  interval: integer,
+  intervals: integer,
+  priceMicro: money,
+  quantityWh: integer,
+  feeder: integer,
+  sources: integer,
+  scope: text,
+  expiresMs: integer,
+});
+
+/** All that wait, in the order in which they are tried again. */
+export interface BlockOrders {
+  readonly height: number;
+  readonly blockOrders: readonly BlockOrderView[];
+}
+
+export const BlockOrders: Reader<BlockOrders> = document<BlockOrders>({
+  height: integer,
+  blockOrders: listOf(BlockOrderView),
 });
 
 /** `next` is the `after` of the following page, empty when there is none. */

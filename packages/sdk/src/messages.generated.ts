@@ -1073,7 +1073,10 @@ export function placeOrder(fields: Fields<PlaceOrder>): PlaceOrder {
   return build(PlaceOrder, fields);
 }
 
-/** Take an open order back. Receipt: Wh that were still open. */
+/**
+ * Take an open order back, or a block order that waits. Receipt: Wh that were still open (of a block order: in all
+ * its intervals).
+ */
 export interface CancelOrder {
   readonly kind: "CancelOrder";
   readonly clientId: Uint8Array;
@@ -1083,7 +1086,10 @@ export const CancelOrder: RecordKind<CancelOrder> = record("CancelOrder", {
   clientId: bytes(8),
 }, 0x61);
 
-/** Take an open order back. Receipt: Wh that were still open. */
+/**
+ * Take an open order back, or a block order that waits. Receipt: Wh that were still open (of a block order: in all
+ * its intervals).
+ */
 export function cancelOrder(fields: Fields<CancelOrder>): CancelOrder {
   return build(CancelOrder, fields);
 }
@@ -1255,6 +1261,55 @@ export function endMaker(fields: Fields<EndMaker>): EndMaker {
 }
 
 /**
+ * Buy or sell the same energy in each of several consecutive delivery intervals (`interval` is the earliest of them,
+ * `intervals` their number, 2 to 96): all of it in all of them at once, or nothing. `quantity_wh` is that of one
+ * interval, `price_micro` the limit in each. `source` and `scope` as of an order. `time_in_force`: till the gate,
+ * till `good_till_ms`, or fill or kill; what cannot be filled at once waits beside the books until then, at the
+ * longest until trading ends in one of its intervals. `CancelOrder` takes it back. Receipt: place, filled Wh, waiting
+ * Wh, both of all intervals.
+ */
+export interface PlaceBlockOrder {
+  readonly kind: "PlaceBlockOrder";
+  readonly portfolio: Uint8Array;
+  readonly clientId: Uint8Array;
+  readonly interval: number;
+  readonly intervals: number;
+  readonly side: number;
+  readonly priceMicro: bigint;
+  readonly quantityWh: bigint;
+  readonly source: number;
+  readonly timeInForce: number;
+  readonly goodTillMs: bigint;
+  readonly scope: number;
+}
+
+export const PlaceBlockOrder: RecordKind<PlaceBlockOrder> = record("PlaceBlockOrder", {
+  portfolio: bytes(8),
+  clientId: bytes(8),
+  interval: number(4_294_967_295),
+  intervals: SMALL,
+  side: SMALL,
+  priceMicro: WHOLE,
+  quantityWh: WHOLE,
+  source: SMALL,
+  timeInForce: SMALL,
+  goodTillMs: WHOLE,
+  scope: SMALL,
+}, 0x6a);
+
+/**
+ * Buy or sell the same energy in each of several consecutive delivery intervals (`interval` is the earliest of them,
+ * `intervals` their number, 2 to 96): all of it in all of them at once, or nothing. `quantity_wh` is that of one
+ * interval, `price_micro` the limit in each. `source` and `scope` as of an order. `time_in_force`: till the gate,
+ * till `good_till_ms`, or fill or kill; what cannot be filled at once waits beside the books until then, at the
+ * longest until trading ends in one of its intervals. `CancelOrder` takes it back. Receipt: place, filled Wh, waiting
+ * Wh, both of all intervals.
+ */
+export function placeBlockOrder(fields: Fields<PlaceBlockOrder>): PlaceBlockOrder {
+  return build(PlaceBlockOrder, fields);
+}
+
+/**
  * Anybody may carry readings; the meters signed them. All count or none does. One that comes after its interval was
  * estimated is the one correction.
  */
@@ -1341,6 +1396,7 @@ export type Message =
   | SetMakerProgramme
   | EnrolMaker
   | EndMaker
+  | PlaceBlockOrder
   | SubmitReadings
   | CorrectReading;
 
@@ -1391,6 +1447,7 @@ export const Message: UnionKind<Message> = {
     SetMakerProgramme,
     EnrolMaker,
     EndMaker,
+    PlaceBlockOrder,
     SubmitReadings,
     CorrectReading,
   ],

@@ -1335,6 +1335,41 @@ export const MakerDuty: RecordKind<MakerDuty> = record("MakerDuty", {
 });
 
 /**
+ * A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
+ * each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
+ * escrow is held, and its energy counts as open in the position of each interval.
+ */
+export interface BlockOrder {
+  readonly portfolio: Uint8Array;
+  readonly participant: Uint8Array;
+  readonly interval: number;
+  readonly intervals: number;
+  readonly side: number;
+  readonly priceMicro: bigint;
+  readonly quantityWh: bigint;
+  readonly source: number;
+  readonly feeder: number;
+  readonly place: bigint;
+  readonly expiresMs: bigint;
+  readonly scope: number;
+}
+
+export const BlockOrder: RecordKind<BlockOrder> = record("BlockOrder", {
+  portfolio: bytes(8),
+  participant: bytes(8),
+  interval: number(4_294_967_295),
+  intervals: SMALL,
+  side: SMALL,
+  priceMicro: WHOLE,
+  quantityWh: WHOLE,
+  source: SMALL,
+  feeder: number(65_535),
+  place: WHOLE,
+  expiresMs: WHOLE,
+  scope: SMALL,
+});
+
+/**
  * A meter's cumulative registers at the end of an interval, as measured (of an estimate: as last measured before),
  * and how far the import that was settled by then stands above them (`lift_wh`). It never falls: an overestimate
  * stands until consumption has caught up. Export is never estimated. Key: interval ‖ meter.
@@ -1540,6 +1575,7 @@ export const REFERENCES: Table<Reference> = { prefix: 0x6b, record: Reference };
 export const HALTS: Table<Halted> = { prefix: 0x6c, record: Halted };
 export const MAKER_PROGRAMMES: Table<MakerProgramme> = { prefix: 0x6d, record: MakerProgramme };
 export const MAKER_DUTIES: Table<MakerDuty> = { prefix: 0x6e, record: MakerDuty };
+export const BLOCK_ORDERS: Table<BlockOrder> = { prefix: 0x6f, record: BlockOrder };
 export const REGISTERS: Table<Registers> = { prefix: 0x70, record: Registers };
 export const LAST_MEASURED: Table<LastMeasured> = { prefix: 0x71, record: LastMeasured };
 export const SAME_QUARTER: Table<SameQuarter> = { prefix: 0x72, record: SameQuarter };

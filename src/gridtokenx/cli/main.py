@@ -6,6 +6,7 @@ import typer
 
 import gridtokenx
 from gridtokenx.cli import (
+    agent,
     audit,
     authority,
     consortium,
@@ -85,6 +86,7 @@ app.add_typer(tx.app, name="tx")
 app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(market.app, name="market")
 app.add_typer(maker.app, name="maker")
+app.add_typer(agent.app, name="agent")
 app.add_typer(query.app, name="query")
 app.add_typer(light.app, name="light")
 app.add_typer(authority.app, name="authority")

@@ -87,7 +87,9 @@ def orders(
         table.add_row(
             one.client_id,
             one.state if not one.code else one.name,
-            "" if one.interval is None else delivery(one.interval),
+            ""
+            if one.interval is None
+            else delivery(one.interval) + (f" x {one.intervals}" if one.intervals > 1 else ""),
             one.side or "",
             "" if one.price_micro is None else watt(one.price_micro),
             *("" if wh is None else kilowatt_hours(wh) for wh in (one.filled_wh, one.remaining_wh)),
@@ -112,6 +114,25 @@ def book(
         _print(_delivered_table(view.delivered_asks, view.delivered_bids), "The book is empty.")
     else:
         _print(_level_table(view.asks, view.bids), "The book is empty.")
+
+
+@app.command(name="block-orders")
+def block_orders(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Block orders that wait beside the books, in the order in which they are tried again."""
+    from gridtokenx.cli.values import bangkok, delivery, kilowatt_hours, watt
+
+    with failures(), open_client(url) as client:
+        view = client.block_orders()
+    if as_json:
+        print_json(view)
+        return
+    table = _table("first delivery", "quarters", "side", "kWh each", "WATT/kWh", "feeder", "scope", "until")
+    for one in view.block_orders:
+        table.add_row(
+            *(delivery(one.interval), str(one.intervals), one.side, kilowatt_hours(one.quantity_wh)),
+            *(watt(one.price_micro), str(one.feeder), one.scope, bangkok(one.expires_ms)),
+        )
+    _print(table, "There are none.")
 
 
 @app.command()

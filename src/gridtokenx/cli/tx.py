@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gridtokenx.client.client import Client
     from gridtokenx.client.wallet import Wallet
     from gridtokenx.gateway.documents import TransactionView
+    from gridtokenx.modules.market.messages import TimeInForce
 
 app = typer.Typer(help="Sign transactions and send them.", no_args_is_help=True)
 
@@ -90,7 +91,7 @@ def place(
 ) -> None:
     """Buy or sell energy of one quarter of an hour."""
     from gridtokenx.cli import values
-    from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, PlaceOrder, Scope, Side, TimeInForce
+    from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, PlaceOrder, Scope, Side
 
     if market == (price is not None):
         raise typer.BadParameter("give either --price or --market")
@@ -108,14 +109,14 @@ def place(
         expires_ms = values.moment_ms(until, now_ms) if until else 0
         wallet = open_wallet(keys, key, passphrase_file, account)
         message = PlaceOrder(
-            _portfolio(client, wallet, portfolio),
+            only_portfolio(client, wallet, portfolio),
             name,
             number,
             int(Side[side.name]),
             price_micro,
             quantity_wh,
             sources,
-            int(TimeInForce[_force(force, market, until).name]),
+            int(_time_in_force(_force(force, market, until))),
             expires_ms,
             minimum_wh,
             post_only,
@@ -133,6 +134,107 @@ def place(
         _print_committed(view, as_json, facts)
 
 
+@app.command(name="block-order")
+def block_order(
+    side: Annotated[SideName, typer.Argument(help="buy or sell.")],
+    energy: Annotated[str, typer.Argument(help="kWh in each interval, such as 1.5.")],
+    interval: Annotated[str, typer.Argument(help="Begin of the first delivery: 14:30, or 2026-06-01 14:30.")],
+    intervals: Annotated[int, typer.Argument(min=2, max=96, help="Of how many quarters of an hour, from there on.")],
+    key: KeyNames,
+    price: Annotated[str, typer.Option(help="Limit in WATT per kWh in each interval; of a purchase: delivered.")],
+    source: Annotated[
+        str | None, typer.Option(help="Of a sale: its source (solar). Of a purchase: any, or solar+wind.")
+    ] = None,
+    fill_or_kill: Annotated[bool, typer.Option("--fill-or-kill", help="At once, or not at all.")] = False,
+    until: Annotated[str | None, typer.Option(help="How long it waits at most, in Bangkok time.")] = None,
+    scope: Annotated[ScopeName, typer.Option(help="How far it looks: anywhere, zone or feeder.")] = ScopeName.ANYWHERE,
+    client_id: Annotated[str | None, typer.Option(help="16 hexadecimal digits by which the order is named.")] = None,
+    portfolio: Annotated[str | None, typer.Option(help="Of several portfolios, which.")] = None,
+    keys: Keys = DEFAULT_KEYS,
+    passphrase_file: PassphraseFile = None,
+    account: AccountHex = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Buy or sell the same energy in each of several quarters of an hour: all of it or nothing.
+
+    What cannot be filled at once waits, and is tried again each minute; `tx cancel` takes it back."""
+    from gridtokenx.cli import values
+    from gridtokenx.client.baskets import Basket
+    from gridtokenx.modules.market.messages import CLIENT_ID_BYTES, Scope
+
+    if fill_or_kill and until:
+        raise typer.BadParameter("give either --fill-or-kill or --until")
+    selling = side is SideName.SELL
+    price_micro, quantity_wh = values.price_micro(price), values.energy_wh(energy)
+    sources = values.one_source(source or "solar") if selling else values.source_mask(source or "any")
+    force = ForceName.FILL_OR_KILL if fill_or_kill else _force(None, False, until)
+    name = None if client_id is None else values.hexadecimal(client_id, CLIENT_ID_BYTES, "client id")
+    with failures(), open_client(url) as client:
+        now_ms = client.status().time_ms
+        number = values.interval_number(interval, now_ms)
+        good_till_ms = values.moment_ms(until, now_ms) if until else 0
+        wallet = open_wallet(keys, key, passphrase_file, account)
+        basket = Basket(only_portfolio(client, wallet, portfolio))
+        add = basket.sell if selling else basket.buy
+        basket = add(
+            "block order",
+            number,
+            quantity_wh,
+            price_micro=price_micro,
+            intervals=intervals,
+            source=sources,
+            force=_time_in_force(force),
+            good_till_ms=good_till_ms,
+            scope=int(Scope[scope.name]),
+            client_id=name,
+        )
+        view = client.execute(wallet, *basket.messages())
+        (outcome,) = basket.outcomes(view)
+        facts = {
+            "order": outcome.client_id.hex(),
+            "filled_kwh": values.kilowatt_hours(outcome.filled_wh),
+            "waiting_kwh": values.kilowatt_hours(outcome.waiting_wh),
+        }
+        _print_committed(view, as_json, facts)
+
+
+@app.command()
+def basket(
+    file: Annotated[Path, typer.Argument(help="TOML with one [[leg]] for each order (docs/baskets.md).")],
+    key: KeyNames,
+    keys: Keys = DEFAULT_KEYS,
+    passphrase_file: PassphraseFile = None,
+    account: AccountHex = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Send several orders that succeed together or leave nothing.
+
+    A leg says name, side (buy, sell), energy in kWh, interval, price, and may say intervals, source, scope, force (fok
+    unless told otherwise; gtc, gtd with until, ioc)."""
+    from gridtokenx.cli import basket_file, values
+    from gridtokenx.client.errors import TransactionRejected
+
+    entry = basket_file.read_basket_file(file)
+    with failures(), open_client(url) as client:
+        # What the file says is understood before a passphrase is asked for.
+        now_ms = client.status().time_ms
+        basket_file.basket_of(entry, bytes(8), now_ms)
+        wallet = open_wallet(keys, key, passphrase_file, account)
+        wanted = basket_file.basket_of(entry, only_portfolio(client, wallet, entry.portfolio), now_ms)
+        try:
+            view = client.execute(wallet, *wanted.messages())
+        except TransactionRejected as error:
+            raise wanted.refused(error) from None
+        facts = {
+            outcome.leg: f"filled {values.kilowatt_hours(outcome.filled_wh)} kWh, "
+            f"waiting {values.kilowatt_hours(outcome.waiting_wh)} kWh, order {outcome.client_id.hex()}"
+            for outcome in wanted.outcomes(view)
+        }
+        _print_committed(view, as_json, facts)
+
+
 def _force(force: ForceName | None, market: bool, until: str | None) -> ForceName:
     """What was asked for; else what the other options ask for."""
     if force is None:
@@ -142,6 +244,12 @@ def _force(force: ForceName | None, market: bool, until: str | None) -> ForceNam
         elif until:
             force = ForceName.GOOD_TILL_TIME
     return force
+
+
+def _time_in_force(force: ForceName) -> "TimeInForce":
+    from gridtokenx.modules.market.messages import TimeInForce
+
+    return TimeInForce[force.name]
 
 
 @app.command()
@@ -253,7 +361,7 @@ def status(
         print_outcome(client.transaction(hexadecimal(transaction, HASH_BYTES, "transaction")), as_json)
 
 
-def _portfolio(client: "Client", wallet: "Wallet", text: str | None) -> bytes:
+def only_portfolio(client: "Client", wallet: "Wallet", text: str | None) -> bytes:
     """The named portfolio, or the account's only one."""
     from gridtokenx.cli.values import hexadecimal
 

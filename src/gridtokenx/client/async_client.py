@@ -109,6 +109,10 @@ class AsyncClient:
         """Trades of one interval."""
         return await self._run(flows.ask(calls.interval_trades(number, after, limit)))
 
+    async def block_orders(self) -> documents.BlockOrders:
+        """Block orders that wait beside the books, without names."""
+        return await self._run(flows.ask(calls.block_orders()))
+
     async def trades(self, after: int | None = None, limit: int | None = None) -> documents.Trades:
         """Trades of all intervals; without `after` the newest."""
         return await self._run(flows.ask(calls.trades(after, limit)))

@@ -156,6 +156,11 @@ def prices(number: int) -> Call[documents.PricesView]:
     return Call("GET", f"/v1/prices/{number}", documents.PricesView)
 
 
+def block_orders() -> Call[documents.BlockOrders]:
+    """Block orders that wait."""
+    return Call("GET", "/v1/block-orders", documents.BlockOrders)
+
+
 def trades(after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:
     """Trades of all intervals."""
     return Call("GET", "/v1/trades", documents.Trades, {"after": after, "limit": limit})

@@ -99,6 +99,10 @@ class Client:
         """Trades of one interval."""
         return self._run(flows.ask(calls.interval_trades(number, after, limit)))
 
+    def block_orders(self) -> documents.BlockOrders:
+        """Block orders that wait beside the books, without names."""
+        return self._run(flows.ask(calls.block_orders()))
+
     def trades(self, after: int | None = None, limit: int | None = None) -> documents.Trades:
         """Trades of all intervals; without `after` the newest."""
         return self._run(flows.ask(calls.trades(after, limit)))

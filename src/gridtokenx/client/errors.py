@@ -80,11 +80,22 @@ class Unavailable(ApiError):
 
 
 class TransactionRejected(ClientError):
-    """The ledger, or the node at its door, refused a transaction; the code says why. `transaction_id` names it."""
+    """The ledger, or the node at its door, refused a transaction; the code says why. `transaction_id` names it.
+    `failed` is the place of the message that the ledger refused, from 0; None for a refusal at the door."""
 
-    def __init__(self, detail: str, *, transaction_id: bytes, code: int, name: str = "", field: str = "") -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        transaction_id: bytes,
+        code: int,
+        name: str = "",
+        field: str = "",
+        failed: int | None = None,
+    ) -> None:
         super().__init__(detail, code=code, name=name, field=field)
         self.transaction_id = transaction_id
+        self.failed = failed
 
 
 class TransactionExpired(ClientError):

@@ -240,14 +240,16 @@ def execute(
     if view.code:
         if view.code in NONCE_CODES:
             wallet.nonces.forget()
-        raise rejected(sent.id, view.code, view.name or "")
+        raise rejected(sent.id, view.code, view.name or "", failed=view.failed)
     return view
 
 
-def rejected(transaction_id: bytes, code: int, name: str, field: str = "") -> TransactionRejected:
+def rejected(
+    transaction_id: bytes, code: int, name: str, field: str = "", failed: int | None = None
+) -> TransactionRejected:
     """The error of a transaction with a code other than 0."""
     return TransactionRejected(
-        "the transaction was refused", transaction_id=transaction_id, code=code, name=name, field=field
+        "the transaction was refused", transaction_id=transaction_id, code=code, name=name, field=field, failed=failed
     )
 
 

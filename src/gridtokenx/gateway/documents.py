@@ -535,7 +535,8 @@ class OrderView(Document):
     """An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or
     the rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
     `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
-    filled is void (`docs/market-rules.md`), and `value_micro` is without it."""
+    filled is void (`docs/market-rules.md`), and `value_micro` is without it. `intervals`: of a block order how many, of
+    which `interval` is the earliest; its quantities are those of all of them."""
 
     client_id: str
     state: str
@@ -554,6 +555,30 @@ class OrderView(Document):
     expires_ms: int | None = None
     place: int | None = None
     voided_wh: int = 0
+    intervals: int = 1
+
+
+class BlockOrderView(Document):
+    """A block order that waits, without a name. `quantity_wh` is that of each interval, `interval` the earliest of
+    them; `sources` as of a level of a book, `scope` is `anywhere`, `zone` or `feeder`."""
+
+    place: int
+    side: str
+    interval: int
+    intervals: int
+    price_micro: int
+    quantity_wh: int
+    feeder: int
+    sources: int
+    scope: str
+    expires_ms: int
+
+
+class BlockOrders(Document):
+    """All that wait, in the order in which they are tried again."""
+
+    height: int
+    block_orders: list[BlockOrderView]
 
 
 class Orders(Document):

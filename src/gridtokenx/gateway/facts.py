@@ -16,7 +16,7 @@ from gridtokenx.ledger.header import LastBlock, header_hash
 from gridtokenx.ledger.quantities import value_micro as value_micro_of
 from gridtokenx.ledger.transaction import Receipt, decode_envelope
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Side
+from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceBlockOrder, PlaceOrder, Side
 from gridtokenx.modules.market.state import (
     NOBODY,
     TRADE_PLACE_BITS,
@@ -42,17 +42,22 @@ decode_last_block: Decoder[LastBlock] = Decoder(LastBlock)
 _decode_trade: Decoder[Trade] = Decoder(Trade)
 
 
+Placement = PlaceOrder | PlaceBlockOrder
+PLACEMENTS = PlaceOrder, PlaceBlockOrder
+"""The same, to ask of what type a message is."""
+
+
 class Placed(NamedTuple):
     """A placement or an amendment that the ledger accepted."""
 
-    message: PlaceOrder | AmendOrder
+    message: Placement | AmendOrder
     transaction: bytes
 
 
 class Refusal(NamedTuple):
     """A placement that the ledger refused."""
 
-    message: PlaceOrder
+    message: Placement
     transaction: bytes
     code: int
 
@@ -161,18 +166,18 @@ def _read_transaction(facts: BlockFacts, wire: bytes, receipt: Receipt) -> None:
         return
     body = CONSORTIUM.body.trusted(decode_envelope.trusted(wire).body)
     for message in body.messages:
-        if isinstance(message, (PlaceOrder, AmendOrder, CancelOrder)):
+        if isinstance(message, (*PLACEMENTS, AmendOrder, CancelOrder)):
             _read_order_message(facts, body.sender, message, receipt)
 
 
 def _read_order_message(
-    facts: BlockFacts, sender: bytes, message: PlaceOrder | AmendOrder | CancelOrder, receipt: Receipt
+    facts: BlockFacts, sender: bytes, message: Placement | AmendOrder | CancelOrder, receipt: Receipt
 ) -> None:
     key = order_key(sender, message.client_id)
     if receipt.code != 0:
-        if isinstance(message, PlaceOrder):
+        if isinstance(message, PLACEMENTS):
             facts.refused[key] = Refusal(message, receipt.transaction, receipt.code)
-    elif isinstance(message, PlaceOrder):
+    elif isinstance(message, PLACEMENTS):
         facts.placed[key] = Placed(message, receipt.transaction)
     elif isinstance(message, AmendOrder):
         facts.amended[key] = Placed(message, receipt.transaction)

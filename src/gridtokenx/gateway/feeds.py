@@ -110,10 +110,10 @@ def _account_of_topic(name: str) -> tuple[bytes, bytes]:
 
 def account_snapshot(model: ReadModel, account: bytes) -> Document:
     """How the account stands, its open orders, and the last of those that are gone."""
-    keys = sorted(model.orders_of.get(account, ()))[:ORDERS_IN_SNAPSHOT]
-    orders = [views.open_order_view(model, key, model.orders[key]) for key in keys]
+    keys = model.open_of(account)[:ORDERS_IN_SNAPSHOT]
+    orders = [views.open_order_view(model, key, order) for key in keys if (order := model.find_open(key)) is not None]
     traces = model.memory.of_account(account)
-    gone = [item for item in traces if order_key(account, item[0]) not in model.orders]
+    gone = [item for item in traces if model.find_open(order_key(account, item[0])) is None]
     orders += [views.traced_order_view(*item) for item in gone[-GONE_ORDERS_IN_SNAPSHOT:]]
     return _account_event(model, account, orders, [])
 

@@ -12,14 +12,18 @@ from enum import Enum
 
 import msgspec
 
-from gridtokenx.gateway.facts import PIECE, BlockFacts, Fills, Refusal, Work
+from gridtokenx.gateway.facts import PIECE, PLACEMENTS, BlockFacts, Fills, Placement, Refusal, Work
 from gridtokenx.ledger.account import ACCOUNT_BYTES
-from gridtokenx.modules.market.messages import PlaceOrder
-from gridtokenx.modules.market.state import Order, account_of_order, client_id_of_order
+from gridtokenx.modules.market.messages import PlaceBlockOrder
+from gridtokenx.modules.market.state import BlockOrder, Order, account_of_order, client_id_of_order
 
 GONE_ORDERS_MAX = 200_000
 """About 100 MB."""
 PENDING_ORDERS_MAX = 200_000
+
+
+AnyOrder = Order | BlockOrder
+"""What state says of one that is open, or waits."""
 
 
 class OrderState(Enum):
@@ -51,12 +55,13 @@ class Trace(msgspec.Struct, gc=False):
     expires_ms: int | None = None
     place: int | None = None
     voided_wh: int = 0
+    intervals: int = 1
 
 
 class PendingOrder(msgspec.Struct, frozen=True, gc=False):
     """A placement that is accepted and in no block yet."""
 
-    message: PlaceOrder
+    message: Placement
     transaction: bytes
     expires_ms: int
 
@@ -87,7 +92,7 @@ class OrderMemory:
         traces.sort(key=lambda item: item[1].height)
         return traces
 
-    def expect(self, placements: list[tuple[bytes, PlaceOrder]], transaction: bytes, expires_ms: int) -> None:
+    def expect(self, placements: list[tuple[bytes, Placement]], transaction: bytes, expires_ms: int) -> None:
         """The node has accepted a transaction with these placements (order's key, message)."""
         for key, message in placements:
             self._pending[key] = PendingOrder(message, transaction, expires_ms)
@@ -97,7 +102,7 @@ class OrderMemory:
             self._settle(next(iter(self._pending_of_transaction)))
 
     def follow(
-        self, facts: BlockFacts, before: dict[bytes, Order], after: dict[bytes, Order | None]
+        self, facts: BlockFacts, before: dict[bytes, AnyOrder], after: dict[bytes, AnyOrder | None]
     ) -> Work[set[bytes]]:
         """Take in one block, piece by piece: `after` are the order records it wrote (None: gone), `before` what stood
         there. Returns the accounts whose orders changed. `settle` is to follow when the block is everywhere taken in.
@@ -126,7 +131,9 @@ class OrderMemory:
             for transaction in transactions:
                 self._settle(transaction)
 
-    def _follow(self, facts: BlockFacts, key: bytes, before: Order | None, after: Order | None, changed: bool) -> None:
+    def _follow(
+        self, facts: BlockFacts, key: bytes, before: AnyOrder | None, after: AnyOrder | None, changed: bool
+    ) -> None:
         trace = self._begin(facts, key, before)
         fills = facts.fills.get(key)
         if fills is not None:
@@ -148,13 +155,13 @@ class OrderMemory:
         elif changed or (before is None and trace.state is OrderState.OPEN):
             self._end(facts, key, trace, fills)
 
-    def _begin(self, facts: BlockFacts, key: bytes, before: Order | None) -> Trace:
+    def _begin(self, facts: BlockFacts, key: bytes, before: AnyOrder | None) -> Trace:
         """The order's trace, new if it was placed in this block or never met before."""
         own = self._of.setdefault(key[:ACCOUNT_BYTES], {})
         client_id = key[ACCOUNT_BYTES:]
         placed = facts.placed.get(key)
         if placed is not None:
-            assert isinstance(placed.message, PlaceOrder)
+            assert isinstance(placed.message, PLACEMENTS)
             trace = own[client_id] = _placed(placed.message)
             trace.transaction = placed.transaction
         else:
@@ -167,7 +174,7 @@ class OrderMemory:
         if amended is not None:
             trace.transaction = amended.transaction
             trace.price_micro = amended.message.price_micro
-            if before is not None and not isinstance(amended.message, PlaceOrder):
+            if isinstance(before, Order) and not isinstance(amended.message, PLACEMENTS):
                 filled_wh = before.quantity_wh - before.remaining_wh
                 trace.quantity_wh = filled_wh + amended.message.remaining_wh
         return trace
@@ -222,27 +229,41 @@ class OrderMemory:
 _NO_TRACES: dict[bytes, Trace] = {}
 
 
-def _take_record(trace: Trace, order: Order) -> None:
+def _take_record(trace: Trace, order: AnyOrder) -> None:
     trace.interval = order.interval
     trace.side = order.side
     trace.portfolio = order.portfolio
     trace.price_micro = order.price_micro
-    trace.quantity_wh = order.quantity_wh
-    trace.filled_wh = order.quantity_wh - order.remaining_wh
-    trace.remaining_wh = order.remaining_wh
+    if isinstance(order, BlockOrder):
+        trace.intervals = order.intervals
+        trace.quantity_wh = trace.remaining_wh = order.quantity_wh * order.intervals
+        trace.filled_wh = 0
+    else:
+        trace.quantity_wh = order.quantity_wh
+        trace.filled_wh = order.quantity_wh - order.remaining_wh
+        trace.remaining_wh = order.remaining_wh
     trace.expires_ms = order.expires_ms
     trace.place = order.place
 
 
-def _placed(message: PlaceOrder) -> Trace:
+def quantities_of(message: Placement) -> tuple[int | None, int, int]:
+    """Of a placement the limit (None for one at market), Wh in all, and the number of intervals."""
+    if isinstance(message, PlaceBlockOrder):
+        return message.price_micro, message.quantity_wh * message.intervals, message.intervals
+    return None if message.market else message.price_micro, message.quantity_wh, 1
+
+
+def _placed(message: Placement) -> Trace:
+    price_micro, quantity_wh, intervals = quantities_of(message)
     return Trace(
         OrderState.OPEN,
         interval=message.interval,
         side=message.side,
         portfolio=message.portfolio,
-        price_micro=None if message.market else message.price_micro,
-        quantity_wh=message.quantity_wh,
+        price_micro=price_micro,
+        quantity_wh=quantity_wh,
         filled_wh=0,
         value_micro=0,
-        remaining_wh=message.quantity_wh,
+        remaining_wh=quantity_wh,
+        intervals=intervals,
     )

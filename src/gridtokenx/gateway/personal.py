@@ -161,17 +161,17 @@ async def get_account(request: Request) -> Response:
     **describe(documents.Orders, query=OrdersQuery, personal=True),
 )
 async def get_orders(request: Request) -> Response:
-    """Open ones come from state; gone ones from memory, the newest of them only."""
+    """Open ones come from state, block orders that wait among them; gone ones from memory, the newest of them only."""
     own = require_owner(request)
     query, model = read_query(request, OrdersQuery), gateway_of(request).model
     if query.state == "gone":
-        traces = [item for item in model.memory.of_account(own) if order_key(own, item[0]) not in model.orders]
+        traces = [item for item in model.memory.of_account(own) if model.find_open(order_key(own, item[0])) is None]
         shown = [views.traced_order_view(*item) for item in traces[-query.limit :]]
         return private(documents.Orders(model.head.height, shown, ""))
     after = order_key(own, read_hex(query.after, CLIENT_ID_BYTES, "after")) if query.after else own
-    keys = sorted(key for key in model.orders_of.get(own, ()) if key > after)
-    page = [views.open_order_view(model, key, model.orders[key]) for key in keys[: query.limit]]
-    following = page[-1].client_id if len(keys) > query.limit else ""
+    found = [(key, order) for key in model.open_of(own) if key > after and (order := model.find_open(key)) is not None]
+    page = [views.open_order_view(model, *item) for item in found[: query.limit]]
+    following = page[-1].client_id if len(found) > query.limit else ""
     return private(documents.Orders(model.head.height, page, following))
 
 

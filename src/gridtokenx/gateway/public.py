@@ -162,6 +162,19 @@ async def get_prices(request: Request) -> Response:
     return answer(prices_view(model, _require_interval(model.intervals, number)))
 
 
+@router.get(
+    "/v1/block-orders",
+    summary="Block orders that wait beside the books",
+    **describe(documents.BlockOrders, query=NoQuery),
+)
+async def get_block_orders(request: Request) -> Response:
+    """In the order in which they are tried again, once a minute; nobody can meet a part of one."""
+    read_query(request, NoQuery)
+    model = gateway_of(request).model
+    waiting = sorted(model.block_orders.values(), key=lambda block: block.place)
+    return answer(documents.BlockOrders(model.head.height, [views.block_order_view(block) for block in waiting]))
+
+
 @router.get("/v1/trades", summary="Trades of all intervals", **describe(documents.Trades, query=TradesQuery))
 async def get_trades(request: Request) -> Response:
     """Rising sequences; those that memory has lost are read from their blocks."""

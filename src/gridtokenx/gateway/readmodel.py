@@ -31,7 +31,7 @@ from gridtokenx.gateway.facts import (
     read_facts,
     trades_of,
 )
-from gridtokenx.gateway.memory import OrderMemory
+from gridtokenx.gateway.memory import AnyOrder, OrderMemory
 from gridtokenx.gateway.statements import StatementMemory
 from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.codec import Record
@@ -65,6 +65,7 @@ from gridtokenx.modules.identity.rosters import (
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, ZONES, Feeder, Portfolio, Zone
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import (
+    BLOCK_ORDERS,
     CLEARINGS,
     HALTS,
     INTERVALS,
@@ -74,6 +75,7 @@ from gridtokenx.modules.market.state import (
     POSITIONS,
     REFERENCES,
     TERMS,
+    BlockOrder,
     Clearing,
     Halted,
     Interval,
@@ -107,7 +109,7 @@ FOLLOWED = (
     | MEMBER_TABLES.keys()
     | {table.prefix for table in (ORDERS, INTERVALS, TERMS, ZONES, FEEDERS, PORTFOLIOS, SETTLEMENTS, STATEMENTS)}
     | PLACE_TABLES.keys()
-    | {CLEARINGS.prefix, MAKER_DUTIES.prefix}
+    | {CLEARINGS.prefix, MAKER_DUTIES.prefix, BLOCK_ORDERS.prefix}
 )
 """Tables whose changes must be in the node's feed."""
 
@@ -205,6 +207,8 @@ class ReadModel:
         self.orders: dict[bytes, Order] = {}
         self.orders_of: dict[bytes, dict[bytes, None]] = {}
         """Keys of the open orders of each account."""
+        self.block_orders: dict[bytes, BlockOrder] = {}
+        """Those that wait; some hundred at most."""
         self.depths: dict[int, Depth] = {}
         self.intervals: dict[int, Interval] = {}
         self.trading: set[int] = set()
@@ -214,11 +218,6 @@ class ReadModel:
         self.auctions: tuple[int, dict[int, AuctionView]] = (0, {})
         """Of one height, as far as somebody asked (`auctions`)."""
         self.settlements: dict[int, Settlement] = {}
-        self._numbered: dict[int, tuple[dict[int, Any], Table[Any]]] = {
-            TERMS.prefix: (self.terms, TERMS),
-            CLEARINGS.prefix: (self.clearings, CLEARINGS),
-            SETTLEMENTS.prefix: (self.settlements, SETTLEMENTS),
-        }
         self.volumes: dict[int, Volume] = {}
         self.portfolios: dict[bytes, Portfolio] = {}
         self.portfolios_of: dict[bytes, dict[bytes, None]] = {}
@@ -243,22 +242,33 @@ class ReadModel:
         """Of makers' portfolios, by interval, as long as state has them."""
         self._topology: Topology | None = None
         self._grid = State()
+        self._numbered: dict[int, tuple[Table[Any], dict[int, Any]]] = {
+            SETTLEMENTS.prefix: (SETTLEMENTS, self.settlements),
+            TERMS.prefix: (TERMS, self.terms),
+            CLEARINGS.prefix: (CLEARINGS, self.clearings),
+        }
+        """Tables that are kept as they are, by number."""
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS, SPLIT_RULES, MEMBERSHIPS, ROSTERS)
         self._read_history()
-        for prefix in AUTHORITY_TABLES:
-            self.authority.rows[prefix].clear()
-        for prefix in MEMBER_TABLES:
-            self.members.rows[prefix].clear()
-        for prefix in PLACE_TABLES:
-            self._grid.rows[prefix].clear()
-        self.clearings.clear()
-        self.duties_of.clear()
+        self._forget_present()
         self._read(*MEMBER_TABLES.values(), INTERVALS, SETTLEMENTS, STATEMENTS)
-        self._read(CLEARINGS, MAKER_DUTIES, *PLACE_TABLES.values(), *AUTHORITY_TABLES.values())
+        self._read(CLEARINGS, MAKER_DUTIES, BLOCK_ORDERS, *PLACE_TABLES.values(), *AUTHORITY_TABLES.values())
         self._write_orders(finish(self._order_changes(self.reader.scan(bytes([ORDERS.prefix])))))
         self._read_volumes()
         for interval in sorted(self.settlements):
             self._settle(interval)
+
+    def _forget_present(self) -> None:
+        """What is kept as it is now: reading history again left later states of it."""
+        for kept, tables in (
+            (self.authority, AUTHORITY_TABLES),
+            (self.members, MEMBER_TABLES),
+            (self._grid, PLACE_TABLES),
+        ):
+            for prefix in tables:
+                kept.rows[prefix].clear()
+        for rows in (self.clearings, self.duties_of, self.block_orders):
+            rows.clear()
 
     @property
     def zones(self) -> dict[int, Zone]:
@@ -397,8 +407,8 @@ class ReadModel:
         facts = yield from read_facts(stored, results, changes)
         orders = yield from self._order_changes(change for change in changes if change[0][0] == ORDERS.prefix)
         trades_of = yield from _by_interval(facts.trades)
-        accounts = yield from self.memory.follow(facts, orders.before, orders.after)
         others = [change for change in changes if change[0][0] != ORDERS.prefix]
+        accounts = yield from self.memory.follow(facts, *self._with_block_orders(orders, others))
         return _Digested(facts, orders, others, trades_of, accounts)
 
     def _order_changes(self, rows: Iterable[Change]) -> Work[_OrderChanges]:
@@ -421,6 +431,30 @@ class ReadModel:
             elif old is not None:
                 changes.gone.append(key)
         return changes
+
+    def _with_block_orders(
+        self, orders: _OrderChanges, others: list[Change]
+    ) -> tuple[dict[bytes, AnyOrder], dict[bytes, AnyOrder | None]]:
+        """Before and after the block: orders, and block orders. A name may have gone from one kind to the other."""
+        before: dict[bytes, AnyOrder] = {**orders.before}
+        after: dict[bytes, AnyOrder | None] = {**orders.after}
+        for prefixed, value in others:
+            if prefixed[0] == BLOCK_ORDERS.prefix:
+                key = prefixed[1:]
+                if key in self.block_orders:
+                    before[key] = self.block_orders[key]
+                if after.get(key) is None:
+                    after[key] = None if value is None else BLOCK_ORDERS.decode.trusted(value)
+        return before, after
+
+    def open_of(self, account: bytes) -> list[bytes]:
+        """Names of the account's open orders, and of its block orders that wait, rising."""
+        waiting = [key for key in self.block_orders if account_of_order(key) == account]
+        return sorted([*self.orders_of.get(account, ()), *waiting])
+
+    def find_open(self, key: bytes) -> AnyOrder | None:
+        """The order, or block order, of this name that is open."""
+        return self.orders.get(key) or self.block_orders.get(key)
 
     def _take_in(self, digested: _Digested) -> Advance:
         """Everything goes from the block before to this one."""
@@ -499,8 +533,8 @@ class ReadModel:
                 self.volumes.pop(number, None)
                 self.depths.pop(number, None)
         elif prefix in self._numbered:
-            rows, numbered = self._numbered[prefix]
-            _replace(rows, int.from_bytes(key, "big"), numbered, value)
+            table, rows = self._numbered[prefix]
+            _replace(rows, int.from_bytes(key, "big"), table, value)
         elif prefix == STATEMENTS.prefix:
             if value is not None:
                 self._put_statement(int.from_bytes(key[:4], "big"), key[4:], STATEMENTS.decode.trusted(value))
@@ -508,10 +542,10 @@ class ReadModel:
             portfolio = PORTFOLIOS.decode.trusted(value)
             self.portfolios[key] = portfolio
             self.portfolios_of.setdefault(portfolio.account, {})[key] = None
-        elif prefix == CLEARINGS.prefix:
-            _replace(self.clearings, int.from_bytes(key, "big"), CLEARINGS, value)
         elif prefix == MAKER_DUTIES.prefix:
             self._write_duty(int.from_bytes(key[:4], "big"), key[4:], value)
+        elif prefix == BLOCK_ORDERS.prefix:
+            _replace(self.block_orders, key, BLOCK_ORDERS, value)
         elif prefix in PLACE_TABLES:
             _replace(self._grid.rows[prefix], key, PLACE_TABLES[prefix], value)
         elif prefix in AUTHORITY_TABLES:
@@ -521,8 +555,8 @@ class ReadModel:
             if prefix in {ROSTERS.prefix, MEMBERSHIPS.prefix}:
                 self.members.rebuild_indexes((FIRST_INTERVALS,))
         elif prefix in {ZONES.prefix, FEEDERS.prefix} and value is not None:
-            table = ZONES if prefix == ZONES.prefix else FEEDERS
-            self._grid.rows[prefix][key] = table.decode.trusted(value)
+            place: Table[Any] = ZONES if prefix == ZONES.prefix else FEEDERS
+            self._grid.rows[prefix][key] = place.decode.trusted(value)
             self._topology = None
 
     def _write_duty(self, interval: int, portfolio: bytes, value: bytes | None) -> None:

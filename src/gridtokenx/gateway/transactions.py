@@ -14,6 +14,7 @@ from gridtokenx.engine.mempool import Answer, Standing
 from gridtokenx.gateway import documents, views
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import BLOCK_SECONDS_MAX, Gateway
+from gridtokenx.gateway.facts import PLACEMENTS
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.public import NOT_FOUND, NoQuery, entrance_of, gateway_of
 from gridtokenx.gateway.web import SUBMISSION_BYTES_MAX, answer, describe, read_body, read_hex, read_query
@@ -21,7 +22,6 @@ from gridtokenx.ledger.crypto import HASH_BYTES
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.ledger.limits import TRANSACTION_BYTES_MAX
 from gridtokenx.ledger.transaction import decode_envelope
-from gridtokenx.modules.market.messages import PlaceOrder
 from gridtokenx.modules.market.state import order_key
 
 WAIT_MS_MAX = 30_000
@@ -126,7 +126,7 @@ def _expect(gateway: Gateway, wire: bytes, transaction_id: bytes) -> None:
     placements = [
         (order_key(body.sender, message.client_id), message)
         for message in body.messages
-        if isinstance(message, PlaceOrder)
+        if isinstance(message, PLACEMENTS)
     ]
     gateway.model.memory.expect(placements, transaction_id, body.expires_ms)
 

@@ -12,6 +12,7 @@ from gridtokenx.gateway.documents import (
     AcceptanceView,
     AccountView,
     BatchView,
+    BlockOrderView,
     BlockView,
     BookView,
     IntervalView,
@@ -27,7 +28,7 @@ from gridtokenx.gateway.documents import (
     ZonePrice,
 )
 from gridtokenx.gateway.facts import decode_last_block, decode_receipt, summary_view
-from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
+from gridtokenx.gateway.memory import AnyOrder, OrderState, PendingOrder, Trace, quantities_of
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import decode_batch, decode_batch_header
@@ -36,8 +37,8 @@ from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.grid.topology import FEEDER_LINK
-from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import POSITIONS, Order, Phase, client_id_of_order, position_key
+from gridtokenx.modules.market.messages import Scope, Side
+from gridtokenx.modules.market.state import POSITIONS, BlockOrder, Phase, client_id_of_order, position_key
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
 
 LEVELS_SHOWN = 50
@@ -260,10 +261,14 @@ def account_view_at(
     )
 
 
-def open_order_view(model: ReadModel, key: bytes, order: Order) -> OrderView:
-    """An order that is in the book; its value is None if some of its trades lie before what this gateway knows."""
+def open_order_view(model: ReadModel, key: bytes, order: AnyOrder) -> OrderView:
+    """An order that is in the book, or a block order that waits; its value is None if some of its trades lie before
+    what this gateway knows."""
     trace = model.memory.find(key)
-    filled_wh = order.quantity_wh - order.remaining_wh
+    intervals = order.intervals if isinstance(order, BlockOrder) else 1
+    quantity_wh = order.quantity_wh * intervals
+    remaining_wh = quantity_wh if isinstance(order, BlockOrder) else order.remaining_wh
+    filled_wh = quantity_wh - remaining_wh
     value_micro = 0 if filled_wh == 0 else None
     return OrderView(
         client_id_of_order(key).hex(),
@@ -274,13 +279,30 @@ def open_order_view(model: ReadModel, key: bytes, order: Order) -> OrderView:
         side=Side(order.side).name.lower(),
         portfolio=order.portfolio.hex(),
         price_micro=order.price_micro,
-        quantity_wh=order.quantity_wh,
+        quantity_wh=quantity_wh,
         filled_wh=filled_wh,
-        remaining_wh=order.remaining_wh,
+        remaining_wh=remaining_wh,
         value_micro=value_micro if trace is None else trace.value_micro,
         expires_ms=order.expires_ms,
         place=order.place,
         voided_wh=0 if trace is None else trace.voided_wh,
+        intervals=intervals,
+    )
+
+
+def block_order_view(block: BlockOrder) -> BlockOrderView:
+    """What anybody may know of a block order that waits."""
+    return BlockOrderView(
+        block.place,
+        _side_name(block.side),
+        block.interval,
+        block.intervals,
+        block.price_micro,
+        block.quantity_wh,
+        block.feeder,
+        1 << block.source if block.side == Side.SELL else block.source,
+        Scope(block.scope).name.lower(),
+        block.expires_ms,
     )
 
 
@@ -304,12 +326,14 @@ def traced_order_view(client_id: bytes, trace: Trace) -> OrderView:
         trace.expires_ms,
         trace.place,
         trace.voided_wh,
+        trace.intervals,
     )
 
 
 def pending_order_view(model: ReadModel, client_id: bytes, pending: PendingOrder) -> OrderView:
     """An order that was accepted through this gateway and is in no block yet."""
     message = pending.message
+    price_micro, quantity_wh, intervals = quantities_of(message)
     return OrderView(
         client_id.hex(),
         OrderState.PENDING.value,
@@ -318,14 +342,15 @@ def pending_order_view(model: ReadModel, client_id: bytes, pending: PendingOrder
         interval=message.interval,
         side=_side_name(message.side),
         portfolio=message.portfolio.hex(),
-        price_micro=None if message.market else message.price_micro,
-        quantity_wh=message.quantity_wh,
+        price_micro=price_micro,
+        quantity_wh=quantity_wh,
+        intervals=intervals,
     )
 
 
 def order_view(model: ReadModel, key: bytes) -> OrderView | None:
     """The state of one order: open, else pending, else what is remembered."""
-    order, client_id = model.orders.get(key), client_id_of_order(key)
+    order, client_id = model.find_open(key), client_id_of_order(key)
     if order is not None:
         return open_order_view(model, key, order)
     pending = model.memory.pending(key, model.head.time_ms)

@@ -69,6 +69,26 @@ by itself."""
 ICEBERG_PARTS_MAX = 20
 """In how many parts an order may show itself at most: each part is a step of those that meet it."""
 
+BLOCK_ORDER_INTERVALS_MAX = 96
+"""A block order over a day."""
+
+BLOCK_ORDER_STEPS_MAX = 1_024
+"""Resting orders that a block order meets in all its intervals together (and 255 more in the last one): ten in each of
+a day. If that is not enough it does not trade."""
+
+BLOCK_ORDERS_MAX = 1_000
+"""Block orders that wait, in all: trying each once a minute, 96 intervals each, is 1,600 looks at a book a second."""
+
+BLOCK_ORDERS_OF_PARTICIPANT_MAX = 16
+"""Of one participant."""
+
+BLOCK_ORDERS_STEPS = 2_000
+"""Of a block of the chain, when block orders that wait are tried again: intervals looked at and orders met. About a
+twentieth of a second."""
+
+BLOCK_ORDERS_RETRY_MS = 60_000
+"""How often each block order that waits is tried again."""
+
 AMOUNT_MAX = 2**62
 """Largest amount or sum: leaves a bit of headroom in the 63 bits that the encoding carries."""
 

@@ -16,7 +16,7 @@ from gridtokenx.modules.identity.messages import (
     LeavePortfolio,
     RegisterStorage,
 )
-from gridtokenx.modules.market.messages import AmendOrder, PlaceOrder
+from gridtokenx.modules.market.messages import AmendOrder, PlaceBlockOrder, PlaceOrder
 from gridtokenx.modules.tokens.messages import ConfirmRedemption, Mint, RequestRedemption, Transfer
 
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
@@ -25,14 +25,15 @@ _OK = 0
 
 @dataclass
 class Told:
-    """`placed` and `amended` by order key (account ‖ client id), `requested` and `confirmed` by account ‖
-    reference. One key may occur several times in a block."""
+    """`placed`, `placed_blocks` and `amended` by order key (account ‖ client id), `requested` and `confirmed` by
+    account ‖ reference. One key may occur several times in a block."""
 
     transfers: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     minted: list[tuple[bytes, bytes, int]] = field(default_factory=list)
     requested: dict[bytes, int] = field(default_factory=dict)
     confirmed: list[tuple[bytes, bytes, bytes]] = field(default_factory=list)
     placed: dict[bytes, list[PlaceOrder]] = field(default_factory=dict)
+    placed_blocks: dict[bytes, list[PlaceBlockOrder]] = field(default_factory=dict)
     amended: dict[bytes, list[int]] = field(default_factory=dict)
     joined: set[tuple[bytes, bytes, bytes]] = field(default_factory=set)
     """(sender, site, portfolio) of those who asked to be traded."""
@@ -76,6 +77,8 @@ def _read_message(told: Told, sender: bytes, message: Any) -> None:
     match message:
         case PlaceOrder():
             told.placed.setdefault(sender + message.client_id, []).append(message)
+        case PlaceBlockOrder():
+            told.placed_blocks.setdefault(sender + message.client_id, []).append(message)
         case AmendOrder():
             told.amended.setdefault(sender + message.client_id, []).append(message.price_micro)
         case Transfer():

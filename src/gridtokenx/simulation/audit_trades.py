@@ -11,8 +11,9 @@ from gridtokenx.ledger.codec import Decoder
 from gridtokenx.modules.identity.messages import Licence, RoleName, Source
 from gridtokenx.modules.identity.rosters import MEMBERSHIPS
 from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANTS, PORTFOLIOS, ROLES, Portfolio
-from gridtokenx.modules.market.messages import PlaceOrder, Side, Terms
+from gridtokenx.modules.market.messages import PlaceBlockOrder, PlaceOrder, Side, Terms
 from gridtokenx.modules.market.state import (
+    BLOCK_ORDERS,
     DUES,
     EMPTY_POSITION,
     INTERVALS,
@@ -20,6 +21,7 @@ from gridtokenx.modules.market.state import (
     POSITIONS,
     SKY,
     TERMS,
+    BlockOrder,
     Clearing,
     Interval,
     Position,
@@ -63,6 +65,8 @@ class TradeAudit:
         self.with_fees: list[tuple[Trade, int]] = []
         """The block's trades of two orders, each with a side's trading fee; below zero of those that are void."""
         """Of this block; they need its outcomes."""
+        self._legs: dict[bytes, tuple[list[PlaceBlockOrder | BlockOrder], defaultdict[int, int]]] = {}
+        """Block orders that traded in this block, by their names: what each may be, and its energy by interval."""
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
         """Sold and bought Wh, sale value and fee, purchase value and cost, by interval ‖ portfolio."""
         self._collateral: defaultdict[bytes, int] = defaultdict(int)
@@ -91,6 +95,7 @@ class TradeAudit:
         self.bands.begin_block(block, outcome.changes)
         self._with_auctions = []
         self.with_fees = []
+        self._legs = {}
         for number, trade in enumerate(trades):
             if trade.voids:
                 self._check_void(trade)
@@ -176,6 +181,7 @@ class TradeAudit:
                     reasons = self._objections(terms, interval, trade, bid, ask, money)
                     if not reasons:
                         self._add(trade, money, 1)
+                        self._count_legs(told, trade)
                         return
         self.findings.append(f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}")
 
@@ -183,12 +189,45 @@ class TradeAudit:
         """What the order of this key may have asked for: as it stood before the block, or as a message of the
         block placed or amended it. An amendment changes the limit alone."""
         offers = [self._placed(message, interval, terms) for message in told.placed.get(key, ())]
+        offers += [
+            Offer(number, block.side, block.price_micro, block.source, block.portfolio)
+            for block in self._blocks(told, key)
+            if block.interval <= number < block.interval + block.intervals
+        ]
         resting = self.copy[ORDERS.prefix].get(key)
         if resting is not None:
             offers.append(Offer(resting.interval, resting.side, resting.price_micro, resting.source, resting.portfolio))
         fitting = [offer for offer in offers if offer.interval == number and offer.side == side]
         limits = told.amended.get(key, ())
         return fitting + [offer._replace(limit_micro=limit) for limit in limits for offer in fitting]
+
+    def _blocks(self, told: Told, key: bytes) -> list[PlaceBlockOrder | BlockOrder]:
+        """The block orders that this key may have named: placed in the block, or waiting before it."""
+        waiting = self.copy[BLOCK_ORDERS.prefix].get(key)
+        return [*told.placed_blocks.get(key, ()), *([] if waiting is None else [waiting])]
+
+    def _count_legs(self, told: Told, trade: Trade) -> None:
+        """What names of block orders traded, in which interval."""
+        for key in (trade.buyer + trade.buyer_order, trade.seller + trade.seller_order):
+            blocks = self._blocks(told, key)
+            if blocks:
+                self._legs.setdefault(key, (blocks, defaultdict(int)))[1][trade.interval] += trade.quantity_wh
+
+    def check_blocks(self, told: Told, changes: dict[bytes, tuple[Any, Any]]) -> None:
+        """A block order traded all of its energy in each of its intervals, or none, and waits no longer. (A name that
+        stood for several orders in one block proves nothing.) The copy must be that from after the block."""
+        for key, (blocks, traded) in self._legs.items():
+            if len(blocks) > 1 or key in told.placed:
+                continue
+            (block,) = blocks
+            wanted = dict.fromkeys(range(block.interval, block.interval + block.intervals), block.quantity_wh)
+            if traded != wanted:
+                self.findings.append(f"block order {key.hex()} traded {dict(traded)}, not {wanted}")
+            if key in self.copy[BLOCK_ORDERS.prefix]:
+                self.findings.append(f"block order {key.hex()} traded and waits")
+        for key, (old, new) in changes.items():
+            if old is not None and new is not None and old != new and key not in told.placed_blocks:
+                self.findings.append(f"block order {key.hex()} changed while it waited")
 
     def _placed(self, message: PlaceOrder, interval: Interval, terms: Terms) -> Offer:
         limit = message.price_micro

@@ -33,6 +33,7 @@ from gridtokenx.modules.identity.storage import STORAGE_LEVELS, STORAGES
 from gridtokenx.modules.market.messages import Side, Terms
 from gridtokenx.modules.market.state import (
     AUCTIONS,
+    BLOCK_ORDERS,
     CLEARINGS,
     DUES,
     EMPTY_POSITION,
@@ -44,6 +45,7 @@ from gridtokenx.modules.market.state import (
     REFERENCES,
     SKY,
     TERMS,
+    BlockOrder,
     Order,
     Position,
 )
@@ -70,7 +72,7 @@ from gridtokenx.simulation.audit_trades import TradeAudit
 
 WATCHED: tuple[Table[Any], ...] = (
     ACCOUNTS, MONEY, REDEMPTIONS, PAYABLES, ROLES, ZONES, FEEDERS, PARTICIPANTS, PORTFOLIOS, SITES, METERS,
-    TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE,
+    TERMS, INTERVALS, SKY, ORDERS, POSITIONS, DUES, REGISTERS, SETTLEMENTS, STATEMENTS, SCHEDULE, BLOCK_ORDERS,
     SET_ASIDE, CONSENSUS, LAST_BLOCK, MEMBERS, PENALTIES, SPLIT_RULES, JOIN_REQUESTS, MEMBERSHIPS, ROSTERS,
     SPLITS, STORAGES, STORAGE_LEVELS, LINKS, LIMITS, AUCTIONS, CLEARINGS, FREEZE, HALTS, REFERENCES,
     MAKER_DUTIES,
@@ -136,6 +138,7 @@ class Auditor:
         self._follow_stakes(changes)
         self._follow_orders(changes)
         metered, paid = self._follow_settlement(changes)
+        self.trades.check_blocks(told, changes[BLOCK_ORDERS.prefix])
         self.trades.check_auctions(changes[CLEARINGS.prefix], changes[INTERVALS.prefix])
         self.findings += self.makers.check(
             block.time_ms,
@@ -264,6 +267,11 @@ class Auditor:
                 position = order_position(new)
                 if self.open_wh[position, new.side] and position not in self.copy[POSITIONS.prefix]:
                     self._find(f"order {key.hex()} has no position")
+        for key, (old, new) in changes[BLOCK_ORDERS.prefix].items():
+            for block, sign in ((old, -1), (new, 1)):
+                for leg in () if block is None else block.legs():
+                    self._open(leg, sign)
+            self._hold(BLOCK_ORDERS, key, key[:32], self._block_needs(new) if new else 0)
         for key, (_, new) in changes[POSITIONS.prefix].items():
             self._check_open(key, new)
 
@@ -488,6 +496,10 @@ class Auditor:
         for key, order in self.copy[ORDERS.prefix].items():
             self._open(order, 1)
             self._hold(ORDERS, key, key[:32], self._order_needs(order))
+        for key, block in self.copy[BLOCK_ORDERS.prefix].items():
+            for leg in block.legs():
+                self._open(leg, 1)
+            self._hold(BLOCK_ORDERS, key, key[:32], self._block_needs(block))
         for table in _BY_INTERVAL:
             for key in self.copy[table.prefix]:
                 self._by_interval[key[:4]][bytes([table.prefix]) + key] = None
@@ -512,6 +524,9 @@ class Auditor:
         if order.side == Side.BUY:
             return rules.buyers_escrow(terms, order.price_micro, order.remaining_wh)
         return rules.sellers_collateral(terms, interval.tariff_micro, order.price_micro, order.remaining_wh)
+
+    def _block_needs(self, block: BlockOrder) -> int:
+        return sum(self._order_needs(leg) for leg in block.legs())
 
     def _hold(self, table: Table[Any], key: bytes, account: bytes, amount: int) -> None:
         """The record now needs this much of its account held."""

@@ -34,7 +34,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketThread]:
 def keys(tmp_path: Path) -> Path:
     """Development keys of two homes, and of a stranger."""
     keystore = Keystore(tmp_path / "keys")
-    for name in ("ann", "cat", "operator"):
+    for name in ("ann", "bob", "cat", "operator"):
         keystore.add_development_key(name, PrivateKey(sha256(f"{name}/0".encode()).digest()))
     keystore.add_development_key("stranger", PrivateKey.generate())
     return keystore.folder
@@ -333,3 +333,75 @@ def test_advice_is_in_the_language_of_the_terminal(
         monkeypatch.setenv(name, value)
     assert console.advice_on("GATE_CLOSED") == SENTENCES[language]["GATE_CLOSED"]
     assert console.advice_on("NO_CODE_AT_ALL") == ""
+
+
+# --- several intervals
+
+
+def test_a_block_order_from_the_command_line(run: Any) -> None:
+    options = ("--price", "2.90", "--key", "ann")
+    sale = document(run("tx", "block-order", "sell", "0.5", "16:00", "3", *options, "--json"))
+    assert (sale["filled_kwh"], sale["waiting_kwh"]) == ("0.000", "1.500")
+    (line,) = document(run("query", "block-orders", "--json"))["block_orders"]
+    assert (line["side"], line["intervals"], line["quantity_wh"], line["price_micro"]) == ("sell", 3, 500, 2_900_000)
+    assert "0.500" in run("query", "block-orders").stdout
+    assert "x 3" in run("query", "orders", "--key", "ann").stdout
+    purchase = ("tx", "block-order", "buy", "0.6", "16:00", "3", "--price", "4", "--key", "cat", "--fill-or-kill")
+    refused = run(*purchase, code=1)
+    assert "FILL_OR_KILL_NOT_FILLED" in refused.stderr
+    assert "1.500" in run("tx", "cancel", sale["order"], "--key", "ann").stdout
+    assert "There are none" in run("query", "block-orders").stderr
+    both = run("tx", "block-order", "buy", "1", "16:00", "3", *options, "--fill-or-kill", "--until", "13:00", code=2)
+    assert "either" in both.stderr
+
+
+CHARGE_AND_SELL = """
+[[leg]]
+name = "charge"
+side = "buy"
+energy = "1"
+interval = "17:00"
+price = "3.20"
+
+[[leg]]
+name = "evening"
+side = "sell"
+source = "solar"
+energy = "0.4"
+interval = "18:00"
+intervals = 2
+price = "4.00"
+force = "gtc"
+"""
+
+
+def test_a_basket_happens_as_a_whole_or_not_at_all(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "basket.toml"
+    file.write_text(CHARGE_AND_SELL, encoding="utf-8")
+    refused = run("tx", "basket", str(file), "--key", "bob", code=1)
+    assert "leg 'charge' was refused" in refused.stderr and "FILL_OR_KILL_NOT_FILLED" in refused.stderr
+    assert document(run("query", "orders", "--key", "bob", "--json"))["orders"] == []
+    run("tx", "place", "sell", "1", "17:00", "--price", "3.00", "--source", "solar", "--key", "ann")
+    said = document(run("tx", "basket", str(file), "--key", "bob", "--json"))
+    assert said["charge"].startswith("filled 1.000 kWh, waiting 0.000 kWh")
+    assert said["evening"].startswith("filled 0.000 kWh, waiting 0.800 kWh")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (('name = "charge"', 'name = "evening"'), "its own name"),
+        (('side = "buy"', 'side = "bye"'), "bye"),
+        (('energy = "1"', 'energy = "1,5"'), "leg 'charge'"),
+        (('source = "solar"\n', ""), "the source must be said"),
+        (('force = "gtc"', 'force = "gtd"'), "until belong together"),
+        (("intervals = 2", "intervals = 97"), "96"),
+        (("[[leg]]", "[leg"), "no TOML"),
+        (('price = "3.20"', 'prize = "3.20"'), "prize"),
+    ],
+)
+def test_a_basket_file_is_told_what_is_wrong(run: Any, tmp_path: Path, change: tuple[str, str], sentence: str) -> None:
+    file = tmp_path / "basket.toml"
+    file.write_text(CHARGE_AND_SELL.replace(*change, 1), encoding="utf-8")
+    result = run("tx", "basket", str(file), "--key", "bob", code=1 if "own name" in sentence else 2)
+    assert sentence in result.stderr.replace("│", "").replace("\n", " ").replace("  ", " "), result.stderr

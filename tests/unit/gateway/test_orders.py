@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.gateway.market import (
     Market,
@@ -14,7 +15,8 @@ from tests.unit.gateway.market import (
 )
 from tests.world import at, buy, interval_at, pseudonym, sell
 
-from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, TimeInForce
+from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
+from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceBlockOrder, Side, TimeInForce
 
 NOON = interval_at(12)
 
@@ -179,3 +181,45 @@ async def test_sending_the_same_bytes_again_is_harmless(market: Market, times: i
         (answer,) = await market.submit(transaction)
         assert (answer["state"], answer["code"]) == ("committed", 0)
     assert (await market.get("/v1/status"))["orders_open"] == 1
+
+
+def block_of(name: str, side: Side, price_micro: int) -> PlaceBlockOrder:
+    """300 Wh in each of the two intervals from noon on."""
+    sources = Source.SOLAR if side == Side.SELL else ANY_SOURCE_MASK
+    return PlaceBlockOrder(pseudonym(name), pseudonym("order"), NOON, 2, side, price_micro, 300, sources, 0, 0)
+
+
+@story
+async def test_a_block_order_waits_is_listed_without_a_name_and_is_filled_as_a_whole(market: Market) -> None:
+    transaction = market.sign("ann", block_of("ann", Side.SELL, 3_000_000))
+    await market.submit(transaction)
+    pending = await order_of(market, "ann")
+    assert (pending["state"], pending["quantity_wh"], pending["intervals"]) == ("pending", 600, 2)
+    await market.block()
+    order = await order_of(market, "ann")
+    assert (order["state"], order["interval"], order["intervals"]) == ("open", NOON, 2)
+    assert await shown(market, "ann") == ("open", 0, 600)
+    token = await market.sign_in("ann")
+    own = f"/v1/accounts/{market.wallet('ann').account.hex()}/orders"
+    assert [line["client_id"] for line in (await market.get(own, token))["orders"]] == [pseudonym("order").hex()]
+    (line,) = (await market.get("/v1/block-orders"))["block_orders"]
+    assert (line["side"], line["interval"], line["intervals"], line["quantity_wh"]) == ("sell", NOON, 2, 300)
+    assert not {"account", "portfolio", "client_id"} & set(line)
+    await market.run("cat", block_of("cat", Side.BUY, 3_500_000))
+    assert await shown(market, "ann") == await shown(market, "cat") == ("filled", 600, 0)
+    assert (await order_of(market, "ann"))["value_micro"] == 1_800_000
+    assert (await market.get("/v1/block-orders"))["block_orders"] == []
+    assert (await market.get(own, token, state="gone"))["orders"][0]["intervals"] == 2
+
+
+@story
+async def test_a_block_order_is_cancelled_or_refused_and_its_name_goes_to_another(market: Market) -> None:
+    await market.run("ann", block_of("ann", Side.SELL, 3_000_000))
+    await market.run("ann", CancelOrder(pseudonym("order")))
+    assert await shown(market, "ann") == ("cancelled", 0, 0)
+    await market.run("ann", sell("ann", 1_000, NOON, 3_000_000))
+    order = await order_of(market, "ann")
+    assert (order["state"], order["quantity_wh"], order["intervals"]) == ("open", 1_000, 1)
+    await market.run("cat", msgspec.structs.replace(block_of("cat", Side.BUY, 3_500_000), intervals=97))
+    order = await order_of(market, "cat")
+    assert (order["state"], order["name"]) == ("rejected", "BLOCK_LENGTH_INVALID")

@@ -11,7 +11,9 @@ from gridtokenx.modules.identity.state import PARTICIPANTS, PORTFOLIOS, Particip
 from gridtokenx.modules.market import calendar
 from gridtokenx.modules.market.messages import BUY, SELL, MarketCode, PlaceOrder, Scope, Terms, TimeInForce
 from gridtokenx.modules.market.state import (
+    BLOCK_ORDERS,
     INTERVALS,
+    ORDERS,
     SKY,
     TERMS,
     Interval,
@@ -25,6 +27,7 @@ PER_MILLE = 1_000
 
 # The member of an enum costs several times a global name to look up, and these are asked for each order.
 _INTERVALS, _PARTICIPANTS, _PORTFOLIOS = INTERVALS.prefix, PARTICIPANTS.prefix, PORTFOLIOS.prefix
+_ORDERS, _BLOCK_ORDERS = ORDERS.prefix, BLOCK_ORDERS.prefix
 _GOOD_TILL_TIME = int(TimeInForce.GOOD_TILL_TIME)
 _IMMEDIATE_OR_CANCEL = int(TimeInForce.IMMEDIATE_OR_CANCEL)
 _FILL_OR_KILL = int(TimeInForce.FILL_OR_KILL)
@@ -86,6 +89,14 @@ def check_call(message: PlaceOrder, interval: Interval) -> None:
 def is_plain(order: Order) -> bool:
     """Whether an auction can take an order: any source will do, anywhere, and it shows all of itself."""
     return not order.display_wh and not order.scope and (order.side == SELL or order.source == ANY_SOURCE_MASK)
+
+
+def check_name(state: State, context: Context, key: bytes) -> None:
+    """Whether a new order may have this key: `ORDER_EXISTS`, `CANCELLED_IN_THIS_BLOCK`."""
+    if key in state.rows[_ORDERS] or key in state.rows[_BLOCK_ORDERS]:
+        raise Rejected(MarketCode.ORDER_EXISTS, "client_id")
+    if key in context.cancelled:
+        raise Rejected(MarketCode.CANCELLED_IN_THIS_BLOCK, "client_id")
 
 
 def own_portfolio(state: State, context: Context, portfolio_id: bytes) -> Portfolio:

@@ -85,7 +85,7 @@ def take_order(
             _record_trade(state, context, key, order, fill, cost, kept_resting)
     hold(state, context.sender, held_micro)
     if resting_wh:
-        position = _with_open(position, order.side, resting_wh)
+        position = with_open(position, order.side, resting_wh)
     if resting_wh or filled:
         state.index(POSITIONS_BY_INTERVAL).put(state, own, position)
     if filled:
@@ -94,23 +94,36 @@ def take_order(
 
 
 def trade_resting(
-    state: State, context: Context, interval: Interval, terms: Terms, key: bytes, order: Order, filled: Sequence[Fill]
+    state: State,
+    context: Context,
+    interval: Interval,
+    terms: Terms,
+    key: bytes,
+    order: Order,
+    filled: Sequence[Fill],
+    *,
+    comes_in: bool = False,
 ) -> None:
     """Book the fills of a resting purchase that met resting sales: both sides' holds become holds of the trades. Of the
-    two the later one is as one that comes in; the parts of an iceberg are as old as the first that was met. The caller
-    knows the price."""
+    two the later one is as one that comes in; the parts of an iceberg are as old as the first that was met. With
+    `comes_in` the order, of either side, is the later one whatever its place: a leg of a block order. The caller knows
+    the price."""
     left_wh = order.remaining_wh
     dues: dict[bytes, int] = {}
     since: dict[bytes, int] = {}
     for fill in filled:
-        is_later = since.setdefault(fill.key, fill.maker.place) < order.place
+        is_later = comes_in or since.setdefault(fill.key, fill.maker.place) < order.place
         cost = trade_cost(terms, fill.price_micro, fill.quantity_wh, fill.wheeling_micro)
         own = _replace(fill, key=key, maker=_replace(order, remaining_wh=left_wh))
         left_wh -= fill.quantity_wh
         fees_micro = 2 * cost.trading_fee
-        _book_resting_side(state, context, interval, terms, own, cost, 0 if is_later else fees_micro)
+        kept_own = _book_resting_side(state, context, interval, terms, own, cost, 0 if is_later else fees_micro)
         kept = _book_resting_side(state, context, interval, terms, fill, cost, fees_micro if is_later else 0)
-        add_dues(state, order.feeder, fill.maker.feeder, cost, dues)
+        if order.side == SELL:
+            add_dues(state, fill.maker.feeder, order.feeder, cost, dues)
+            kept = kept_own
+        else:
+            add_dues(state, order.feeder, fill.maker.feeder, cost, dues)
         if is_later:
             _record_trade(state, context, key, order, fill, cost, kept)
         else:
@@ -124,7 +137,7 @@ def hold_order(state: State, context: Context, order: Order, own: bytes, hold_mi
     key is `own`."""
     hold(state, context.sender, hold_micro)
     position = state.rows[_POSITIONS].get(own, EMPTY_POSITION)
-    changed = _with_open(position, order.side, order.remaining_wh)
+    changed = with_open(position, order.side, order.remaining_wh)
     state.index(POSITIONS_BY_INTERVAL).put(state, own, changed)
 
 
@@ -167,7 +180,7 @@ def shrink(state: State, interval: Interval, terms: Terms, key: bytes, order: Or
     after = order_hold_micro(terms, interval, order, remaining_wh)
     release(state, account_of_order(key), before - after)
     own = position_key(order.interval, order.portfolio)
-    position = _with_open(state.rows[_POSITIONS][own], order.side, remaining_wh - order.remaining_wh)
+    position = with_open(state.rows[_POSITIONS][own], order.side, remaining_wh - order.remaining_wh)
     put_position(state, own, position)
 
 
@@ -238,7 +251,8 @@ def after_trade(
     )
 
 
-def _with_open(position: Position, side: int, change_wh: int) -> Position:
+def with_open(position: Position, side: int, change_wh: int) -> Position:
+    """The position with so much more on sale, or asked for."""
     selling = side == SELL
     return Position(
         position.sold_wh,

@@ -26,6 +26,7 @@ from gridtokenx.modules.identity.state import (
 )
 from gridtokenx.modules.market import (
     bands,
+    block_orders,
     book,
     calendar,
     checks,
@@ -51,6 +52,7 @@ from gridtokenx.modules.market.messages import (
     EnrolMaker,
     Halt,
     MarketCode,
+    PlaceBlockOrder,
     PlaceOrder,
     Resume,
     SetHoliday,
@@ -61,6 +63,7 @@ from gridtokenx.modules.market.messages import (
 )
 from gridtokenx.modules.market.state import (
     AUCTIONS,
+    BLOCK_ORDERS,
     CLEARINGS,
     CLOSE_GATE,
     DUES,
@@ -85,6 +88,7 @@ from gridtokenx.modules.market.state import (
     STALE_TRADES,
     TERMS,
     TERMS_VERSION,
+    TRY_BLOCK_ORDERS,
     UPDATE_REFERENCE,
     VOID_TRADES,
     Holiday,
@@ -118,10 +122,7 @@ def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[in
     if checks.in_call(context, interval, terms):
         checks.check_call(message, interval)
     key = order_key(context.sender, message.client_id)
-    if key in state.rows[_ORDERS]:
-        raise Rejected(MarketCode.ORDER_EXISTS, "client_id")
-    if key in context.cancelled:
-        raise Rejected(MarketCode.CANCELLED_IN_THIS_BLOCK, "client_id")
+    checks.check_name(state, context, key)
     portfolio = checks.own_portfolio(state, context, message.portfolio)
     participant, until_ms = checks.trader(state, context, portfolio.participant)
     gate_ms = interval.gate_ms
@@ -224,7 +225,7 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
     context.cancelled.add(key)
     order = state.get(ORDERS, key)
     if order is None:
-        raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
+        return block_orders.cancel(state, key)
     if checks.is_decided(state, context, order):
         raise Rejected(MarketCode.GATE_CLOSED, "client_id")
     _check_not_held(state, order, key)
@@ -233,11 +234,14 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
 
 
 def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[int, ...]:
-    """`ORDER_UNKNOWN`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, `HALT_HOLDS_ORDER`, and as for a placement.
-    In the call phase an order that is not plain can only be made smaller (`CALL_TAKES_PLAIN`)."""
+    """`ORDER_UNKNOWN`, `BLOCK_NOT_AMENDED`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, `HALT_HOLDS_ORDER`,
+    and as for a placement. In the call phase an order that is not plain can only be made smaller
+    (`CALL_TAKES_PLAIN`)."""
     key = order_key(context.sender, message.client_id)
     order = state.get(ORDERS, key)
     if order is None:
+        if state.get(BLOCK_ORDERS, key) is not None:
+            raise Rejected(MarketCode.BLOCK_NOT_AMENDED, "client_id")
         raise Rejected(MarketCode.ORDER_UNKNOWN, "client_id")
     interval, terms = checks.open_interval(state, context, order.interval)
     checks.check_price(terms, message.price_micro)
@@ -385,10 +389,13 @@ def open_interval(state: State, context: Context, number: int) -> int:
 
 
 def expire_order(state: State, context: Context, key: bytes) -> int:
-    """Scheduled at an order's own end."""
+    """Scheduled at an order's own end, and at that of a block order."""
     order = state.get(ORDERS, key)
     if order is not None and order.expires_ms <= context.time_ms:
         fills.withdraw(state, context, key, order)
+    block = state.get(BLOCK_ORDERS, key)
+    if block is not None and block.expires_ms <= context.time_ms:
+        block_orders.take_out(state, key, block)
     return 1
 
 
@@ -400,16 +407,19 @@ def participant_changed(state: State, context: Context, participant_id: bytes) -
     rows = state.rows[ORDERS.prefix]
     own = [(key, order) for key, order in rows.items() if order.participant == participant_id]
     keys = sorted(key for key, order in own if not checks.is_decided(state, context, order))
-    if not keys:
+    blocks = [(key, block) for key, block in state.items(BLOCK_ORDERS) if block.participant == participant_id]
+    if not keys and not blocks:
         return 1
     if until_ms > context.time_ms:
         schedule.add(state, until_ms, PARTICIPANT_CHANGED, participant_id)
         return 1
+    for key, block in blocks:
+        block_orders.take_out(state, key, block)
     for key in keys[:CANCELS_PER_STEP]:
         fills.withdraw(state, context, key, rows[key])
     if len(keys) > CANCELS_PER_STEP:
         schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, participant_id)
-    return min(len(keys), CANCELS_PER_STEP)
+    return min(len(keys), CANCELS_PER_STEP) + sum(block.intervals for _, block in blocks)
 
 
 def all_invariants(state: State) -> Iterator[str]:
@@ -420,7 +430,7 @@ def all_invariants(state: State) -> Iterator[str]:
 
 TABLES = (
     *(TERMS, TERMS_VERSION, INTERVALS, ORDERS, POSITIONS, DUES, SKY, HOLIDAYS, STALE_TRADES, AUCTIONS, CLEARINGS),
-    *(REFERENCES, HALTS, MAKER_PROGRAMMES, MAKER_DUTIES),
+    *(REFERENCES, HALTS, MAKER_PROGRAMMES, MAKER_DUTIES, BLOCK_ORDERS),
 )
 
 MODULE = Module(
@@ -431,6 +441,7 @@ MODULE = Module(
         PlaceOrder: place_order,
         CancelOrder: cancel_order,
         AmendOrder: amend_order,
+        PlaceBlockOrder: block_orders.place_block_order,
         SetTerms: set_terms,
         SetHoliday: set_holiday,
         Halt: halts.halt,
@@ -448,9 +459,10 @@ MODULE = Module(
         LINK_REOPENED: crossing.link_reopened,
         UPDATE_REFERENCE: prices.update_reference,
         END_HALT: halts.end_halt,
+        TRY_BLOCK_ORDERS: block_orders.try_block_orders,
     },
     indexes=(WHEELING, BOOKS, POSITIONS_BY_INTERVAL, DUES_BY_INTERVAL, GATES, DUTIES_BY_INTERVAL, presence.QUOTES),
-    waits=frozenset({LINK_REOPENED, END_HALT}),
+    waits=frozenset({LINK_REOPENED, END_HALT, TRY_BLOCK_ORDERS}),
     urgent=frozenset({SetTerms, SetHoliday, SetMakerProgramme, Halt, Resume}),
     while_frozen=frozenset({Halt, Resume}),
     cancels=frozenset({CancelOrder}),

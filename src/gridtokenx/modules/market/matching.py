@@ -451,6 +451,11 @@ def find_meeting(book: Book, wheeling: tuple[int, ...], zone: int) -> tuple[byte
     return None
 
 
+def meets_somebody(book: Book, wheeling: tuple[int, ...], taker: Order) -> bool:
+    """Whether there is anything at all that an incoming order would meet."""
+    return bool(_begin(book, wheeling, taker)[0])
+
+
 def first_met(book: Book, wheeling: tuple[int, ...], taker: Order) -> bytes:
     """The key of the resting order that an order would meet first; ValueError if there is none."""
     heads, _ = _begin(book, wheeling, taker)

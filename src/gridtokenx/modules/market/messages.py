@@ -122,6 +122,9 @@ class MarketCode(IntEnum):
     MAKER_ALREADY = 335
     NOT_A_MAKER = 336
     MAKER_TOO_SMALL = 337
+    BLOCK_LENGTH_INVALID = 338
+    BLOCK_ORDERS_TOO_MANY = 339
+    BLOCK_NOT_AMENDED = 340
 
 
 class MakerTerms(Record, frozen=True):
@@ -169,7 +172,8 @@ class PlaceOrder(Message, frozen=True, tag=0x60):
 
 
 class CancelOrder(Message, frozen=True, tag=0x61):
-    """Take an open order back. Receipt: Wh that were still open."""
+    """Take an open order back, or a block order that waits. Receipt: Wh that were still open (of a block order: in all
+    its intervals)."""
 
     client_id: ClientId
 
@@ -233,3 +237,26 @@ class EndMaker(Message, frozen=True, tag=0x69):
     it is none; 0 if it never was one."""
 
     portfolio: Pseudonym
+
+
+class PlaceBlockOrder(Message, frozen=True, tag=0x6A):
+    """Buy or sell the same energy in each of several consecutive delivery intervals (`interval` is the
+    earliest of them, `intervals` their number, 2 to 96): all of it in all of them at once, or nothing.
+
+    `quantity_wh` is that of one interval, `price_micro` the limit in each. `source` and `scope` as of an order.
+    `time_in_force`: till the gate, till `good_till_ms`, or fill or kill; what cannot be filled at once waits beside the
+    books until then, at the longest until trading ends in one of its intervals. `CancelOrder` takes it back.
+    Receipt: place, filled Wh, waiting Wh, both of all intervals.
+    """
+
+    portfolio: Pseudonym
+    client_id: ClientId
+    interval: Interval32
+    intervals: Small
+    side: Small
+    price_micro: Whole
+    quantity_wh: Whole
+    source: Small
+    time_in_force: Small
+    good_till_ms: Whole
+    scope: Small = 0

@@ -50,6 +50,14 @@ def band_of(state: State, interval: Interval, terms: Terms, number: int, zone: i
     return reference.band(terms, reference_of(state, interval, terms, number, zone).price_micro)
 
 
+def is_within_band(state: State, interval: Interval, terms: Terms, number: int, zone: int, price_micro: int) -> bool:
+    """Whether a trade at this price may take place, whose seller stands in the zone."""
+    if not terms.band_ppm:
+        return True
+    low, high = band_of(state, interval, terms, number, zone)
+    return low <= price_micro <= high
+
+
 def market_limit_micro(state: State, interval: Interval, terms: Terms, message: PlaceOrder, feeder: int) -> int:
     """The limit of a market order: the tariff rounded down to the tick, or the buy-back rounded up to it, and no more
     (less) than the band of its own zone allows a neighbour."""

@@ -69,6 +69,43 @@ class Order(Record, frozen=True):
     shown_wh: Whole = 0
 
 
+class BlockOrder(Record, frozen=True):
+    """A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
+    each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
+    escrow is held, and its energy counts as open in the position of each interval."""
+
+    portfolio: Pseudonym
+    participant: Pseudonym
+    interval: Interval32
+    intervals: Small
+    side: Small
+    price_micro: Whole
+    quantity_wh: Whole
+    source: Small
+    feeder: Feeder16
+    place: Whole
+    expires_ms: Whole
+    scope: Small = 0
+
+    def legs(self) -> Iterator[Order]:
+        """One order for each of its intervals, in their order."""
+        for interval in range(self.interval, self.interval + self.intervals):
+            yield Order(
+                self.portfolio,
+                self.participant,
+                interval,
+                self.side,
+                self.price_micro,
+                self.quantity_wh,
+                self.source,
+                self.feeder,
+                self.place,
+                self.expires_ms,
+                self.quantity_wh,
+                self.scope,
+            )
+
+
 class Position(Record, frozen=True):
     """What a portfolio did in one interval. Key: interval ‖ portfolio. `purchase_cost_micro` is held of
     the account until settlement, and so is `collateral_micro`."""
@@ -312,6 +349,7 @@ REFERENCES: Table[Reference] = Table(0x6B, "references", Reference)
 HALTS: Table[Halted] = Table(0x6C, "halts", Halted)
 MAKER_PROGRAMMES: Table[MakerProgramme] = Table(0x6D, "maker_programmes", MakerProgramme)
 MAKER_DUTIES: Table[MakerDuty] = Table(0x6E, "maker_duties", MakerDuty, common=("asked",))
+BLOCK_ORDERS: Table[BlockOrder] = Table(0x6F, "block_orders", BlockOrder)
 
 OPEN_DAY = 0x60
 CLOSE_GATE = 0x61
@@ -321,7 +359,8 @@ INTERVAL_FINAL = 0x64
 VOID_TRADES = 0x65
 UPDATE_REFERENCE = 0x66
 END_HALT = 0x67
-"""Kinds of scheduled work; settlement answers the deadline and the end of an interval."""
+TRY_BLOCK_ORDERS = 0x6A
+"""Kinds of scheduled work; settlement answers METERING_DEADLINE and INTERVAL_FINAL."""
 
 EMPTY_POSITION = Position(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
@@ -437,14 +476,25 @@ DUTIES_BY_INTERVAL: Index[KeysByInterval] = Index(
 )
 
 
+def open_orders(state: State) -> Iterator[tuple[bytes, Order]]:
+    """(key, order) of all open orders, and of each leg of the block orders that wait."""
+    yield from state.items(ORDERS)
+    for key, block in state.items(BLOCK_ORDERS):
+        for leg in block.legs():
+            yield key, leg
+
+
 def invariants(state: State) -> Iterator[str]:
-    """Each position's open quantities are the sums of its open orders."""
+    """Each position's open quantities are the sums of its open orders, and of the legs of block orders that wait."""
     open_wh: dict[tuple[bytes, int], int] = {}
-    for key, order in state.items(ORDERS):
+    for key, order in open_orders(state):
         own = (position_key(order.interval, order.portfolio), order.side)
         open_wh[own] = open_wh.get(own, 0) + order.remaining_wh
         if order.remaining_wh <= 0:
             yield f"order {key.hex()} is open with nothing left"
+    for key in state.keys(BLOCK_ORDERS):
+        if state.get(ORDERS, key) is not None:
+            yield f"order {key.hex()} and a block order have one name"
     for key, auction in state.items(AUCTIONS):
         interval = state.get(INTERVALS, key)
         if interval is None or interval.phase != Phase.TRADING:

@@ -26,9 +26,12 @@ INTERVALS_MAX = 4 * INTERVALS_PER_DAY
 _STORAGE, _POSITIONS = int(Source.STORAGE), POSITIONS.prefix
 
 
-def check_stored(state: State, context: Context, order: Order, portfolio: Portfolio) -> None:
+def check_stored(state: State, context: Context, order: Order, portfolio: Portfolio, intervals: int = 1) -> None:
     """`POSITION_LIMIT`. Nothing for a portfolio without storage; else a step for each interval from the last known
-    level to the last open one. `portfolio`: with its powers of the order's interval."""
+    level to the last open one. `portfolio`: with its powers of the order's interval.
+
+    Several `intervals`: of a block order, whose energy counts in its positions already; `order` is its first leg, with
+    nothing remaining."""
     if not portfolio.export_w[_STORAGE]:
         return
     selling = order.side == SELL
@@ -38,7 +41,7 @@ def check_stored(state: State, context: Context, order: Order, portfolio: Portfo
     if storage is not None and storage.alone:
         _check_alone(state, context, order, storage)
     elif storage is not None and selling:
-        _check_behind_a_meter(state, context, order, portfolio, storage)
+        _check_behind_a_meter(state, context, order, portfolio, storage, intervals)
 
 
 def _check_alone(state: State, context: Context, order: Order, storage: Storage) -> None:
@@ -60,8 +63,11 @@ def _check_alone(state: State, context: Context, order: Order, storage: Storage)
         level_wh = min(max(level_wh, 0), capacity_wh)
 
 
-def _check_behind_a_meter(state: State, context: Context, order: Order, portfolio: Portfolio, storage: Storage) -> None:
+def _check_behind_a_meter(
+    state: State, context: Context, order: Order, portfolio: Portfolio, storage: Storage, intervals: int
+) -> None:
     """What the portfolio sells beyond its other sources comes out of the battery, which was full a day ago at most."""
+    last, draws = order.interval + intervals - 1, False
     others = [(source, power_w) for source, power_w in enumerate(portfolio.export_w) if power_w and source != _STORAGE]
     capacity_wh, charged_wh = storage.capacity_wh, stored_wh(storage, energy_wh_of(storage.charge_w))
     level_wh = capacity_wh
@@ -75,13 +81,14 @@ def _check_behind_a_meter(state: State, context: Context, order: Order, portfoli
             if needed_wh > 0:
                 feeder = portfolio.feeder
                 needed_wh -= sum(source_wh(state, interval, feeder, source, power_w) for source, power_w in others)
+        draws = draws or (needed_wh > 0 and order.interval <= interval <= last)
         if needed_wh <= 0:
-            if interval == order.interval:
+            if interval == last and not draws:
                 return
             level_wh = min(level_wh + charged_wh, capacity_wh)
             continue
         level_wh -= needed_wh
-        if level_wh < 0 and interval >= order.interval:
+        if level_wh < 0 and draws:
             raise Rejected(MarketCode.POSITION_LIMIT, "storage")
         level_wh = max(level_wh, 0)
 

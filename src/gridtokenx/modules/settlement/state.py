@@ -15,11 +15,11 @@ from gridtokenx.modules.identity.state import PORTFOLIOS, holder_of
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.state import (
     INTERVALS,
-    ORDERS,
     POSITIONS,
     TERMS,
     KeysByInterval,
     account_of_order,
+    open_orders,
     terms_key,
 )
 from gridtokenx.modules.tokens.state import REDEMPTIONS, free_micro
@@ -205,7 +205,7 @@ def invariants(state: State) -> Iterator[str]:
     has nothing free, and the residual supplier owes its payables; contract, residual and imbalance add up to the
     meter."""
     held: dict[bytes, int] = {}
-    for key, order in state.items(ORDERS):
+    for key, order in open_orders(state):
         interval = state.rows[INTERVALS.prefix][interval_key(order.interval)]
         terms = state.rows[TERMS.prefix][terms_key(interval.terms)]
         amount = order_hold_micro(terms, interval, order, order.remaining_wh)

@@ -281,6 +281,7 @@ export const en = {
       RegisterPortfolio: "open portfolio",
       ReplaceMeterKey: "change meter key",
       PlaceOrder: "place order",
+      PlaceBlockOrder: "place block order",
       CancelOrder: "cancel order",
       AmendOrder: "amend order",
       SetTerms: "set terms",

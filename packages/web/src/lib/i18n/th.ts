@@ -274,6 +274,7 @@ export const th: Dictionary = {
       RegisterPortfolio: "เปิดพอร์ตโฟลิโอ",
       ReplaceMeterKey: "เปลี่ยนกุญแจมิเตอร์",
       PlaceOrder: "ส่งคำสั่งซื้อขาย",
+      PlaceBlockOrder: "ส่งคำสั่งซื้อขายแบบกลุ่มช่วงเวลา",
       CancelOrder: "ยกเลิกคำสั่ง",
       AmendOrder: "แก้ไขคำสั่ง",
       SetTerms: "กำหนดเงื่อนไขตลาด",

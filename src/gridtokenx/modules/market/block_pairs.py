@@ -1,0 +1,128 @@
+"""Two block orders that fit each other: opposite sides, the same intervals, the same energy.
+
+They trade as wholes, the later one at the limit of the earlier (a buyer's less wheeling), over the same ways as any
+other energy. Nothing is written here: this only finds the earlier one.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.state import State
+from gridtokenx.modules.grid.network import Network
+from gridtokenx.modules.grid.topology import SAME_FEEDER, Step, feeder_step
+from gridtokenx.modules.identity.state import are_related, zone_of
+from gridtokenx.modules.market.book import book_of
+from gridtokenx.modules.market.checks import terms_of
+from gridtokenx.modules.market.halted import is_halted
+from gridtokenx.modules.market.matching import Fill
+from gridtokenx.modules.market.messages import SELL, Scope
+from gridtokenx.modules.market.prices import is_within_band
+from gridtokenx.modules.market.state import INTERVALS, BlockOrder, Order
+from gridtokenx.modules.market.wheeling import wheeling_of
+
+Shape = tuple[int, int, int]
+"""What two that meet have in common: first interval, number of intervals, Wh in each."""
+
+
+class Meeting(NamedTuple):
+    """One leg of the later order meets its counterpart, over these steps of counted links."""
+
+    fill: Fill
+    steps: tuple[Step, ...]
+
+
+class Opposite(NamedTuple):
+    """An earlier block order that the later one can trade with: what one kWh costs the later one on average (what it
+    gets, with a minus), times the number of intervals; place and key; one meeting for each leg."""
+
+    cost_micro: int
+    place: int
+    key: bytes
+    meetings: list[Meeting]
+
+
+def shape_of(block: BlockOrder) -> Shape:
+    """What the other one must have too."""
+    return block.interval, block.intervals, block.quantity_wh
+
+
+def by_shape(waiting: Mapping[bytes, BlockOrder]) -> dict[Shape, list[bytes]]:
+    """The keys of those that wait."""
+    found: dict[Shape, list[bytes]] = {}
+    for key, block in waiting.items():
+        found.setdefault(shape_of(block), []).append(key)
+    return found
+
+
+def find_opposite(
+    state: State,
+    block: BlockOrder,
+    waiting: Mapping[bytes, BlockOrder],
+    shapes: Mapping[Shape, list[bytes]],
+    time_ms: int,
+) -> Opposite | None:
+    """The best earlier block order that it can trade with as a whole: by delivered price over all intervals, then
+    place. None if there is none."""
+    best: Opposite | None = None
+    for key in shapes.get(shape_of(block), ()):
+        other = waiting.get(key)
+        if other is None or other.side == block.side or other.place >= block.place or other.expires_ms <= time_ms:
+            continue
+        if are_related(state, block.participant, other.participant):
+            continue
+        found = _opposite(state, block, key, other)
+        if found is not None and (best is None or found[:2] < best[:2]):
+            best = found
+    return best
+
+
+def _opposite(state: State, block: BlockOrder, key: bytes, other: BlockOrder) -> Opposite | None:
+    sale, purchase = (block, other) if block.side == SELL else (other, block)
+    if not purchase.source >> sale.source & 1:
+        return None
+    cost_micro, meetings = 0, []
+    for leg, own in zip(block.legs(), other.legs(), strict=True):
+        way = _way(state, leg, own)
+        if way is None:
+            return None
+        steps, zones, charge_micro = way
+        if sale.price_micro + charge_micro > purchase.price_micro:
+            return None
+        price_micro = own.price_micro - (charge_micro if block.side == SELL else 0)
+        if not _is_allowed(state, leg.interval, own.feeder, leg if block.side == SELL else own, price_micro):
+            return None
+        cost_micro += -price_micro if block.side == SELL else price_micro + charge_micro
+        meetings.append(Meeting(Fill(key, own, own.remaining_wh, price_micro, charge_micro, zones), steps))
+    return Opposite(cost_micro, other.place, key, meetings)
+
+
+def _is_allowed(state: State, number: int, feeder: int, sale: Order, price_micro: int) -> bool:
+    """Whether the counterpart's zone is not halted, and the price lies in the band of the seller's."""
+    interval = state.rows[INTERVALS.prefix][interval_key(number)]
+    if is_halted(state, number, zone_of(state, feeder)):
+        return False
+    return is_within_band(state, interval, terms_of(state, interval), number, zone_of(state, sale.feeder), price_micro)
+
+
+def _way(state: State, taker: Order, maker: Order) -> tuple[tuple[Step, ...], tuple[int, ...], int] | None:
+    """How all of a leg's energy gets from seller to buyer, as matching would send it: steps, zones, wheeling."""
+    interval = state.rows[INTERVALS.prefix][interval_key(taker.interval)]
+    wheeling = wheeling_of(state, interval.terms, terms_of(state, interval))
+    if taker.feeder == maker.feeder:
+        return (), (), wheeling[SAME_FEEDER]
+    network = book_of(state, taker.interval).network
+    zones, selling = network.topology.zone_of, taker.side == SELL
+    scope = max(taker.scope, maker.scope)
+    route = network.routes(zones[taker.feeder], selling).get(zones[maker.feeder])
+    if route is None or scope == Scope.FEEDER or (route.zones and scope):
+        return None
+    ends = feeder_step(taker.feeder, out=selling), feeder_step(maker.feeder, out=not selling)
+    steps = (*route.steps, *_counted(network, ends))
+    if network.free_wh(steps, taker.remaining_wh) < taker.remaining_wh:
+        return None
+    return steps, route.zones, wheeling[route.nearness]
+
+
+def _counted(network: Network, ends: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(step for step in ends if step >> 1 in network.keys)
