@@ -9,7 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.invariants import Watch
 from tests.traffic import HOMES, Traffic, founded
-from tests.world import DAY_MS, MINUTE_MS, TRADED_TO_THE_GATE, WATT, Founding, World, at, buy, interval_at, pseudonym, sell
+from tests.world import (
+    DAY_MS,
+    MINUTE_MS,
+    TRADED_TO_THE_GATE,
+    WATT,
+    Founding,
+    World,
+    at,
+    buy,
+    interval_at,
+    pseudonym,
+    sell,
+)
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import limits, schedule
