@@ -1,4 +1,4 @@
-"""The node is killed in each stage of an auction, and again on the way back: it comes to the state of one that lived."""
+"""The node is killed in each stage of an auction, and again on the way back: it has the state of one that lived."""
 
 import os
 import shutil

@@ -49,6 +49,7 @@ from gridtokenx.simulation.observation import (
     Side,
     Source,
 )
+from gridtokenx.simulation.reach import BooksByFeeder, feeders_reached, together
 from gridtokenx.simulation.scenario import Scenario
 from gridtokenx.simulation.visitors import Visitor, Visitors
 
@@ -93,8 +94,8 @@ class MarketPort(Protocol):
     def nonce_highest(self, owner: OwnedAccount) -> int:
         """The highest nonce that the account has used."""
 
-    def books(self, first_interval: int, end_interval: int) -> Mapping[int, BookView]:
-        """Energy resting in the books of these intervals; one without orders may be left out."""
+    def books(self, first_interval: int, end_interval: int) -> BooksByFeeder:
+        """Energy resting in the books of these intervals, by feeder; one without orders may be left out."""
 
     def submit(self, transactions: Sequence[SignedTransaction]) -> None:
         """Hand over; what is refused at the door is as lost as what is refused in a block."""
@@ -138,7 +139,8 @@ class Driver:
         if state is not None:
             self._outbox = [(None, readings) for readings in state.outbox]
         sites = scenario.sites
-        self._agents = {site.name: make_agent(site, self._terms, scenario.sky, seed) for site in sites}
+        self._agents = {site.name: make_agent(site, market_terms(scenario, site), scenario.sky, seed) for site in sites}
+        self._feeders_reached = feeders_reached(scenario)
         self._collector = genesis.organisations[COLLECTOR]
         owners = [self._collector, *(connection.owner for connection in genesis.connections.values())]
         self._nonces = {owner.account: Nonces() for owner in owners}
@@ -169,9 +171,13 @@ class Driver:
         if not due or first_open >= self._end:
             return
         books = self._port.books(first_open, min(first_open + self._horizon, self._end))
+        seen: dict[frozenset[int], Mapping[int, BookView]] = {}
         transactions: list[SignedTransaction] = []
         for name in due:
-            transactions += self._decide(name, time_ms, books)
+            feeders = self._feeders_reached[name]
+            if feeders not in seen:
+                seen[feeders] = together(books, feeders)
+            transactions += self._decide(name, time_ms, seen[feeders])
         if transactions:
             self._port.submit(transactions)
 

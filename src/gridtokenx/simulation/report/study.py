@@ -90,7 +90,7 @@ class PlannerFigures(msgspec.Struct, frozen=True):
 
 
 class TradeRow(msgspec.Struct, frozen=True):
-    """One trade. `time_ms` is that of its block."""
+    """One trade. `time_ms` is that of its block. In an auction nobody (``) is on the other side."""
 
     time_ms: int
     interval: int
@@ -143,8 +143,8 @@ def make_study(scenario: Scenario, run: Run, progress: Progress = lambda what, d
         TradeRow(
             time_ms,
             trade.interval,
-            names[trade.seller],
-            names[trade.buyer],
+            names.get(trade.seller, ""),
+            names.get(trade.buyer, ""),
             trade.quantity_wh,
             trade.price_micro,
             trade.price_micro * trade.quantity_wh // 1_000,
