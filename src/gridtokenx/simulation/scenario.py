@@ -102,8 +102,8 @@ class BorderTable(_Table, frozen=True):
 
     from_zone: str
     to_zone: str
-    forward_w: int
-    backward_w: int
+    forward_w: int = 0
+    backward_w: int = 0
 
 
 class FeederTable(_Table, frozen=True):
@@ -111,8 +111,8 @@ class FeederTable(_Table, frozen=True):
 
     zone: str
     feeder: str
-    out_w: int
-    in_w: int
+    out_w: int = 0
+    in_w: int = 0
 
 
 class Site(_Table, frozen=True):
