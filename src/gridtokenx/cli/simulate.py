@@ -102,7 +102,7 @@ def _run_with_progress(
 
 
 def _study_with_progress(console: Console, scenario: "Scenario", result: "Result") -> "Study":
-    """The planner takes as long as the run itself, and so does each of the two runs that show what coupling is worth."""
+    """The planner takes as long as the run itself, and so does each of the two runs with other borders."""
     from rich.progress import BarColumn, Progress, TextColumn
 
     from gridtokenx.simulation.coupling_worth import coupling_worth, has_zones
