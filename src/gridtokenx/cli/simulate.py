@@ -151,12 +151,12 @@ def print_coupling(console: Console, runs: "Sequence[CoupledRun]") -> None:
     """The same days with the borders as they are, closed, and without limits."""
     table = Table(title="What coupling is worth, in WATT before VAT", title_justify="left")
     table.add_column("borders", no_wrap=True)
-    for heading in ("welfare", "congestion rent", "traded kWh", "over borders", "consumers pay", "producers earn"):
+    for heading in ("welfare", "rent", "traded kWh", "over borders", "consumers pay", "producers earn"):
         table.add_column(heading, justify="right")
     for run in runs:
         money = (run.welfare_micro, run.rent_micro), (run.consumers_bill_micro, -run.producers_bill_micro)
-        before, after = ([f"{each / MICRO_PER_WATT:,.2f}" for each in pair] for pair in money)
-        energy = [f"{each / 1_000:,.1f}" for each in (run.traded_wh, run.crossed_wh)]
+        before, after = ([f"{each / MICRO_PER_WATT:,.0f}" for each in pair] for pair in money)
+        energy = [f"{each / 1_000:,.0f}" for each in (run.traded_wh, run.crossed_wh)]
         table.add_row(BORDERS[run.name], *before, *energy, *after)
     console.print(table)
 
