@@ -125,7 +125,7 @@ def office_column(source: Path, cut: Cut, floor: int) -> Column:
     return Column("office-floor.load_wh", hours, OFFICE, column, sum(values, Decimal(0)))
 
 
-def sky_table(source: Path) -> list[list[int]]:
+def sky_table(source: Path, file: str = SKY) -> list[list[int]]:
     """The envelope of the year's clear sky by month and quarter of the day, per mille of full sun, and a
     fifth more.
 
@@ -133,7 +133,7 @@ def sky_table(source: Path) -> list[list[int]]:
     the plant's capacity is the cap, because an inverter gives no more than its rating.
     """
     highest = [[Decimal(0)] * 96 for _ in range(12)]
-    for row in read_table(source / SKY):
+    for row in read_table(source / file):
         start = datetime.fromisoformat(row["local_time"]) - timedelta(minutes=15)
         quarter = start.hour * 4 + start.minute // 15
         month = highest[start.month - 1]

@@ -41,7 +41,7 @@ FEEDERS = (11, 11, 11, 11, 12, 12, 21, 21, 31, 31)
 NAMES = tuple(f"order-{number}" for number in range(24))
 
 
-def founded(block_ms: int = 0, members: bool = False, call_phase_ms: int = 0) -> World:
+def founded(block_ms: int = 0, members: bool = False, call_phase_ms: int = DEFAULT_TERMS.call_phase_ms) -> World:
     """Ten homes on four feeders and a dealer, Monday 09:30; two homes are related, one is poor. With `block_ms` a
     consensus times the blocks: then every pause of more than a minute is a halt. With `members` a consortium runs
     it."""

@@ -10,6 +10,7 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from ed25519_zebra import ed_from_seed, ed_sign
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -34,6 +35,9 @@ from gridtokenx.modules.settlement.messages import Reading, SubmitReadings, sign
 
 WATT = 10**6
 CHAIN = "test-chain"
+TRADED_TO_THE_GATE = msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=0)
+"""For stories of a clock that stands still: only without a call phase trades happen in the last minutes before a gate,
+so that a short halt passes it."""
 MONDAY_MS = 1_780_246_800_000
 """00:00 Bangkok time of 1 June 2026, a Monday and a working day."""
 MINUTE_MS = 60_000

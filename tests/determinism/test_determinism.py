@@ -61,8 +61,8 @@ def check_members(world: World) -> None:
 
 
 def stand_still(world: World) -> None:
-    """One home sells another the next interval, and the block after that is minutes later."""
-    world.skip_to(at(9, 53))
+    """One home sells another the next interval before its call phase, and the block after that is minutes later."""
+    world.skip_to(at(9, 49))
     offer, bid = sell("home-3", 500, interval_at(10), 4_000_000), buy("home-0", 500, interval_at(10), 4_500_000)
     world.run(world.sign("home-3", offer), world.sign("home-0", bid))
     assert world.block(time_ms=at(9, 58)).summary.voided_wh == 500

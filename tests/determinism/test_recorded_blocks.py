@@ -20,10 +20,13 @@ from gridtokenx.ledger.freeze import PAST_FREEZES
 from gridtokenx.ledger.validator import UNKNOWN_NODE
 from gridtokenx.modules.authority.messages import AuthorityCode
 from gridtokenx.modules.authority.state import MISDEEDS, PROPOSALS, Outcome, epoch_of
+from gridtokenx.modules.market.state import CLEARINGS
 from gridtokenx.operations.network.programs import CHAIN
 from gridtokenx.operations.verify import verify_folder
 
 BLOCKS = 1_200
+PAUSES_MS = (1_000, 20_000, 60_000, 420_000)
+"""The last is a halt that passes a gate and the call phase before it."""
 
 REFUSED_BATCHES = {
     KernelCode.MALFORMED,
@@ -54,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, members: bool) -> DataFolde
 def lived(folder: DataFolder, members: bool) -> Iterator[RecordedWorld]:
     """Twelve hundred blocks, with halts, and with all that goes on among nodes, and members if there are any."""
     with recorded(founded(block_ms=1_000, members=members), folder.path) as world:
-        for _ in Traffic(world, 11, nodes=True).steps(BLOCKS):
+        for _ in Traffic(world, 11, PAUSES_MS, nodes=True).steps(BLOCKS):
             pass
         yield world
 
@@ -84,6 +87,7 @@ def test_there_is_everything_in_the_recorded_blocks(lived: RecordedWorld, stored
     assert len(lived.receipt_codes) > 15
     assert {misdeed.kind for _, misdeed in lived.state.items(MISDEEDS)} == ({1, 3} if members else {1, 2, 3})
     assert sum(outcome.summary.voided_wh for outcome in lived.outcomes) > 0
+    assert lived.state.rows[CLEARINGS.prefix]
     proposers = {block.proposer for block in stored}
     assert UNKNOWN_NODE in proposers and len(proposers) > 2
     if members:

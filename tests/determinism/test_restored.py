@@ -13,10 +13,13 @@ from tests.traffic import Traffic, founded
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.snapshots import ProvedSnapshot, SnapshotStore
+from gridtokenx.ledger import limits
 from gridtokenx.ledger.block import Block, BlockOutcome
 from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.freeze import is_frozen
 from gridtokenx.ledger.genesis import GatheredState, export_state
+from gridtokenx.modules.market import gate
+from gridtokenx.modules.market.state import AUCTIONS, GateStage
 
 BLOCKS = 250
 LIVED_ON = 100
@@ -29,9 +32,10 @@ class Season:
 
     def __init__(self, path: Path) -> None:
         # A consensus times the blocks, so that every longer pause is a halt, and trades before it are voided after.
-        # Members run it, who stop the market now and then. With this seed there are halts and such times early on.
+        # Members run it, who stop the market now and then. With this seed there are a halt, such a time and auctions in
+        # each of their stages early on.
         world = founded(1_000, members=True)
-        for _ in Traffic(world, 31, PAUSES_MS, nodes=True).steps(BLOCKS):
+        for _ in Traffic(world, 43, PAUSES_MS, nodes=True).steps(BLOCKS):
             pass
         self.path = path
         self.genesis = world.genesis
@@ -42,6 +46,8 @@ class Season:
         """Heights whose trades the next block voids."""
         self.freezes: list[int] = []
         """Heights at which the market is frozen."""
+        self.auctions: dict[GateStage, list[int]] = {stage: [] for stage in GateStage}
+        """Heights at which an auction is at work, by its stage."""
         for block in world.blocks:
             self.outcomes += live(application, [block])
             if block.height in HEIGHTS:
@@ -50,6 +56,8 @@ class Season:
                 self.freezes.append(block.height)
             if self.outcomes[-1].summary.voided_wh:
                 self.halts.append(block.height - 1)
+            for _, auction in application.state.items(AUCTIONS):
+                self.auctions[GateStage(auction.stage)].append(block.height)
         self.picture = picture(application.state)
         self.export = export_state(CONSORTIUM, application.state)
         application.storage.close()
@@ -58,8 +66,18 @@ class Season:
         return self.path / f"checkpoint-{height}"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def slow() -> Iterator[None]:
+    """Auctions take several blocks here, as those of ten thousand orders do."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(limits, "SCHEDULED_STEPS_PER_BLOCK_MAX", 40)
+        patch.setattr(gate, "ORDERS_PER_STEP", 3)
+        patch.setattr(gate, "AUCTION_STEPS_PER_SLICE", 40)
+        yield
+
+
 @pytest.fixture(scope="module")
-def season(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
+def season(slow: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Season]:
     return Season(tmp_path_factory.mktemp("season"))
 
 
@@ -84,6 +102,16 @@ def test_restored_while_the_market_is_frozen_is_lived(season: Season) -> None:
     freezes = [height for height in season.freezes if height in HEIGHTS]
     assert freezes
     for height in {freezes[0], freezes[-1]}:
+        for starts in (True, False):
+            check(season, height, 2_000, height, starts=starts)
+
+
+@pytest.mark.parametrize("stage", [GateStage.SORTING, GateStage.SOLVING, GateStage.BOOKING])
+def test_restored_in_an_auction_is_lived(season: Season, stage: GateStage) -> None:
+    """The solution so far is in no snapshot: it is found again, to the same step."""
+    heights = [height for height in season.auctions[stage] if height in HEIGHTS]
+    assert heights
+    for height in {heights[0], heights[-1]}:
         for starts in (True, False):
             check(season, height, 2_000, height, starts=starts)
 

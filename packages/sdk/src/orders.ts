@@ -30,6 +30,34 @@ export function sellOrder(
   return placeOrder({ ...defaults(), ...wanted, side: Side.SELL });
 }
 
+/** What an interval's orders do: meet as they come, collect for the auction at the gate, or come too late. */
+export type TradingPhase = "trading" | "call" | "closed";
+
+/** Where an interval is by chain time, whatever its document said when it came. */
+export function phaseAt(interval: { readonly callMs: number | null; readonly gateMs: number }, nowMs: number): TradingPhase {
+  if (nowMs >= interval.gateMs) return "closed";
+  return interval.callMs !== null && nowMs >= interval.callMs ? "call" : "trading";
+}
+
+/**
+ * The first field by which the ledger would refuse the order in a call phase (CALL_TAKES_PLAIN); none for a plain one: a
+ * limit until the gate, without a minimum, not post-only, all of it shown, anywhere, and a purchase of any source.
+ */
+export function notForTheCall(order: PlaceOrder, gateMs: number): keyof PlaceOrder | undefined {
+  const ends = order.timeInForce === TimeInForce.GOOD_TILL_TIME && order.goodTillMs < gateMs;
+  const notPlain: readonly (readonly [keyof PlaceOrder, boolean])[] = [
+    ["market", order.market],
+    ["timeInForce", order.timeInForce >= TimeInForce.IMMEDIATE_OR_CANCEL],
+    ["goodTillMs", ends],
+    ["minimumWh", order.minimumWh > 0],
+    ["postOnly", order.postOnly],
+    ["displayWh", order.displayWh > 0],
+    ["scope", order.scope !== Scope.ANYWHERE],
+    ["source", order.side === Side.BUY && order.source !== ANY_SOURCE_MASK],
+  ];
+  return notPlain.find(([, found]) => found)?.[0];
+}
+
 /** A name for an order, so that it can be found, amended and cancelled: random. */
 export function newClientId(): Uint8Array<ArrayBuffer> {
   return randomBytes(CLIENT_ID_BYTES);

@@ -106,3 +106,26 @@ test("orders have the defaults of most people", () => {
   expect(sell).toMatchObject({ side: sdk.Side.SELL, source: 1, postOnly: true });
   expect(buy.clientId).not.toEqual(sell.clientId);
 });
+
+test("an interval is where chain time says, and its call phase takes plain orders alone", () => {
+  const interval = { callMs: 1_000, gateMs: 2_000 };
+  expect([999, 1_000, 1_999, 2_000].map((nowMs) => sdk.phaseAt(interval, nowMs))).toEqual(["trading", "call", "call", "closed"]);
+  expect(sdk.phaseAt({ callMs: null, gateMs: 2_000 }, 1_999)).toBe("trading");
+  const wanted = { portfolio: new Uint8Array(8), interval: 1, priceMicro: 3_000_000, quantityWh: 500 };
+  const forces = { timeInForce: sdk.TimeInForce.GOOD_TILL_TIME };
+  expect(sdk.notForTheCall(sdk.buyOrder(wanted), 2_000)).toBeUndefined();
+  expect(sdk.notForTheCall(sdk.buyOrder({ ...wanted, ...forces, goodTillMs: 2_000 }), 2_000)).toBeUndefined();
+  expect(sdk.notForTheCall(sdk.sellOrder({ ...wanted, source: sdk.Source.SOLAR }), 2_000)).toBeUndefined();
+  for (const [field, order] of [
+    ["market", sdk.buyOrder({ ...wanted, priceMicro: 0, market: true, timeInForce: sdk.TimeInForce.IMMEDIATE_OR_CANCEL })],
+    ["timeInForce", sdk.buyOrder({ ...wanted, timeInForce: sdk.TimeInForce.FILL_OR_KILL })],
+    ["goodTillMs", sdk.buyOrder({ ...wanted, ...forces, goodTillMs: 1_999 })],
+    ["minimumWh", sdk.buyOrder({ ...wanted, minimumWh: 100 })],
+    ["postOnly", sdk.buyOrder({ ...wanted, postOnly: true })],
+    ["displayWh", sdk.buyOrder({ ...wanted, displayWh: 100 })],
+    ["scope", sdk.sellOrder({ ...wanted, source: sdk.Source.SOLAR, scope: sdk.Scope.ZONE })],
+    ["source", sdk.buyOrder({ ...wanted, source: 1 })],
+  ] as const) {
+    expect(sdk.notForTheCall(order, 2_000)).toBe(field);
+  }
+});

@@ -1,7 +1,7 @@
-import { Side, TimeInForce } from "@gridtokenx/sdk";
+import { notForTheCall, Side, TimeInForce } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
-import { ALL_SOURCES, messageOf, proposal, read, type Typed } from "../src/views/home/ticket";
+import { ALL_SOURCES, messageOf, plain, proposal, read, type Typed } from "../src/views/home/ticket";
 
 const BOUNDS = { tickMicro: 1_000n, orderWhMin: 100, tariffMicro: 5_798_200n, buyBackMicro: 2_200_000n };
 const TYPED: Typed = {
@@ -100,4 +100,12 @@ describe("a price to begin with", () => {
   test("is the last trade's when there is not enough", () => {
     expect(proposal("buy", 500, [level(3_000_000n, 200)], 4_123_456n, BOUNDS)).toBe(4_123_000n);
   });
+});
+
+test("in the call phase whatever was typed becomes a plain order", () => {
+  const typed = { ...TYPED, isMarket: true, force: "whole", sources: [1], postOnly: true, minimum: "0.2" } as const;
+  const { draft } = read(plain(typed), BOUNDS);
+  const order = messageOf(plain(typed), draft!, PORTFOLIO, 100, 0);
+  expect(notForTheCall(order, 90_000_000)).toBeUndefined();
+  expect(order).toMatchObject({ side: Side.BUY, priceMicro: 3_500_000n, quantityWh: 500n, timeInForce: TimeInForce.GOOD_TILL_GATE });
 });

@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -41,6 +42,8 @@ def site_facts(scenario: "Scenario", site: "Site", rows: "MeterRows") -> dict[st
     load, sun = rows.load_wh[week], rows.pv_wh[week]
     return {
         "site": site.name,
+        "zone": scenario.place_of(site).zone,
+        "feeder": scenario.place_of(site).feeder,
         "agent": type(site.agent).__struct_config__.tag,
         "import_capacity_w": site.import_capacity_w,
         "pv_capacity_w": site.export_capacity_w("solar"),
@@ -74,6 +77,9 @@ def scenario_facts(scenario: "Scenario", folder: "Path", rows: "dict[str, MeterR
         "folder": str(folder),
         "zone": scenario.zone,
         "feeder": scenario.feeder,
+        "zones": list(dict.fromkeys(place.zone for place in scenario.places)),
+        "borders": [to_builtins(border) for border in scenario.borders],
+        "feeder_limits": [to_builtins(limit) for limit in scenario.feeder_limits],
         "start": delivery(scenario.first_interval)[:10],
         "days": days,
         "history_days": scenario.history_intervals // INTERVALS_PER_DAY,
@@ -83,7 +89,9 @@ def scenario_facts(scenario: "Scenario", folder: "Path", rows: "dict[str, MeterR
 
 
 def print_scenario(console: Console, facts: dict[str, Any], rows: "dict[str, MeterRows]") -> None:
-    console.print(f"[bold]{facts['name']}[/]  {facts['start']}, {facts['days']} days, zone {facts['zone']}")
+    zones = ", ".join(facts["zones"])
+    where = f"zone {zones}" if len(facts["zones"]) == 1 else f"zones {zones}"
+    console.print(f"[bold]{facts['name']}[/]  {facts['start']}, {facts['days']} days, {where}", soft_wrap=True)
     console.print(facts["description"], markup=False, highlight=False)
     table = Table(title="Energies of all days in kWh", title_justify="left")
     table.add_column("site", no_wrap=True)
@@ -97,6 +105,12 @@ def print_scenario(console: Console, facts: dict[str, Any], rows: "dict[str, Met
     summed = {name: sum(site[name] for site in facts["sites"]) for name in names}
     table.add_row("all", *_site_cells(summed), "", style="bold")
     console.print(table)
+    for border in facts["borders"]:
+        ways = f"{border['forward_w'] / 1_000:g} kW, back {border['backward_w'] / 1_000:g} kW"
+        console.print(f"{border['from_zone']} to {border['to_zone']}: {ways}", highlight=False)
+    for limit in facts["feeder_limits"]:
+        ways = f"out {limit['out_w'] / 1_000:g} kW, in {limit['in_w'] / 1_000:g} kW"
+        console.print(f"feeder {limit['feeder']} ({limit['zone']}): {ways}", highlight=False)
     _print_days(console, facts, rows)
 
 

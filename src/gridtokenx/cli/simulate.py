@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from gridtokenx.simulation.report import HomeReport, Report
+    from gridtokenx.simulation.report.coupling import CoupledRun
     from gridtokenx.simulation.report.study import PlannerFigures, Study
     from gridtokenx.simulation.scenario import Scenario
     from gridtokenx.simulation.simulate import Result
 
 WIDE_COLUMNS = 116
+
+BORDERS = {"coupled": "as they are", "apart": "closed", "unlimited": "without limits"}
+"""What was done to them in each of the runs that show what coupling is worth."""
 
 
 def simulate(
@@ -61,6 +65,8 @@ def simulate(
     if report_folder is not None:
         study = _study_with_progress(err, loaded, result)
         print_planner(out, study.planner)
+        if study.coupling:
+            print_coupling(out, study.coupling)
         with folder_failures(), _report_failures():
             write_report(report_folder, study, load_template())
         out.print(f"Report in {report_folder}.", markup=False, highlight=False, soft_wrap=True)
@@ -96,9 +102,10 @@ def _run_with_progress(
 
 
 def _study_with_progress(console: Console, scenario: "Scenario", result: "Result") -> "Study":
-    """The planner takes as long as the run itself."""
+    """The planner takes as long as the run itself, and so does each of the two runs with other borders."""
     from rich.progress import BarColumn, Progress, TextColumn
 
+    from gridtokenx.simulation.coupling_worth import coupling_worth, has_zones
     from gridtokenx.simulation.report.study import make_study
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"))
@@ -110,7 +117,8 @@ def _study_with_progress(console: Console, scenario: "Scenario", result: "Result
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done)
 
-        return make_study(scenario, result, advance)
+        coupling = coupling_worth(scenario, result, advance) if has_zones(scenario) else ()
+        return make_study(scenario, result, advance, coupling)
 
 
 @contextmanager
@@ -137,6 +145,20 @@ def print_planner(console: Console, planner: "PlannerFigures") -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def print_coupling(console: Console, runs: "Sequence[CoupledRun]") -> None:
+    """The same days with the borders as they are, closed, and without limits."""
+    table = Table(title="What coupling is worth, in WATT before VAT", title_justify="left")
+    table.add_column("borders", no_wrap=True)
+    for heading in ("welfare", "rent", "traded kWh", "over borders", "consumers pay", "producers earn"):
+        table.add_column(heading, justify="right")
+    for run in runs:
+        money = (run.welfare_micro, run.rent_micro), (run.consumers_bill_micro, -run.producers_bill_micro)
+        before, after = ([f"{each / MICRO_PER_WATT:,.0f}" for each in pair] for pair in money)
+        energy = [f"{each / 1_000:,.0f}" for each in (run.traded_wh, run.crossed_wh)]
+        table.add_row(BORDERS[run.name], *before, *energy, *after)
+    console.print(table)
 
 
 def print_report(console: Console, result: "Result") -> None:

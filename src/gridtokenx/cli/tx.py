@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import account_of, open_client, open_keys, open_wallet
-from gridtokenx.cli.console import failures, out, print_facts, print_json, refuse, write_new
+from gridtokenx.cli.console import err, failures, out, print_facts, print_json, refuse, write_new
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 from gridtokenx.cli.sending import Sending, print_outcome, signs, still_missing
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from gridtokenx.client.client import Client
     from gridtokenx.client.wallet import Wallet
     from gridtokenx.gateway.documents import TransactionView
-    from gridtokenx.modules.market.messages import TimeInForce
+    from gridtokenx.modules.market.messages import PlaceOrder, TimeInForce
+
+CALL_TAKES = (
+    "It takes limit orders until the gate: no --market, no --force ioc or fok, no --until before the gate, no "
+    "--minimum, no --post-only, no --show, no --scope, a purchase of any source. Or name an interval further ahead."
+)
 
 app = typer.Typer(help="Sign transactions and send them.", no_args_is_help=True)
 
@@ -124,6 +129,7 @@ def place(
             int(Scope[scope.name]),
             values.energy_wh(show) if show else 0,
         )
+        _look_at_call(client, message)
         view = client.execute(wallet, message)
         _, filled_wh, resting_wh = view.results[0]
         facts = {
@@ -233,6 +239,30 @@ def basket(
             for outcome in wanted.outcomes(view)
         }
         _print_committed(view, as_json, facts)
+
+
+def _look_at_call(client: "Client", message: "PlaceOrder") -> None:
+    """Say that an interval's call phase runs, and what that means for the order; refuse before anything is signed what
+    the ledger would refuse."""
+    from gridtokenx.cli.values import bangkok
+    from gridtokenx.client.errors import ClientError
+    from gridtokenx.ledger.errors import Rejected
+    from gridtokenx.modules.market.checks import check_call
+
+    try:
+        interval = client.interval(message.interval)
+    except ClientError:
+        return  # it is not open, or not known: the ledger says so
+    if interval.phase != "call":
+        return
+    gate = bangkok(interval.gate_ms, "%H:%M:%S")
+    try:
+        check_call(message, interval.gate_ms)
+    except Rejected as rejected:
+        refuse(
+            f"The call phase runs until {gate}, and takes no order like this ({rejected.field}).", CALL_TAKES, code=2
+        )
+    err.print(f"The call phase runs: nothing trades before the auction at {gate}.", highlight=False, soft_wrap=True)
 
 
 def _force(force: ForceName | None, market: bool, until: str | None) -> ForceName:

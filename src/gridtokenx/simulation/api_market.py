@@ -9,6 +9,7 @@ from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.simulation.driver import AccountView, Outcome, source_of
 from gridtokenx.simulation.genesis import Connection, Dealer, OwnedAccount
 from gridtokenx.simulation.observation import BestPrices, BookView, OpenOrder, Side
+from gridtokenx.simulation.reach import BooksByFeeder, add_level
 
 LEVELS_MAX = 1_000
 TRANSACTIONS_PER_REQUEST_MAX = 400
@@ -59,15 +60,16 @@ class ApiMarket:
         """Read from the account."""
         return self._client.account(self._wallet(owner)).nonce_highest
 
-    def books(self, first_interval: int, end_interval: int) -> Mapping[int, BookView]:
+    def books(self, first_interval: int, end_interval: int) -> BooksByFeeder:
         """Only of intervals that are open and have orders."""
-        books = {}
+        books: dict[int, dict[int, BookView]] = {}
         for view in self._client.intervals(first_interval, end_interval - first_interval).intervals:
             if view.interval < end_interval and view.open_orders:
                 book = self._client.book(view.interval, levels=LEVELS_MAX)
-                books[view.interval] = BookView(
-                    sum(level.quantity_wh for level in book.bids), sum(level.quantity_wh for level in book.asks)
-                )
+                own = books[view.interval] = {}
+                for levels, buys in ((book.bids, True), (book.asks, False)):
+                    for level in levels:
+                        add_level(own, level.feeder, buys, level.quantity_wh)
         return books
 
     def best_prices(self, dealer: Dealer, first_interval: int, end_interval: int) -> Mapping[int, BestPrices]:

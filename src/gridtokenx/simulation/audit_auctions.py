@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.consensus import CONSENSUS
 from gridtokenx.ledger.freeze import FREEZE
@@ -46,6 +48,11 @@ PLACES = 16_777_216
 Changed = Mapping[bytes, tuple[Any, Any]]
 
 
+def _moved(seen: Mapping[bytes, Link], moved_wh: Mapping[bytes, int]) -> dict[bytes, Link]:
+    """Records of links with so much more energy on them."""
+    return {name: replace(link, net_wh=link.net_wh + moved_wh.get(name, 0)) for name, link in seen.items()}
+
+
 @dataclass
 class Gate:
     """An interval whose gate passed. `orders` are those that take part; without `whole` some were booked before the
@@ -57,7 +64,8 @@ class Gate:
     filled: dict[bytes, int] = field(default_factory=dict)
     is_frozen: bool = False
     links: list[dict[bytes, Link]] = field(default_factory=list)
-    """The links' records when the gate passed, and before this block: what was free counted from one or the other."""
+    """The links' records when the gate passed, and before this block, each with what void trades have given back since:
+    what was free counted from one or the other."""
 
 
 class Accepted(NamedTuple):
@@ -124,6 +132,14 @@ class AuctionAudit:
     def _terms(self, interval: Interval) -> Terms:
         terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
         return terms
+
+    def note_void(self, moved: Mapping[bytes, int]) -> None:
+        """What this block's trades moved over links. After a gate only void ones do, and all are void before a block
+        begins with its auction."""
+        for key, gate in self.gates.items():
+            back_wh = {name: energy_wh for name, energy_wh in moved.items() if name[:4] == key}
+            if back_wh:
+                gate.links = [_moved(seen, back_wh) for seen in gate.links]
 
     def note_outcomes(self, clearings: Changed) -> list[tuple[int, int, int]]:
         """Outcomes of this block: is there an auction, and do flows fit what links had free. (Interval, link, Wh) of

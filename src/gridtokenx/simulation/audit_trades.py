@@ -106,6 +106,7 @@ class TradeAudit:
 
     def check_auctions(self, clearings: dict[bytes, Any], intervals: dict[bytes, Any]) -> None:
         """What auctions of this block decided and traded. The copy must be that from after the block."""
+        self.auctions.note_void(self.links.moved)
         for flow in self.auctions.note_outcomes(clearings):
             self.links.add_flow(*flow)
         for trade in self._with_auctions:

@@ -60,6 +60,7 @@ from gridtokenx.simulation.observation import (
     Side,
     Source,
 )
+from gridtokenx.simulation.reach import BooksByFeeder, feeders_reached, together
 from gridtokenx.simulation.scenario import Scenario
 from gridtokenx.simulation.visitors import Visitor, Visitors
 
@@ -108,8 +109,8 @@ class MarketPort(Protocol):
     def nonce_highest(self, owner: OwnedAccount) -> int:
         """The highest nonce that the account has used."""
 
-    def books(self, first_interval: int, end_interval: int) -> Mapping[int, BookView]:
-        """Energy resting in the books of these intervals; one without orders may be left out."""
+    def books(self, first_interval: int, end_interval: int) -> BooksByFeeder:
+        """Energy resting in the books of these intervals, by feeder; one without orders may be left out."""
 
     def best_prices(self, dealer: Dealer, first_interval: int, end_interval: int) -> Mapping[int, BestPrices]:
         """The best limits of others in these intervals; one without orders of others may be left out."""
@@ -156,9 +157,10 @@ class Driver:
         if state is not None:
             self._outbox = [(None, readings) for readings in state.outbox]
         sites = scenario.sites
-        self._agents = {site.name: make_agent(site, self._terms, scenario.sky, seed) for site in sites}
+        self._agents = {site.name: make_agent(site, market_terms(scenario, site), scenario.sky, seed) for site in sites}
         self._makers = {maker.name: MakerAgent(maker, self._terms) for maker in scenario.makers}
         self._traders: dict[str, Connection | Dealer] = {**genesis.connections, **genesis.dealers}
+        self._feeders_reached = feeders_reached(scenario)
         self._collector = genesis.organisations[COLLECTOR]
         owners = [self._collector, *(trader.owner for trader in self._traders.values())]
         self._nonces = {owner.account: Nonces() for owner in owners}
@@ -190,9 +192,13 @@ class Driver:
         if not due or first_open >= self._end:
             return
         books = self._port.books(first_open, min(first_open + self._horizon, self._end))
+        seen: dict[frozenset[int], Mapping[int, BookView]] = {}
         transactions: list[SignedTransaction] = []
         for name in due:
-            transactions += self._decide(name, time_ms, books)
+            feeders = self._feeders_reached[name]
+            if feeders not in seen:
+                seen[feeders] = together(books, feeders)
+            transactions += self._decide(name, time_ms, seen[feeders])
         if transactions:
             self._port.submit(transactions)
 

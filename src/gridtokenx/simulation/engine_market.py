@@ -35,6 +35,7 @@ from gridtokenx.modules.tokens.state import account_of, free_micro
 from gridtokenx.simulation.driver import AccountView, Outcome, source_of
 from gridtokenx.simulation.genesis import Connection, Dealer, OwnedAccount, ScenarioGenesis
 from gridtokenx.simulation.observation import BestPrices, BookView, OpenOrder, Side
+from gridtokenx.simulation.reach import BooksByFeeder, add_level
 
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
 
@@ -112,17 +113,13 @@ class EngineMarket:
         """Read from the account."""
         return account_of(self.state, owner.account).nonce_highest
 
-    def books(self, first_interval: int, end_interval: int) -> Mapping[int, BookView]:
+    def books(self, first_interval: int, end_interval: int) -> BooksByFeeder:
         """Added up from the open orders."""
-        bids_wh: dict[int, int] = {}
-        asks_wh: dict[int, int] = {}
+        books: dict[int, dict[int, BookView]] = {interval: {} for interval in range(first_interval, end_interval)}
         for order in self.state.rows[ORDERS.prefix].values():
-            side_wh = bids_wh if order.side == LedgerSide.BUY else asks_wh
-            side_wh[order.interval] = side_wh.get(order.interval, 0) + order.remaining_wh
-        return {
-            interval: BookView(bids_wh.get(interval, 0), asks_wh.get(interval, 0))
-            for interval in range(first_interval, end_interval)
-        }
+            if order.interval in books:
+                add_level(books[order.interval], order.feeder, order.side == LedgerSide.BUY, order.remaining_wh)
+        return books
 
     def best_prices(self, dealer: Dealer, first_interval: int, end_interval: int) -> Mapping[int, BestPrices]:
         """From the open orders of others."""

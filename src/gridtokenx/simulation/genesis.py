@@ -16,10 +16,11 @@ from gridtokenx.ledger.quantities import INTERVAL_MS
 from gridtokenx.modules.identity.messages import Kyc, Licence, PowersBySource, RoleName
 from gridtokenx.modules.identity.state import Participant
 from gridtokenx.modules.market import calendar
+from gridtokenx.modules.market.coupling import buyers_wheeling_micro
 from gridtokenx.modules.market.messages import MakerTerms, Terms
 from gridtokenx.simulation.development_keys import development_key, development_pseudonym
 from gridtokenx.simulation.observation import MarketTerms
-from gridtokenx.simulation.scenario import MakerTable, Scenario, ScenarioError, Site
+from gridtokenx.simulation.scenario import MakerTable, Place, Scenario, ScenarioError, Site
 
 ZONES = ("Bangkok", "Central", "North", "Northeast", "East", "West", "South")
 """Bidding zones, numbered from 1. Bangkok is the area of MEA: Bangkok, Nonthaburi, Samut Prakan."""
@@ -36,6 +37,7 @@ NEIGHBOURS = {
 """Zones whose provinces share a land border (regions by NESDC, both Norths as one)."""
 
 FEEDER = 1
+"""The number of the scenario's own feeder; others follow."""
 SUPPLIER_WATT = 10_000_000
 """What the residual supplier has to pay for surplus with, until customers' bills come in."""
 
@@ -158,18 +160,27 @@ def terms_of_scenario(scenario: Scenario) -> Terms:
     return Terms(**values)
 
 
-def market_terms(scenario: Scenario) -> MarketTerms:
-    """The same terms as agents see them: everybody of a scenario is on one feeder."""
+def market_terms(scenario: Scenario, site: Site | None = None) -> MarketTerms:
+    """The same terms as agents see them: with the wheeling between neighbours on one feeder, or of a site that has no
+    neighbours on its own, with that to another feeder."""
     terms = terms_of_scenario(scenario)
+    wheeling_micro = terms.wheeling_base_micro
+    if site is not None and not any(
+        scenario.place_of(other) == scenario.place_of(site) and other.participant != site.participant
+        for other in scenario.sites
+    ):
+        wheeling_micro += terms.wheeling_feeder_micro
     return MarketTerms(
         tariff=scenario.tariff,
         tick_micro=terms.tick_micro,
         order_wh_min=terms.order_wh_min,
         gate_before_delivery_ms=terms.gate_ms,
-        wheeling_micro=terms.wheeling_base_micro,
+        wheeling_micro=wheeling_micro,
         grid_fee_millionths=terms.grid_fee_ppm,
         trading_fee_millionths=terms.trading_fee_ppm,
         imbalance_spread_micro=terms.undelivered_spread_micro,
+        call_phase_ms=terms.call_phase_ms,
+        wheeling_in_auction_micro=buyers_wheeling_micro(terms),
     )
 
 
@@ -199,8 +210,8 @@ def make_genesis(
     for kind, name in named:
         if name in taken:
             raise ScenarioError(f"{scenario.name}: {kind} '{name}': an organisation has that name; choose another")
-    connections = {site.name: _add_site(builder, seed, site) for site in scenario.sites}
-    dealers = _add_makers(builder, seed, scenario)
+    connections = {site.name: _add_site(builder, scenario, site) for site in scenario.sites}
+    dealers = _add_makers(builder, scenario.development_seed, scenario)
     time_ms = builder.context.time_ms
     return ScenarioGenesis(
         builder.finish(),
@@ -294,22 +305,44 @@ def _add_account(
 
 
 def add_zones(builder: GenesisBuilder, distributors: Mapping[str, bytes], scenario: Scenario) -> None:
-    """All seven zones, each with the account whose wires they are; the scenario's one has the feeder and the sky table.
-    With them the days that are off-peak. Raises `ScenarioError` for a zone that does not exist."""
-    if scenario.zone not in ZONES:
-        raise ScenarioError(f"{scenario.name}: zone: '{scenario.zone}' is unknown; give one of {', '.join(ZONES)}")
+    """All seven zones, each with the account whose wires they are, the scenario's feeders and what links can carry;
+    with them the sky of the zones that have feeders, and the days that are off-peak. Raises `ScenarioError` for a zone
+    or a border that does not exist."""
     for number, name in enumerate(ZONES, start=1):
         neighbours = tuple(ZONES.index(other) + 1 for other in NEIGHBOURS[name])
         builder.add_zone(number, name, distributors[name], neighbours)
-    zone = ZONES.index(scenario.zone) + 1
-    builder.add_feeder(FEEDER, zone, scenario.feeder)
-    builder.set_sky(zone, dict(enumerate(scenario.sky, start=1)))
+    for number, place in enumerate(scenario.places, start=FEEDER):
+        builder.add_feeder(number, _zone_number(scenario, place.zone), place.feeder)
+    for zone in dict.fromkeys(place.zone for place in scenario.places):
+        builder.set_sky(_zone_number(scenario, zone), dict(enumerate(scenario.sky, start=1)))
+    for border in scenario.borders:
+        ends = _zone_number(scenario, border.from_zone), _zone_number(scenario, border.to_zone)
+        if border.to_zone not in NEIGHBOURS[border.from_zone]:
+            raise ScenarioError(
+                f"{scenario.name}: border: {border.from_zone} and {border.to_zone} have none; "
+                f"{border.from_zone} borders on {', '.join(NEIGHBOURS[border.from_zone])}"
+            )
+        builder.limit_border(*ends, border.forward_w, border.backward_w)
+    for limit in scenario.feeder_limits:
+        builder.limit_feeder(feeder_number(scenario, Place(limit.zone, limit.feeder)), limit.out_w, limit.in_w)
     for day in sorted(scenario.tariff.holidays):
         builder.add_holiday(day)
 
 
-def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:
+def feeder_number(scenario: Scenario, place: Place) -> int:
+    """By which the ledger knows a feeder."""
+    return FEEDER + scenario.places.index(place)
+
+
+def _zone_number(scenario: Scenario, zone: str) -> int:
+    if zone not in ZONES:
+        raise ScenarioError(f"{scenario.name}: zone: '{zone}' is unknown; give one of {', '.join(ZONES)}")
+    return ZONES.index(zone) + 1
+
+
+def _add_site(builder: GenesisBuilder, scenario: Scenario, site: Site) -> Connection:
     """Participant, account, portfolio, site and meter; sites of one participant share the participant."""
+    seed, feeder = scenario.development_seed, feeder_number(scenario, scenario.place_of(site))
     participant = development_pseudonym(seed, f"{site.participant} participant")
     licence = Participant(
         Licence.PROSUMER, FOREVER_MS, Kyc.VERIFIED, FOREVER_MS, suspended=False, group=0, short_wh=0, long_wh=0
@@ -320,7 +353,7 @@ def _add_site(builder: GenesisBuilder, seed: str, site: Site) -> Connection:
     meter_key = development_key(seed, f"{site.name} meter")
     solar_w, storage_w = site.export_capacity_w("solar"), site.export_capacity_w("storage")
     export_w: PowersBySource = (solar_w, 0, 0, 0, 0, storage_w, 0)
-    builder.add_site(portfolio, owner.account, FEEDER, site.import_capacity_w, export_w, meter_key.public_key)
+    builder.add_site(portfolio, owner.account, feeder, site.import_capacity_w, export_w, meter_key.public_key)
     battery = site.battery
     if battery is not None:
         alone_with_wh = battery.charge_at_start_wh if battery.alone else None

@@ -39,6 +39,13 @@ class MarketTerms(NamedTuple):
     grid_fee_millionths: int = 10_000
     trading_fee_millionths: int = 500
     imbalance_spread_micro: int = 250_000
+    call_phase_ms: int = 300_000
+    wheeling_in_auction_micro: int = 450_000
+    """What a buyer pays in an auction, wherever the energy comes from."""
+
+    def call_ms(self, interval: int) -> int:
+        """From when on orders collect for the auction at the gate; the gate itself without a call phase."""
+        return self.gate_ms(interval) - self.call_phase_ms
 
     def gate_ms(self, interval: int) -> int:
         """The first moment at which the interval takes no more orders."""

@@ -88,8 +88,37 @@ class BatteryTable(_Table, frozen=True):
     alone: bool = False
 
 
+class Place(NamedTuple):
+    """A feeder, by its name and that of its zone."""
+
+    zone: str
+    feeder: str
+
+    def __str__(self) -> str:
+        return f"{self.zone}/{self.feeder}"
+
+
+class BorderTable(_Table, frozen=True):
+    """What a border carries from one zone to another, and back. Borders that are not named carry anything."""
+
+    from_zone: str
+    to_zone: str
+    forward_w: int = 0
+    backward_w: int = 0
+
+
+class FeederTable(_Table, frozen=True):
+    """What a feeder sends into its zone and takes from there at most. One that is not named carries anything."""
+
+    zone: str
+    feeder: str
+    out_w: int = 0
+    in_w: int = 0
+
+
 class Site(_Table, frozen=True):
-    """A connection point under a pseudonym, with what its owner knows of it."""
+    """A connection point under a pseudonym, with what its owner knows of it. Without a zone or a feeder of its own it
+    is where the scenario says."""
 
     name: str
     participant: str
@@ -98,6 +127,8 @@ class Site(_Table, frozen=True):
     agent: PatientSettings | LearnedSettings | RandomSettings
     sources: tuple[SourceTable, ...] = ()
     battery: BatteryTable | None = None
+    zone: str = ""
+    feeder: str = ""
 
     def export_capacity_w(self, kind: str) -> int:
         """Capacity of one source, 0 where the site has none."""
@@ -167,6 +198,8 @@ class ScenarioTable(_Table, frozen=True):
     maker_programme: MakerProgrammeTable | None = None
     development_seed: str = ""
     chain: str = ""
+    border: tuple[BorderTable, ...] = ()
+    feeder_limit: tuple[FeederTable, ...] = ()
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -193,6 +226,19 @@ class Scenario(msgspec.Struct, frozen=True):
     chain: str = ""
     makers: tuple[MakerTable, ...] = ()
     maker_programme: MakerProgrammeTable | None = None
+    borders: tuple[BorderTable, ...] = ()
+    feeder_limits: tuple[FeederTable, ...] = ()
+
+    def place_of(self, site: Site) -> Place:
+        """Where a site is connected."""
+        return Place(site.zone or self.zone, site.feeder or self.feeder)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """All feeders, the scenario's own first: a feeder's number is its place here, from 1."""
+        own = Place(self.zone, self.feeder)
+        limited = (Place(each.zone, each.feeder) for each in self.feeder_limits)
+        return tuple(dict.fromkeys((own, *map(self.place_of, self.sites), *limited)))
 
 
 def load_scenario(path: Path) -> Scenario:
@@ -230,6 +276,8 @@ def load_scenario(path: Path) -> Scenario:
         chain=table.chain,
         makers=table.maker,
         maker_programme=table.maker_programme,
+        borders=table.border,
+        feeder_limits=table.feeder_limit,
     )
 
 
@@ -329,6 +377,10 @@ def table_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
     for place, name in (("meters", table.meters), ("sky", table.sky)):
         if Path(name).name != name:  # so that a folder can be copied whole
             yield Fault(file, place, f"'{name}' is not a plain file name", "put the file beside scenario.toml")
+    for kind in ("border", "feeder_limit"):
+        for number, link in enumerate(getattr(table, kind)):
+            for key in (name for name in link.__struct_fields__ if name.endswith("_w")):
+                yield from _outside(file, f"{kind}[{number}].{key}", getattr(link, key), 0, _POWER_W_MAX)
     if not table.site:
         yield Fault(file, "site", "there is none", "add at least one [[site]]")
     names: set[str] = set()
@@ -378,7 +430,7 @@ def _outside(file: Path, place: str, value: int, lowest: int, highest: int) -> I
 
 def site_faults(file: Path, place: str, site: Site) -> Iterator[Fault]:
     """What is wrong with one site, apart from the others."""
-    for key, name in (("name", site.name), ("participant", site.participant)):
+    for key, name in (("name", site.name), ("participant", site.participant), ("feeder", site.feeder or "x")):
         if not _NAME.fullmatch(name):
             yield Fault(file, f"{place}.{key}", f"'{name}'", "use small letters, digits and single hyphens")
     yield from _outside(file, f"{place}.import_capacity_w", site.import_capacity_w, 1, _POWER_W_MAX)

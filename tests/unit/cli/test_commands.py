@@ -162,6 +162,28 @@ def test_other_ways_of_ordering(run: Any) -> None:
     assert "0.000" in nothing
 
 
+def test_a_call_phase_is_said_and_what_it_does_not_take_is_not_sent(run: Any, market: MarketThread) -> None:
+    """The market began at 23:50: the call phase of midnight's quarter."""
+    words = ("tx", "place", "buy", "0.5", "2026-06-01 00:00", "--key", "cat")
+    height = market.market.height
+    for options, field in (
+        (("--market",), "market"),
+        (("--price", "3.20", "--force", "fok"), "time_in_force"),
+        (("--price", "3.20", "--until", "23:54"), "good_till_ms"),
+        (("--price", "3.20", "--minimum", "0.1"), "minimum_wh"),
+        (("--price", "3.20", "--source", "solar"), "source"),
+    ):
+        refused = run(*words, *options, code=2)
+        assert "The call phase runs until 23:55:00, and" in refused.stderr and f"({field})" in refused.stderr
+        assert "no --market" in refused.stderr
+    assert market.market.height == height
+    placed = run(*words, "--price", "3.20", "--json")
+    assert "nothing trades before the auction at 23:55:00" in placed.stderr
+    order = document(placed)
+    assert (order["filled_kwh"], order["resting_kwh"]) == ("0.000", "0.500")
+    run("tx", "cancel", order["order"], "--key", "cat")
+
+
 def test_a_payment_with_its_receipt_and_proof(run: Any, market: MarketThread) -> None:
     paid = document(run("tx", "transfer", "cat", "1.25", "--key", "ann", "--json"))
     name = paid["id"]

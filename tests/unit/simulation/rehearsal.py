@@ -66,7 +66,7 @@ class Rehearsal:
 
     def __post_init__(self) -> None:
         scenario = self.scenario
-        self.terms = MarketTerms(scenario.tariff)
+        self.terms = MarketTerms(scenario.tariff, call_phase_ms=0)  # it has no auctions
         self.community = Community(scenario)
         self.agents: dict[str, Agent] = {
             site.name: make_agent(site, self.terms, scenario.sky, self.seed) for site in scenario.sites

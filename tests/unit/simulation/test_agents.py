@@ -71,7 +71,7 @@ class Strict(Rehearsal):
             assert observation.time_ms < interval * INTERVAL_MS - 300_000
             assert interval < observation.open_until_interval
             position = observation.positions_wh.get(interval, 0)
-            window = PriceWindow.of(self.terms, self.terms.tariff.price_micro(interval))
+            window = PriceWindow.of(self.terms, self.terms.tariff.price_micro(interval), self.terms.wheeling_micro)
             if side is Side.BUY:
                 assert intent.quantity_wh - position <= site.import_capacity_w // 4
                 trade_price = intent.price_micro - 200_000
@@ -110,7 +110,7 @@ def test_inside_the_window_both_sides_gain(
         grid_fee_millionths=grid_fee,
         trading_fee_millionths=trading_fee,
     )
-    window = PriceWindow.of(terms, tariff.on_peak_micro)
+    window = PriceWindow.of(terms, tariff.on_peak_micro, wheeling)
     assert window.floor_micro % 1_000 == window.ceiling_micro % 1_000 == 0
     if window.floor_micro <= window.ceiling_micro:
         steps = (window.ceiling_micro - window.floor_micro) // 1_000
@@ -122,8 +122,11 @@ def test_inside_the_window_both_sides_gain(
 
 def test_the_default_window_is_narrow_off_peak_and_wide_on_peak(week: Scenario) -> None:
     terms = MarketTerms(week.tariff)
-    assert PriceWindow.of(terms, week.tariff.off_peak_micro)[:2] == (2_202_000, 2_411_000)
-    assert PriceWindow.of(terms, week.tariff.on_peak_micro)[:2] == (2_202_000, 5_540_000)
+    near_micro, auction_micro = terms.wheeling_micro, terms.wheeling_in_auction_micro
+    assert PriceWindow.of(terms, week.tariff.off_peak_micro, near_micro)[:2] == (2_202_000, 2_411_000)
+    assert PriceWindow.of(terms, week.tariff.on_peak_micro, near_micro)[:2] == (2_202_000, 5_540_000)
+    assert PriceWindow.of(terms, week.tariff.off_peak_micro, auction_micro)[:2] == (2_202_000, 2_164_000)  # empty
+    assert PriceWindow.of(terms, week.tariff.on_peak_micro, auction_micro)[:2] == (2_202_000, 5_292_000)
 
 
 def test_every_intent_of_a_day_keeps_to_the_rules(week: Scenario) -> None:
@@ -284,7 +287,7 @@ def test_a_random_order_is_drawn_again_while_nobody_takes_it(week: Scenario) -> 
     agent = make_agent(site, MarketTerms(week.tariff), week.sky, 1)
     observation = observe(Rehearsal(week), site.name, 10)
     later = resting(observation, agent.decide(observation))
-    window = PriceWindow.of(MarketTerms(week.tariff), week.tariff.on_peak_micro)
+    window = PriceWindow.of(MarketTerms(week.tariff), week.tariff.on_peak_micro, 200_000)
     prices = {order.price_micro for order in later.open_orders}
     for _ in range(100):
         amended = [intent for intent in agent.decide(later) if isinstance(intent, AmendIntent)]
@@ -315,6 +318,49 @@ def test_an_order_that_might_meet_a_closed_gate_is_not_sent(week: Scenario) -> N
         observation = rehearsal.observe("office-floor", gate_ms - early_ms, week.end_interval)
         placed = [intent for intent in agent.decide(observation) if isinstance(intent, PlaceIntent)]
         assert min(intent.interval for intent in placed) == week.first_interval + first
+
+
+@pytest.mark.parametrize("settings", KINDS, ids=lambda settings: type(settings).__name__)
+def test_in_the_call_phase_prices_count_what_every_buyer_of_an_auction_pays(
+    week: Scenario, settings: msgspec.Struct
+) -> None:
+    """An order that may arrive in the call phase lies in the narrower window; before it, in the wide one."""
+    terms = MarketTerms(week.tariff)
+    quarter = week.first_interval + 44  # 11:00 of a working day
+    on_peak_micro = week.tariff.on_peak_micro
+    widest_micro = PriceWindow.of(terms, on_peak_micro, terms.wheeling_micro).ceiling_micro
+    ceiling_micro = PriceWindow.of(terms, on_peak_micro, terms.wheeling_in_auction_micro).ceiling_micro
+    sites = [msgspec.structs.replace(site, agent=settings) for site in (week.sites[5], week.sites[12])]
+    for early_ms, limit_micro in ((60_001, widest_micro), (60_000, ceiling_micro), (-180_000, ceiling_micro)):
+        rehearsal, found = Rehearsal(week), 0
+        for site in sites:
+            observation = rehearsal.observe(site.name, terms.call_ms(quarter) - early_ms, week.end_interval)
+            for seed in range(20):
+                placed = make_agent(site, terms, week.sky, seed).decide(observation)
+                for intent in placed:
+                    assert isinstance(intent, PlaceIntent)
+                    if intent.interval == quarter:
+                        wheeling_micro = terms.wheeling_micro if limit_micro == widest_micro else 450_000
+                        found += 1
+                        asked_micro = intent.price_micro - (wheeling_micro if intent.side is Side.BUY else 0)
+                        assert 2_202_000 <= asked_micro <= limit_micro
+        assert found
+
+
+def test_off_peak_nobody_waits_for_an_auction_that_would_cost_more_than_the_tariff(week: Scenario) -> None:
+    terms, quarter = MarketTerms(week.tariff), week.first_interval + 20  # 05:00
+    site = week.sites[12]
+    observation = Rehearsal(week).observe(site.name, terms.call_ms(quarter) - 120_000, week.end_interval)
+    own = [
+        order
+        for order in resting(observation, make_agent(site, terms, week.sky, 1).decide(observation)).open_orders
+        if order.interval == quarter
+    ]
+    assert own
+    later = observation._replace(time_ms=terms.call_ms(quarter), open_orders=tuple(own))
+    answer = make_agent(site, terms, week.sky, 1).decide(later)
+    assert CancelIntent(own[0].order_id) in answer
+    assert not any(isinstance(intent, PlaceIntent) and intent.interval == quarter for intent in answer)
 
 
 WITHOUT_LIGHTGBM = """

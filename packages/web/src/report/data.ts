@@ -115,6 +115,34 @@ export interface Planned {
   readonly intervals: Columns<"interval" | "traded_wh" | "supplied_wh" | "returned_wh" | "stored_wh">;
 }
 
+/** One zone in one run: what buyers paid for a kWh delivered, what sellers got; 0 where nothing was traded. */
+export interface ZonePrices {
+  readonly zone: string;
+  readonly load_wh: number;
+  readonly pv_wh: number;
+  readonly bought_wh: number;
+  readonly sold_wh: number;
+  readonly delivered_price_micro: number;
+  readonly sold_price_micro: number;
+}
+
+/** The same days with borders as they are, closed, or without limits. */
+export interface CoupledRun {
+  readonly name: "coupled" | "apart" | "unlimited";
+  readonly welfare_micro: number;
+  readonly gained_micro: number;
+  readonly rent_micro: number;
+  readonly wires_micro: number;
+  readonly traded_wh: number;
+  readonly crossed_wh: number;
+  readonly auctioned_wh: number;
+  readonly consumers_bill_micro: number;
+  readonly consumers_without_micro: number;
+  readonly producers_bill_micro: number;
+  readonly producers_without_micro: number;
+  readonly zones: readonly ZonePrices[];
+}
+
 export interface Study {
   readonly format: string;
   readonly scenario: {
@@ -122,6 +150,7 @@ export interface Study {
     readonly description: string;
     readonly zone: string;
     readonly feeder: string;
+    readonly zones: number;
     readonly on_peak_micro: number;
     readonly off_peak_micro: number;
     readonly buy_back_micro: number;
@@ -144,6 +173,8 @@ export interface Study {
     readonly share_of_perfect_permille: number;
     readonly share_of_equal_permille: number;
   };
+  /** Empty where all sites are in one zone. */
+  readonly coupling: readonly CoupledRun[];
   readonly intervals: Intervals;
   readonly days: Groups;
   readonly hours: Groups;

@@ -67,14 +67,14 @@ def is_decided(state: State, context: Context, order: Order) -> bool:
     return context.time_ms >= interval.gate_ms and terms_of(state, interval).call_phase_ms > 0
 
 
-def check_call(message: PlaceOrder, interval: Interval) -> None:
+def check_call(message: PlaceOrder, gate_ms: int) -> None:
     """In the call phase only plain orders come in, which anybody may meet and which the auction may divide:
     `CALL_TAKES_PLAIN` names what is not plain."""
     force = message.time_in_force
     not_plain = {
         "market": message.market,
         "time_in_force": force >= _IMMEDIATE_OR_CANCEL,
-        "good_till_ms": force == _GOOD_TILL_TIME and message.good_till_ms < interval.gate_ms,
+        "good_till_ms": force == _GOOD_TILL_TIME and message.good_till_ms < gate_ms,
         "minimum_wh": message.minimum_wh,
         "post_only": message.post_only,
         "display_wh": message.display_wh,

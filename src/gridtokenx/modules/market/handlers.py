@@ -120,7 +120,7 @@ def place_order(state: State, context: Context, message: PlaceOrder) -> tuple[in
     interval, terms = checks.open_interval(state, context, message.interval)
     checks.check_options(message, terms)
     if checks.in_call(context, interval, terms):
-        checks.check_call(message, interval)
+        checks.check_call(message, interval.gate_ms)
     key = order_key(context.sender, message.client_id)
     checks.check_name(state, context, key)
     portfolio = checks.own_portfolio(state, context, message.portfolio)

@@ -49,16 +49,17 @@ class PriceWindow(NamedTuple):
     floor_micro: int
     ceiling_micro: int
     tariff_micro: int
+    wheeling_micro: int
 
     @classmethod
-    def of(cls, terms: MarketTerms, tariff_micro: int) -> "PriceWindow":
+    def of(cls, terms: MarketTerms, tariff_micro: int, wheeling_micro: int) -> "PriceWindow":
         """Fees and wheeling counted; floor rounded up to the tick, ceiling down. It may be empty."""
         tick = terms.tick_micro
         kept = MILLION - terms.trading_fee_millionths
         floor = -(-terms.tariff.buy_back_micro * MILLION // kept)
         paid = MILLION + terms.grid_fee_millionths + terms.trading_fee_millionths
-        ceiling = (tariff_micro - terms.wheeling_micro) * MILLION // paid
-        return cls(-(-floor // tick) * tick, ceiling // tick * tick, tariff_micro)
+        ceiling = (tariff_micro - wheeling_micro) * MILLION // paid
+        return cls(-(-floor // tick) * tick, ceiling // tick * tick, tariff_micro, wheeling_micro)
 
 
 class Agent(ABC):
@@ -79,7 +80,7 @@ class Agent(ABC):
         self._requote_price_permille = requote_price_permille
         self._requote_energy_permille = requote_energy_permille
         self._sky = sky
-        self._windows: dict[int, PriceWindow] = {}
+        self._windows: dict[tuple[int, bool], PriceWindow] = {}
 
     def decide(self, observation: Observation) -> list[Intent]:
         """Intents for the open intervals ahead, cancels first; empty when nothing changed noticeably."""
@@ -100,7 +101,7 @@ class Agent(ABC):
                 cancels.append(CancelIntent(present.order_id))
                 money_micro += self._hold_micro(present.side, present.price_micro, present.open_wh, interval)
                 present = None
-            if wish is None or (present is not None and not self._differs(wish, present)):
+            if wish is None or (present is not None and not self._differs(wish, present, observation.time_ms)):
                 continue
             hold_micro = self._hold_micro(wish.side, wish.price_micro, wish.quantity_wh, interval)
             if present is not None:
@@ -124,9 +125,9 @@ class Agent(ABC):
     def _wish(self, observation: Observation, interval: int) -> Wish | None:
         """What the agent would like to have in the book, before limits; None for nothing."""
 
-    def _differs(self, wish: Wish, present: OpenOrder) -> bool:
+    def _differs(self, wish: Wish, present: OpenOrder, time_ms: int) -> bool:
         """Whether a resting order of the same side and source is worth changing: that costs its place."""
-        window = self._window(present.interval)
+        window = self._window(present.interval, time_ms)
         price_step = (window.ceiling_micro - window.floor_micro) * self._requote_price_permille // 1000
         energy_step = max(self._terms.order_wh_min, present.open_wh * self._requote_energy_permille // 1000)
         return (
@@ -134,11 +135,15 @@ class Agent(ABC):
             or abs(wish.quantity_wh - present.open_wh) > energy_step
         )
 
-    def _window(self, interval: int) -> PriceWindow:
-        window = self._windows.get(interval)
+    def _window(self, interval: int, time_ms: int) -> PriceWindow:
+        """Of an order that is sent now: in the call phase with the wheeling of the auction."""
+        terms = self._terms
+        in_call = time_ms + TRAVEL_MS >= terms.call_ms(interval)
+        window = self._windows.get((interval, in_call))
         if window is None:
-            tariff_micro = self._terms.tariff.price_micro(interval)
-            window = self._windows[interval] = PriceWindow.of(self._terms, tariff_micro)
+            wheeling_micro = terms.wheeling_in_auction_micro if in_call else terms.wheeling_micro
+            window = PriceWindow.of(terms, terms.tariff.price_micro(interval), wheeling_micro)
+            self._windows[interval, in_call] = window
         return window
 
     def _limited(self, wish: Wish | None, observation: Observation, interval: int) -> Wish | None:
@@ -165,5 +170,5 @@ class Agent(ABC):
         if side is Side.BUY:
             fees = terms.grid_fee_millionths + terms.trading_fee_millionths
             return value_micro + value_micro * fees // MILLION + 1
-        short_micro = max(0, self._window(interval).tariff_micro - price_micro) + terms.imbalance_spread_micro
+        short_micro = max(0, terms.tariff.price_micro(interval) - price_micro) + terms.imbalance_spread_micro
         return short_micro * quantity_wh // 1000 + value_micro * terms.trading_fee_millionths // MILLION + 2

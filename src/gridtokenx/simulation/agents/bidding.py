@@ -62,7 +62,7 @@ class ForesightAgent(Agent):
             self._known_end = observation.history.end_interval
             self._foresee(observation)
         sample = self._samples.get(interval)
-        window = self._window(interval)
+        window = self._window(interval, observation.time_ms)
         if sample is None or window.floor_micro > window.ceiling_micro:
             return None
         position_wh = observation.positions_wh.get(interval, 0)
@@ -79,7 +79,7 @@ class ForesightAgent(Agent):
         bid_micro = window.floor_micro + self._concession_micro(Side.BUY, observation, interval, window)
         lack_wh = position_wh - self._worth_buying_wh(sample, bid_micro, position_wh, window)
         if lack_wh >= least_wh:
-            return Wish(Side.BUY, Source.ANY, bid_micro + self._terms.wheeling_micro, self._cautious_wh(lack_wh))
+            return Wish(Side.BUY, Source.ANY, bid_micro + window.wheeling_micro, self._cautious_wh(lack_wh))
         return None
 
     def _cautious_wh(self, quantity_wh: int) -> int:
@@ -92,7 +92,7 @@ class ForesightAgent(Agent):
         With both sides alike they meet in the middle of the window at half time; they always meet then, the
         nearer to the limit of the side that has plenty the scarcer the other is.
         """
-        left_ms = self._terms.gate_ms(interval) - observation.time_ms
+        left_ms = max(0, self._terms.call_ms(interval) - observation.time_ms)
         elapsed_permille = 1000 - left_ms * 1000 // (self._horizon * INTERVAL_MS)
         book = observation.book.get(interval, EMPTY_BOOK)
         total_wh = book.bid_wh + book.ask_wh
@@ -120,7 +120,7 @@ class ForesightAgent(Agent):
         """The position down to which a purchase at this trade price gains on average: selling's mirror."""
         terms = self._terms
         fees = terms.grid_fee_millionths + terms.trading_fee_millionths
-        paid_micro = price_micro * (MILLION + fees) // MILLION + terms.wheeling_micro
+        paid_micro = price_micro * (MILLION + fees) // MILLION + window.wheeling_micro
         cost_micro = paid_micro - terms.tariff.buy_back_micro
         worth_wh = self._quantile(sample, cost_micro + terms.imbalance_spread_micro, window)
         if position_wh > 0:

@@ -4,7 +4,7 @@ It quotes around the middle of the others' best purchase and best sale; where a 
 has elsewhere: a seller the buy-back, a buyer the tariff, fees and wheeling counted (`PriceWindow`). What it has sold
 and not bought back costs more than the tariff in the end, what it has bought and not sold brings less than the
 buy-back: so its position shifts both its prices towards an end of that window, and where the licence ends it stands on
-the other side alone.
+the other side alone. In a call phase, which counts for no maker's presence, its orders stay as they are.
 """
 
 from gridtokenx.simulation.agents.agent import TRAVEL_MS, PriceWindow
@@ -43,6 +43,8 @@ class MakerAgent:
         first = self._terms.first_open_interval(observation.time_ms + TRAVEL_MS)
         money_micro = observation.free_micro
         for interval in range(first, min(first + self._settings.horizon_intervals, observation.open_until_interval)):
+            if observation.time_ms + TRAVEL_MS >= self._terms.call_ms(interval):
+                continue
             sold_wh = observation.positions_wh.get(interval, 0)
             for side, price_micro in self._quotes(observation, interval, sold_wh).items():
                 present = resting.get((interval, side))
@@ -61,7 +63,7 @@ class MakerAgent:
     def _quotes(self, observation: Observation, interval: int, sold_wh: int) -> dict[Side, int]:
         """Limits, the purchase's delivered: half the spread below and above the middle."""
         terms, tick = self._terms, self._terms.tick_micro
-        window = PriceWindow.of(terms, terms.tariff.price_micro(interval))
+        window = PriceWindow.of(terms, terms.tariff.price_micro(interval), terms.wheeling_micro)
         best = observation.best.get(interval, NOBODY_ELSE)
         low_micro = window.floor_micro if best.bid_micro is None else best.bid_micro - terms.wheeling_micro
         high_micro = window.ceiling_micro if best.ask_micro is None else best.ask_micro

@@ -12,7 +12,7 @@ import msgspec
 
 from gridtokenx.gateway.bills import vat_micro
 from gridtokenx.ledger.quantities import value_micro
-from gridtokenx.modules.market.holds import trade_cost
+from gridtokenx.modules.market.holds import cost_of
 from gridtokenx.modules.market.messages import Terms
 from gridtokenx.modules.market.state import Trade
 from gridtokenx.modules.settlement.state import Statement
@@ -59,27 +59,20 @@ class BillParts(msgspec.Struct):
 
 
 class TradeParts(msgspec.Struct):
-    """What a site's trades of one interval cost and brought, and whom besides the seller the buyer paid."""
+    """What a site's trades of one interval cost and brought."""
 
     parts: BillParts
     bought_wh: int = 0
     sold_wh: int = 0
-    near_micro: int = 0
-    far_micro: int = 0
-    border_micro: int = 0
 
 
 def parts_of_trades(terms: Terms, trades: Iterable[Trade]) -> dict[tuple[int, bytes], TradeParts]:
     """By interval and account; under `NOBODY` the other sides of an auction's trades."""
     found: defaultdict[tuple[int, bytes], TradeParts] = defaultdict(lambda: TradeParts(BillParts()))
     for trade in trades:
-        wheeling_micro = trade.wheeling_micro * 1_000 // trade.quantity_wh
-        cost = trade_cost(terms, trade.price_micro, trade.quantity_wh, wheeling_micro)
+        cost = cost_of(terms, trade)
         buyer, seller = found[trade.interval, trade.buyer], found[trade.interval, trade.seller]
         buyer.bought_wh += trade.quantity_wh
-        buyer.near_micro += cost.near
-        buyer.far_micro += cost.far
-        buyer.border_micro += cost.border
         buyer.parts.purchases_micro += cost.value
         buyer.parts.wheeling_micro += cost.wheeling
         buyer.parts.grid_fee_micro += cost.buyer - cost.value - cost.wheeling - cost.trading_fee

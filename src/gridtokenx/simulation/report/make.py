@@ -1,23 +1,24 @@
 """Puts a run's figures together, and checks each sum of money by a second way."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.account import ACCOUNTS
 from gridtokenx.ledger.state import State
+from gridtokenx.modules.market.state import NOBODY
 from gridtokenx.modules.settlement.state import PAYABLES, Statement
 from gridtokenx.simulation.community import Community
-from gridtokenx.simulation.genesis import ZONES, ScenarioGenesis, terms_of_scenario
+from gridtokenx.simulation.genesis import ScenarioGenesis, terms_of_scenario
 from gridtokenx.simulation.report.anatomy import (
     BillParts,
-    TradeParts,
     disagreement,
     parts_of_interval,
     parts_of_trades,
     vat_of_days,
 )
+from gridtokenx.simulation.report.dues import dues_of_trades
 from gridtokenx.simulation.report.figures import Check, HomeReport, Party, Report
 from gridtokenx.simulation.report.recorder import Recorder, balances_micro
 from gridtokenx.simulation.report.without import WithoutMarket
@@ -93,7 +94,9 @@ def lines_of_run(scenario: Scenario, genesis: ScenarioGenesis, recorder: Recorde
             finding = disagreement(name, interval, statement, own)
             if finding and len(findings) < DISAGREEMENTS_MAX:
                 findings.append(finding)
-    dues_micro = _dues(scenario, traded.values())
+    zones = {connection.portfolio: scenario.place_of(connection.site).zone for _, connection in connections.values()}
+    zones |= dict.fromkeys(makers, scenario.zone)
+    dues_micro = dues_of_trades(terms, (trade for _, trade in recorder.trades), recorder.clearings, zones)
     if rebates_micro:
         dues_micro["fee-pool"] = dues_micro.get("fee-pool", 0) - sum(rebates_micro.values())
     return Lines(sites, dealers, rebates_micro, dues_micro, findings)
@@ -151,7 +154,7 @@ def make_report(
         homes=homes,
         losers=tuple(home.name for home in homes if home.saved_micro < 0),
         saved_micro=sum(home.saved_micro for home in homes),
-        trades=len(recorder.trades),
+        trades=sum(trade.buyer != NOBODY for _, trade in recorder.trades),
         traded_wh=recorder.traded_wh,
         traded_micro=recorder.traded_micro,
         average_price_micro=recorder.traded_micro * 1_000 // recorder.traded_wh if recorder.traded_wh else 0,
@@ -253,17 +256,6 @@ def _home(
         vat_without_micro=vat_without_micro,
         saved_with_vat_micro=saved_micro + vat_without_micro - vat_micro,
     )
-
-
-def _dues(scenario: Scenario, traded: Iterable[TradeParts]) -> dict[str, int]:
-    """What all trades brought the organisations; everybody of a scenario is in one zone."""
-    distributor = "mea" if scenario.zone == ZONES[0] else "pea"
-    dues: defaultdict[str, int] = defaultdict(int)
-    for each in traded:
-        dues[distributor] += each.near_micro + each.far_micro
-        dues["egat"] += each.border_micro
-        dues["fee-pool"] += each.parts.trading_fee_micro
-    return dict(dues)
 
 
 def _parties(

@@ -9,7 +9,7 @@ from gridtokenx.ledger.block import BlockOutcome
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.state import State
 from gridtokenx.ledger.transaction import Receipt
-from gridtokenx.modules.market.state import MAKER_DUTIES, Trade
+from gridtokenx.modules.market.state import CLEARINGS, MAKER_DUTIES, Clearing, Trade
 from gridtokenx.modules.settlement.state import STATEMENTS, Statement
 
 _decode_receipt: Decoder[Receipt] = Decoder(Receipt)
@@ -43,6 +43,8 @@ class Recorder:
     """Key: interval ‖ portfolio; a correction takes the place of what it corrects."""
     rebates_micro: dict[bytes, int] = field(default_factory=dict)
     """What makers got of trading fees. Key: interval ‖ portfolio."""
+    clearings: dict[int, Clearing] = field(default_factory=dict)
+    """What auctions decided, by interval."""
     stored_wh: dict[int, dict[str, int]] = field(default_factory=dict)
     """What each site's battery held at the end of an interval."""
     refused: Counter[int] = field(default_factory=Counter)
@@ -68,10 +70,14 @@ class Recorder:
                 if code:
                     self.refused[code] += 1
         for key, value in outcome.changes:
-            # Statements leave the state when their interval is final; what they said stays true.
-            if key[0] == STATEMENTS.prefix and value is not None:
+            # Both leave the state when their interval is final; what they said stays true.
+            if value is None:
+                continue
+            if key[0] == STATEMENTS.prefix:
                 self.statements[key[1:]] = STATEMENTS.decode.trusted(value)
             elif key[0] == MAKER_DUTIES.prefix and value is not None:
                 rebate_micro = MAKER_DUTIES.decode.trusted(value).rebate_micro
                 if rebate_micro:
                     self.rebates_micro[key[1:]] = rebate_micro
+            elif key[0] == CLEARINGS.prefix:
+                self.clearings[int.from_bytes(key[1:], "big")] = CLEARINGS.decode.trusted(value)

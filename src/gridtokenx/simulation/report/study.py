@@ -14,6 +14,7 @@ from gridtokenx.simulation.planner import (
     stored_value_micro,
 )
 from gridtokenx.simulation.planner.model import CommunityModel
+from gridtokenx.simulation.report.coupling import CoupledRun
 from gridtokenx.simulation.report.figures import Report
 from gridtokenx.simulation.report.forecasts import ForecastError, LeadError, forecast_errors, lead_errors
 from gridtokenx.simulation.report.make import RunRecord
@@ -59,6 +60,7 @@ class ScenarioCard(msgspec.Struct, frozen=True):
     description: str
     zone: str
     feeder: str
+    zones: int
     on_peak_micro: int
     off_peak_micro: int
     buy_back_micro: int
@@ -90,7 +92,7 @@ class PlannerFigures(msgspec.Struct, frozen=True):
 
 
 class TradeRow(msgspec.Struct, frozen=True):
-    """One trade. `time_ms` is that of its block."""
+    """One trade. `time_ms` is that of its block. In an auction nobody (``) is on the other side."""
 
     time_ms: int
     interval: int
@@ -115,6 +117,8 @@ class Study(msgspec.Struct, frozen=True):
     leads: tuple[LeadError, ...]
     forecast_errors: tuple[ForecastError, ...]
     trades: tuple[TradeRow, ...]
+    coupling: tuple[CoupledRun, ...] = ()
+    """Of a community in several zones: the same days coupled, apart and without limits."""
 
     def to_json(self) -> bytes:
         """The document, one key a line at the top so that two of them compare well."""
@@ -131,7 +135,12 @@ class Study(msgspec.Struct, frozen=True):
         return msgspec.json.encode(document)
 
 
-def make_study(scenario: Scenario, run: Run, progress: Progress = lambda what, done, total: None) -> Study:
+def make_study(
+    scenario: Scenario,
+    run: Run,
+    progress: Progress = lambda what, done, total: None,
+    coupling: tuple[CoupledRun, ...] = (),
+) -> Study:
     """Everything about a run. Takes some seconds a day of delivery, most of them for the planner of equal foresight."""
     report, record = run.report, run.record
     end_interval = report.first_interval + report.intervals
@@ -144,8 +153,8 @@ def make_study(scenario: Scenario, run: Run, progress: Progress = lambda what, d
         TradeRow(
             time_ms,
             trade.interval,
-            names[trade.seller],
-            names[trade.buyer],
+            names.get(trade.seller, ""),
+            names.get(trade.buyer, ""),
             trade.quantity_wh,
             trade.price_micro,
             trade.price_micro * trade.quantity_wh // 1_000,
@@ -164,6 +173,7 @@ def make_study(scenario: Scenario, run: Run, progress: Progress = lambda what, d
         lead_errors(errors),
         errors,
         trades,
+        coupling,
     )
 
 
@@ -205,6 +215,7 @@ def _card(scenario: Scenario) -> ScenarioCard:
         description=scenario.description.strip(),
         zone=scenario.zone,
         feeder=scenario.feeder,
+        zones=len({place.zone for place in scenario.places}),
         on_peak_micro=scenario.tariff.on_peak_micro,
         off_peak_micro=scenario.tariff.off_peak_micro,
         buy_back_micro=scenario.tariff.buy_back_micro,

@@ -253,11 +253,11 @@ def test_a_long_freeze_opens_and_closes_intervals_and_keeps_no_more_than_its_rea
 def test_trades_on_a_stale_clock_are_voided_although_it_is_frozen(consortium: Consortium) -> None:
     """First of all, as ever: no gate may close before."""
     world = consortium.world
-    world.skip_to(at(11, 52))
+    world.skip_to(at(11, 48))
     number = consortium.propose("sec", Act.FREEZE)
     consortium.run(world.sign("alice", sell("alice", 1_000, NOON, 4_500_000, "a")))
     consortium.run(world.sign("bob", buy("bob", 1_000, NOON, 4_800_000, "b")))
-    vote = world.sign("central-bank", Vote(number, yes=True))
+    vote = world.sign("central-bank", Vote(number, yes=True), expires_ms=at(11, 57))
     outcome = consortium.block(vote, time_ms=at(11, 56))
     assert is_frozen(consortium) and outcome.summary.voided_wh == 1_000
     assert world.account("bob").held_micro == world.account("alice").held_micro == 0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.invariants import Watch, check_indexes, check_modules
-from tests.world import NOON, WATT, Founding, World, at, buy, pseudonym, sell
+from tests.world import NOON, TRADED_TO_THE_GATE, WATT, Founding, World, at, buy, pseudonym, sell
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger import limits, schedule
@@ -180,7 +180,7 @@ def test_a_call_phase_needs_somebody_who_gets_congestion_rent() -> None:
     del founding.builder.state.rows[ROLES.prefix][bytes([8])]
     with pytest.raises(Rejected):
         founding.builder.finish()
-    founding = Founding()
+    founding = Founding(TRADED_TO_THE_GATE)
     del founding.builder.state.rows[ROLES.prefix][bytes([8])]
     world = founding.start()
     assert world.code("operator", SetTerms(TERMS)) == "ROLE_VACANT"

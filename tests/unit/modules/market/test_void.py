@@ -9,7 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.invariants import Watch
 from tests.traffic import HOMES, Traffic, founded
-from tests.world import DAY_MS, MINUTE_MS, WATT, Founding, World, at, buy, interval_at, pseudonym, sell
+from tests.world import (
+    DAY_MS,
+    MINUTE_MS,
+    TRADED_TO_THE_GATE,
+    WATT,
+    Founding,
+    World,
+    at,
+    buy,
+    interval_at,
+    pseudonym,
+    sell,
+)
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import limits, schedule
@@ -43,7 +55,7 @@ def trades_of(outcome: BlockOutcome) -> list[Trade]:
 
 def street(block_ms: int = 1_000) -> World:
     """Two sellers and two buyers on feeder 11 under a consensus, at 11:50."""
-    founding = Founding(time_ms=at(11, 50))
+    founding = Founding(TRADED_TO_THE_GATE, at(11, 50))
     for name in ("ann", "bob"):
         founding.add_home(name, 11, {Source.SOLAR: 40_000})
     for name in ("cat", "dan"):
@@ -110,7 +122,7 @@ def passed(world: World, number: int, until_ms: int) -> bool:
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), halt_ms=st.integers(60_001, 3 * 3_600_000), count=st.integers(1, 40))
 def test_what_is_void_is_as_if_it_had_never_been_ordered(seed: int, halt_ms: int, count: int) -> None:
-    lived, draw = founded(1_000), random.Random(seed)
+    lived, draw = founded(1_000, call_phase_ms=0), random.Random(seed)
     for _ in Traffic(lived, seed, (1_000, 20_000, 60_000)).steps(12):
         pass
     lived.block()
@@ -181,7 +193,7 @@ class Ledger:
 @pytest.mark.parametrize("seed", range(4))
 def test_traffic_that_stands_still_again_and_again(seed: int) -> None:
     """Halts of a minute to an hour after busy blocks. The auditor looks at every block as well."""
-    world, draw = founded(1_000), random.Random(seed)
+    world, draw = founded(1_000, call_phase_ms=0), random.Random(seed)
     watch, ledger = Watch(world), Ledger(world)
     traffic = Traffic(world, seed, (1_000, 20_000, 60_000, 240_000))
     for _ in range(35):

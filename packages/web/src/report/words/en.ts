@@ -15,6 +15,8 @@ export const en = {
     `${sites} sites on feeder ${feeder} (${zone}), ${from} to ${to}. Each figure compares with the same meters and the same batteries without a market.`,
   leadOneDay: (sites: string, feeder: string, zone: string, day: string) =>
     `${sites} sites on feeder ${feeder} (${zone}), ${day}. Each figure compares with the same meters and the same batteries without a market.`,
+  leadZones: (sites: string, zones: string, from: string, to: string) =>
+    `${sites} sites in ${zones} zones, ${from} to ${to}. Each figure compares with the same meters and the same batteries without a market.`,
   print: "Print",
   contents: "Contents",
   perKwh: "THB/kWh",
@@ -100,7 +102,40 @@ export const en = {
       mea: "MEA (distributor)",
       pea: "PEA (distributor)",
       egat: "EGAT (transmission)",
+      congestion: "Congestion rent",
     } as Readonly<Record<string, string>>,
+  },
+  coupling: {
+    title: "What coupling is worth",
+    worth: (coupled: string, apart: string, more: string) =>
+      `With its borders the market is worth ${coupled} THB; the same days with every zone alone ${apart} THB. Coupling is worth ${more} THB.`,
+    limits: (amount: string) => `Borders and feeders without limits would bring ${amount} THB more.`,
+    crossed: (energy: string, part: string) => `${energy} kWh, ${part} of what was traded, left its zone.`,
+    consumers: (coupled: string, apart: string, before: string) =>
+      `Who takes in more than it gives pays ${coupled} THB in all, ${apart} THB with every zone alone, ${before} THB without a market.`,
+    rent: (rent: string, part: string) =>
+      `Congestion rent is ${rent} THB: it arises in auctions alone, and ${part} of the energy was traded in them. Before, a border belongs to who comes first.`,
+    bars: "Worth of the market in THB, by borders",
+    runs: { coupled: "borders as they are", apart: "every zone alone", unlimited: "no limits" },
+    zonesTitle: "What a kWh cost in each zone",
+    zonesBars: "Mean delivered price by zone, in THB per kWh, with every zone alone and with the borders as they are",
+    zoneRun: (zone: string, run: string) => `${zone}, ${run}`,
+    nothing: "nothing traded",
+    note: "Price and wheeling of what the zone's sites bought, without fees. Worth is what all sites gain (bills before VAT, and stored energy) and congestion rent; wheeling and fees count as costs. In each run the agents decide anew.",
+    table: "All three runs",
+    what: "THB or kWh",
+    rows: {
+      welfare_micro: "Worth",
+      gained_micro: "Gain of all sites",
+      rent_micro: "Congestion rent",
+      wires_micro: "Paid to grid operators",
+      consumers_bill_micro: "Bills of consumers",
+      producers_bill_micro: "Bills of producers",
+      traded_wh: "Traded, kWh",
+      crossed_wh: "Left its zone, kWh",
+      auctioned_wh: "Bought in auctions, kWh",
+    },
+    zoneRow: (zone: string) => `${zone}: paid delivered / got, per kWh`,
   },
   prices: {
     title: "What neighbours paid each other",
@@ -190,6 +225,7 @@ export const en = {
       ["VAT", "7 % of what a site pays (not of what it earns), reckoned day by day and rounded down, as on its statements."],
       ["Stayed in the community", "One less the share of PV energy that left the feeder, quarter by quarter; losses of batteries count as stayed."],
       ["Planner", "A linear program: the least sum of all bills within the market's rules. With the same forecasts it decides each hour what the agents decide, and then meets what was recorded."],
+      ["Several zones", "The planner knows no borders and pays the wheeling of one feeder: where sites are in several zones its gain is a bound that no market with borders reaches."],
       ["Stored energy", "More than without the market is worth the buy-back, less costs the off-peak tariff and the loss of charging."],
       ["Not delivered, not used", "What the meter falls short of the net sale, or of the net purchase: settled with the residual supplier with a spread."],
     ] as readonly (readonly [string, string])[],

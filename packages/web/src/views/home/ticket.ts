@@ -59,6 +59,11 @@ export function read(typed: Typed, bounds: Bounds): { draft: Draft | undefined; 
   return { draft: { side: typed.side, energyWh: energyWh!, limitMicro: limitMicro!, sources, minimumWh: minimumWh! }, wrong };
 }
 
+/** The same, as the call phase takes it: a plain limit order until the gate, of any source. */
+export function plain(typed: Typed): Typed {
+  return { ...typed, isMarket: false, force: "gate", sources: ALL_SOURCES, postOnly: false, minimum: "" };
+}
+
 /** The message to sign. The SDK checks every field once more: throws Malformed. */
 export function messageOf(typed: Typed, draft: Draft, portfolio: Uint8Array, interval: number, nowMs: number): PlaceOrder {
   const common = {
