@@ -23,6 +23,7 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.comet import answers
 from gridtokenx.gateway import (
     authority_documents,
+    coupled_documents,
     documents,
     page_documents,
     portfolio_documents,
@@ -84,7 +85,7 @@ RECORDS: tuple[Any, ...] = (
 )
 
 DOCUMENT_MODULES: tuple[ModuleType, ...] = (
-    *(documents, stream_documents, page_documents, portfolio_documents, authority_documents),
+    *(documents, coupled_documents, stream_documents, page_documents, portfolio_documents, authority_documents),
     answers,
 )
 

@@ -16,16 +16,17 @@ from starlette.routing import Route
 
 from gridtokenx import __version__
 from gridtokenx.engine.comet import answers
-from gridtokenx.gateway import authority_documents, documents, page_documents, stream_documents
+from gridtokenx.gateway import authority_documents, coupled_documents, documents, page_documents, stream_documents
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
-DOCUMENTS: Final = (documents, page_documents, authority_documents, stream_documents, answers)
+DOCUMENTS: Final = (documents, coupled_documents, page_documents, authority_documents, stream_documents, answers)
 """Where the schemas are."""
 
 HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "interval": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
     "height": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
+    "zone": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
     "id": HASH,
     "client_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "member": {"type": "string", "pattern": "^[0-9a-f]{16}$"},

@@ -9,7 +9,8 @@ from gridtokenx.gateway.documents import AccountView, Document, Level, OrderView
 
 class Subscription(Request):
     """A topic: `blocks`, `trades`, `book:{interval}`, `auction:{interval}` (an `AuctionView` each block from the call
-    phase until it is final) or `account`. `after` is the last sequence one has of it."""
+    phase until it is final), `network:{interval}` (a `NetworkView` with each block that changed it) or `account`.
+    `after` is the last sequence one has of it."""
 
     topic: str
     after: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None

@@ -28,6 +28,7 @@ from gridtokenx.gateway.documents import (
 )
 from gridtokenx.gateway.facts import decode_last_block, decode_receipt, summary_view
 from gridtokenx.gateway.memory import OrderState, PendingOrder, Trace
+from gridtokenx.gateway.reach import delivered
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import decode_batch, decode_batch_header
@@ -120,10 +121,9 @@ def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: 
         feeder,
     )
     if feeder is not None:
-        nearness = model.topology.nearness
-        nearness(feeder, feeder)
-        view.delivered_bids = depth.delivered(Side.BUY, feeder, terms, nearness)[:levels]
-        view.delivered_asks = depth.delivered(Side.SELL, feeder, terms, nearness)[:levels]
+        network = model.network(number)
+        view.delivered_bids = delivered(depth.side(Side.BUY), Side.BUY, feeder, terms, network, levels)
+        view.delivered_asks = delivered(depth.side(Side.SELL), Side.SELL, feeder, terms, network, levels)
     return view
 
 
