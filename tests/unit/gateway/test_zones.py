@@ -56,10 +56,20 @@ def test_zones_and_borders_show_what_trades_did(tmp_path: Path) -> None:
     async def test(market: Market) -> None:
         (first, second) = (await market.get(PATH))["borders"]
         assert first == {
-            **{"first": 1, "second": 2, "forward_wh": 1_000, "backward_wh": 500, "net_wh": 0},
-            **{"forward_free_wh": 1_000, "backward_free_wh": 500},
+            "first": 1,
+            "second": 2,
+            "forward_wh": 1_000,
+            "backward_wh": 500,
+            "net_wh": 0,
+            "forward_free_wh": 1_000,
+            "backward_free_wh": 500,
         }
-        assert (second["first"], second["second"], second["forward_wh"], second["backward_free_wh"]) == (2, 3, None, None)
+        assert (second["first"], second["second"], second["forward_wh"], second["backward_free_wh"]) == (
+            2,
+            3,
+            None,
+            None,
+        )
         await market.run("ann", sell("ann", 900, NOON, 3_000_000))
         await market.run("dan", buy("dan", 600, NOON, 4_000_000))
         shown = await market.get(PATH)
