@@ -732,7 +732,8 @@ export const AccountView: Reader<AccountView> = document<AccountView>({
  * An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or the
  * rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
  * `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
- * filled is void (`docs/market-rules.md`), and `value_micro` is without it.
+ * filled is void (`docs/market-rules.md`), and `value_micro` is without it. `plain`: of an open one, whether it takes
+ * part in the auction of its interval if it stays as it is.
  */
 export interface OrderView {
   readonly clientId: string;
@@ -752,6 +753,7 @@ export interface OrderView {
   readonly expiresMs: number | null;
   readonly place: number | null;
   readonly voidedWh: number;
+  readonly plain: boolean | null;
 }
 
 export const OrderView: Reader<OrderView> = document<OrderView>({
@@ -772,6 +774,7 @@ export const OrderView: Reader<OrderView> = document<OrderView>({
   expiresMs: optional(orNull(integer), null),
   place: optional(orNull(integer), null),
   voidedWh: optional(integer, 0),
+  plain: optional(orNull(flag), null),
 });
 
 /** `next` is the `after` of the following page, empty when there is none. */

@@ -1,15 +1,16 @@
-import type { BookView } from "@gridtokenx/sdk";
+import type { BookView, Level } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
-import { depthOf, ladderOf } from "../src/views/market/book";
+import { depthOf, ladderOf, outOfReach } from "../src/views/market/book";
 import { perUnit } from "../src/views/market/costs";
 
-const level = (priceMicro: bigint, quantityWh: number, feeder = 1): BookView["bids"][number] => ({
+const level = (priceMicro: bigint, quantityWh: number, feeder = 1): Level => ({
   priceMicro,
   feeder,
   sources: 1,
   quantityWh,
   orders: 1,
+  scope: 0,
 });
 const BOOK: BookView = {
   interval: 7,
@@ -20,7 +21,11 @@ const BOOK: BookView = {
   bids: [level(3_000_000n, 400), level(3_500_000n, 100), level(3_000_000n, 600, 2)],
   asks: [level(3_400_000n, 250), level(3_300_000n, 500, 2)],
   feeder: 1,
-  deliveredBids: [],
+  deliveredBids: [
+    { ...level(3_500_000n, 100), deliveredMicro: 3_300_000n, nearness: 0 },
+    { ...level(3_000_000n, 400), deliveredMicro: 2_800_000n, nearness: 0 },
+    { ...level(3_000_000n, 600, 2), deliveredMicro: 2_550_000n, nearness: 1 },
+  ],
   deliveredAsks: [
     { ...level(3_400_000n, 250), deliveredMicro: 3_600_000n, nearness: 0 },
     { ...level(3_300_000n, 500, 2), deliveredMicro: 3_750_000n, nearness: 1 },
@@ -38,6 +43,14 @@ describe("the book by delivered price", () => {
       [3_600_000, 250],
       [3_750_000, 750],
     ]);
+  });
+
+  test("what cannot be met is not in it, and is counted", () => {
+    const far = { ...BOOK, asks: [...BOOK.asks, level(3_000_000n, 900, 3)], levels: 6, deliveredBids: BOOK.deliveredBids!.slice(0, 2) };
+    expect(ladderOf(far).asks.map((step) => step.energyWh)).toEqual([250, 500]);
+    expect(outOfReach(far)).toEqual({ wantedWh: 600, offeredWh: 900 });
+    expect(outOfReach({ ...BOOK, levels: 5 })).toBeUndefined();
+    expect(outOfReach({ ...far, levels: 7 })).toBeUndefined();
   });
 
   test("depth grows away from the middle and is nothing inside it", () => {

@@ -488,7 +488,8 @@ class OrderView(Document):
     """An own order. `state`: `pending` (accepted, in no block yet), `open`, `filled`, `cancelled` (by its owner, or
     the rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
     `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
-    filled is void (`docs/market-rules.md`), and `value_micro` is without it."""
+    filled is void (`docs/market-rules.md`), and `value_micro` is without it. `plain`: of an open one, whether it takes
+    part in the auction of its interval if it stays as it is."""
 
     client_id: str
     state: str
@@ -507,6 +508,7 @@ class OrderView(Document):
     expires_ms: int | None = None
     place: int | None = None
     voided_wh: int = 0
+    plain: bool | None = None
 
 
 class Orders(Document):

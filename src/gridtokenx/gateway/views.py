@@ -37,6 +37,7 @@ from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.grid.topology import FEEDER_LINK
+from gridtokenx.modules.market.checks import is_plain
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import POSITIONS, Order, Phase, client_id_of_order, position_key
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
@@ -281,6 +282,7 @@ def open_order_view(model: ReadModel, key: bytes, order: Order) -> OrderView:
         expires_ms=order.expires_ms,
         place=order.place,
         voided_wh=0 if trace is None else trace.voided_wh,
+        plain=is_plain(order) and order.expires_ms >= model.intervals[order.interval].gate_ms,
     )
 
 

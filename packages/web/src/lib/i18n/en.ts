@@ -43,7 +43,7 @@ export const en = {
     licences: "Licences",
     footer: (version: string) => `GridTokenX ${version}. 1 WATT = 1 THB. Prices without VAT. Times are Bangkok times.`,
   },
-  nav: { market: "Market", community: "Community", chain: "Chain", join: "Join in", home: "My home" },
+  nav: { market: "Market", zones: "Zones", community: "Community", chain: "Chain", join: "Join in", home: "My home" },
   problem: {
     unreachable: "The gateway does not answer. Is the market running? Trying again helps once it is.",
     unknown: "Something went wrong in this page.",
@@ -113,6 +113,12 @@ export const en = {
     pickHint: "Open for orders until five minutes before delivery.",
     today: "Today",
     tomorrow: "Tomorrow",
+    inCall: "auction soon",
+    callPhase: "Orders collect for the auction: nothing trades before the gate.",
+    toCall: "See how it builds up",
+    toZones: "Zones and borders",
+    outOfReach: (wanted: string, offered: string) =>
+      `Not shown, because no free way leads there or their scope keeps them at home: ${wanted} kWh wanted, ${offered} kWh offered.`,
     orders: (count: string) => (count === "1" ? "1 order" : `${count} orders`),
     noOrders: "no orders",
     gateIn: (time: string) => `Gate closes in ${time}`,

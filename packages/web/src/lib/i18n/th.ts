@@ -36,7 +36,7 @@ export const th: Dictionary = {
     licences: "สัญญาอนุญาตซอฟต์แวร์",
     footer: (version) => `GridTokenX ${version} · 1 WATT = 1 บาท · ราคายังไม่รวมภาษีมูลค่าเพิ่ม · เวลาประเทศไทย`,
   },
-  nav: { market: "ตลาด", community: "ชุมชน", chain: "บล็อกเชน", join: "เข้าร่วม", home: "บ้านของฉัน" },
+  nav: { market: "ตลาด", zones: "เขตซื้อขาย", community: "ชุมชน", chain: "บล็อกเชน", join: "เข้าร่วม", home: "บ้านของฉัน" },
   problem: {
     unreachable: "เกตเวย์ไม่ตอบ ตลาดเปิดทำงานอยู่หรือไม่ เมื่อเปิดแล้วให้ลองใหม่อีกครั้ง",
     unknown: "หน้านี้เกิดข้อผิดพลาด",
@@ -106,6 +106,12 @@ export const th: Dictionary = {
     pickHint: "รับคำสั่งถึง 5 นาทีก่อนส่งมอบ",
     today: "วันนี้",
     tomorrow: "พรุ่งนี้",
+    inCall: "ใกล้ประมูล",
+    callPhase: "กำลังรวบรวมคำสั่งเพื่อประมูล ยังไม่จับคู่จนกว่าจะปิดรับ",
+    toCall: "ดูราคาก่อนประมูล",
+    toZones: "เขตซื้อขายและเขตต่อ",
+    outOfReach: (wanted, offered) =>
+      `ไม่แสดงส่วนที่ไม่มีเส้นทางว่างไปถึง หรือคำสั่งจำกัดขอบเขตไว้: ต้องการซื้อ ${wanted} หน่วย เสนอขาย ${offered} หน่วย`,
     orders: (count) => `${count} คำสั่ง`,
     noOrders: "ไม่มีคำสั่ง",
     gateIn: (time) => `ปิดรับคำสั่งใน ${time}`,

@@ -18,13 +18,13 @@ export interface Ladder {
 }
 
 /**
- * Levels of all sources and feeders together. A buyer's limit is a delivered price already; an offer's is made one by the
- * wheeling to the feeder, which the gateway has added.
+ * Levels of all sources and feeders together, as far as one can meet them from the feeder. A buyer's limit is a delivered
+ * price already; an offer's is made one by the wheeling to the feeder, which the gateway has added.
  */
 export function ladderOf(book: BookView): Ladder {
-  const asks = book.deliveredAsks ?? [];
+  const [bids, asks] = [book.deliveredBids ?? [], book.deliveredAsks ?? []];
   return {
-    bids: steps(book.bids.map((level) => [Number(level.priceMicro), level.quantityWh]), -1),
+    bids: steps(bids.map((level) => [Number(level.priceMicro), level.quantityWh]), -1),
     asks: steps(asks.map((level) => [Number(level.deliveredMicro), level.quantityWh]), 1),
   };
 }
@@ -42,6 +42,15 @@ export function depthOf(ladder: Ladder, fromMicro: number, toMicro: number): [nu
     price < bestAsk ? null : (ladder.asks.findLast((step) => step.priceMicro <= price)?.togetherWh ?? 0),
   );
   return [prices, wanted, offered];
+}
+
+/** What waits and cannot be met from the feeder; undefined where nothing does, or where not all levels were told. */
+export function outOfReach(book: BookView): { wantedWh: number; offeredWh: number } | undefined {
+  if (book.bids.length + book.asks.length < book.levels) return undefined;
+  const sum = (levels: readonly { readonly quantityWh: number }[]): number => levels.reduce((all, each) => all + each.quantityWh, 0);
+  const wantedWh = sum(book.bids) - sum(book.deliveredBids ?? []);
+  const offeredWh = sum(book.asks) - sum(book.deliveredAsks ?? []);
+  return wantedWh + offeredWh > 0 ? { wantedWh, offeredWh } : undefined;
 }
 
 function steps(levels: readonly (readonly [number, number])[], direction: 1 | -1): Step[] {
