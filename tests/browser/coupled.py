@@ -1,4 +1,4 @@
-"""A market of Thailand's seven zones for the tests here: borders with limits, one home in each zone, and some in Bangkok.
+"""A market of Thailand's seven zones for the tests here: borders with limits, a home in each zone, some more in Bangkok.
 
 Nobody trades by itself: tests send the orders, signed as their owners would.
 """
@@ -27,7 +27,7 @@ HOMES = {"ann": 11, "bob": 11, "eve": 12, "cen": 21, "nor": 31, "nee": 41, "eas"
 
 
 def seven_zones(time_ms: int, call_phase_ms: int) -> Founding:
-    """Bangkok to Central 10 kWh and back 4, West to South 2 kWh each way, East to Bangkok shut; feeder 12 has a limit."""
+    """Bangkok to Central 10 kWh and back 4, West to South 2 kWh each way, East to Bangkok shut; feeder 12: 1 kWh."""
     community = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=call_phase_ms), time_ms)
     for number, name in enumerate(ZONES, start=1):
         distributor = community.accounts["mea" if name == "Bangkok" else "pea"]
@@ -70,9 +70,9 @@ def trade_a_while(orders: Orders) -> None:
 
 def collect_a_call(orders: Orders) -> None:
     """What may wait when a gate comes: all zones but one, and a border that will be full."""
-    orders.send("ann", sell("ann", 9_000, NOON, 2_900_000, "a1"), sell("ann", 4_000, NOON, 3_300_000, "a2"))
+    orders.send("ann", sell("ann", 9_000, NOON, 2_900_000, "a1"), sell("ann", 6_000, NOON, 3_300_000, "a2"))
     orders.send("bob", buy("bob", 3_000, NOON, 4_000_000, "b1"))
-    orders.send("cen", buy("cen", 8_000, NOON, 4_700_000, "c1"), buy("cen", 4_000, NOON, 4_100_000, "c2"))
+    orders.send("cen", buy("cen", 8_000, NOON, 4_700_000, "c1"), buy("cen", 4_000, NOON, 4_400_000, "c2"))
     orders.send("nor", buy("nor", 5_000, NOON, 4_900_000, "n1"), sell("nor", 1_000, NOON, 4_200_000, "n2"))
     orders.send("sou", sell("sou", 6_000, NOON, 2_500_000, "s1"))
     orders.send("wes", buy("wes", 4_000, NOON, 4_300_000, "w1"))

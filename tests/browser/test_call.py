@@ -1,4 +1,4 @@
-"""An auction as it builds up in a real browser: a call phase of seven zones, its gate, and what became of one's order."""
+"""An auction as it builds up in a real browser: a call phase of seven zones, its gate, what became of one's order."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +97,7 @@ def test_prices_curves_and_flows_are_the_auctions(looks: Visits, calling: Standi
     expect(curves).to_contain_text(sentence)
     expect(curves).to_contain_text(f"{(bangkok.sold_wh - bangkok.bought_wh) / 1e3:.2f} kWh of it go to other zones.")
     expect(page.locator("[data-curves='12']")).to_be_visible()
+    expect(page.locator("[data-flow='12-feeder']")).to_contain_text("feeder 12 to Bangkok")
     (full,) = [link for link in auction.links if (link.first, link.second) == (1, 2)]
     assert full.flow_wh == full.forward_free_wh == 10_000 and full.rent_micro > 0
     expect(page.locator("[data-flow='1-2']")).to_contain_text("full")
@@ -144,7 +145,7 @@ def test_an_order_may_stay_near_and_show_a_part_of_itself(
     later = NOON + 8
     page = come_home(looks, "ann", tmp_path, size=PHONE)
     page.get_by_label("For the quarter of an hour").select_option(str(later))
-    page.get_by_text("Sell", exact=True).click()
+    page.get_by_role("radio", name="Sell").check()
     page.get_by_label("Energy", exact=True).fill("8")
     page.get_by_label("Price limit").fill("3.2")
     page.get_by_text("What delivery to another zone costs").click()
@@ -158,7 +159,7 @@ def test_an_order_may_stay_near_and_show_a_part_of_itself(
     display = page.get_by_label("Show only so much at a time")
     display.fill("0.2")
     page.get_by_role("button", name="Sign and sell").click()
-    expect(page.get_by_role("alert")).to_contain_text("at least 0.400 kWh")
+    expect(page.get_by_text("at least 0.400 kWh")).to_be_visible()
     display.fill("1")
     page.screenshot(path=screenshots / "ticket-scope-phone-en-light.png", full_page=True)
     assert violations(page) == []

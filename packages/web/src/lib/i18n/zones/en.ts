@@ -141,7 +141,6 @@ export const en = {
     time: "Time",
     curves: "Supply and demand",
     curvesOf: (zone: string) => `Supply and demand, ${zone}`,
-    curvesFeeder: (feeder: string) => `Feeder ${feeder}`,
     curvesAsOf: (height: string) => `As orders stood after block ${height}.`,
     curvesGone: "This page's gateway did not follow while the orders collected, so their curves are not known.",
     curvesEmpty: "No order waits in this zone",

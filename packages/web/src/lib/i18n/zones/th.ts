@@ -139,7 +139,6 @@ export const th: ZoneTexts = {
     time: "เวลา",
     curves: "เส้นเสนอขายและเสนอซื้อ",
     curvesOf: (zone) => `เส้นเสนอขายและเสนอซื้อ ${zone}`,
-    curvesFeeder: (feeder) => `สายป้อน ${feeder}`,
     curvesAsOf: (height) => `ตามคำสั่งหลังบล็อก ${height}`,
     curvesGone: "เกตเวย์ของหน้านี้ไม่ได้ติดตามขณะรวบรวมคำสั่ง จึงไม่รู้เส้นเหล่านี้",
     curvesEmpty: "ยังไม่มีคำสั่งรอในเขตนี้",
