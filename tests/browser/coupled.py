@@ -1,4 +1,4 @@
-"""A market of Thailand's seven zones for the tests here: borders with limits, a home in each zone, some more in Bangkok.
+"""A market of Thailand's seven zones for the tests here: borders with limits, a home in each zone, more in Bangkok.
 
 Nobody trades by itself: tests send the orders, signed as their owners would.
 """
@@ -18,6 +18,8 @@ from gridtokenx.client.client import Client
 from gridtokenx.engine.folder import create_data_folder
 from gridtokenx.ledger.codec import Message
 from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.identity.state import FEEDERS, feeder_key, zone_key
+from gridtokenx.modules.identity.state import ZONES as TABLE_OF_ZONES
 from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.simulation.genesis import NEIGHBOURS, ZONES
 
@@ -79,12 +81,31 @@ def collect_a_call(orders: Orders) -> None:
     orders.send("eve", sell("eve", 2_500, NOON, 2_800_000, "e1"))
 
 
+def one_zone() -> Founding:
+    """Bangkok alone, with one home."""
+    community = Founding(time_ms=at(11))
+    state = community.builder.state
+    for number in (2, 3):
+        state.delete(TABLE_OF_ZONES, zone_key(number))
+        state.delete(FEEDERS, feeder_key(10 * number + 1))
+    community.builder.add_zone(1, "Bangkok", community.accounts["mea"])
+    community.add_home("ann", 11, {Source.SOLAR: 60_000}, 60_000)
+    return community
+
+
+@contextlib.contextmanager
+def founded_market(folders: pytest.TempPathFactory, community: Founding, speed: int = 1) -> Iterator[StandingMarket]:
+    """What such a community serves."""
+    data: Path = folders.mktemp("zones") / "data"
+    create_data_folder(data, community.builder.finish(), NODE_SEED)
+    with standing_market(data, folders, speed) as market:
+        yield market
+
+
 @contextlib.contextmanager
 def coupled_market(
     folders: pytest.TempPathFactory, minute: int, call_phase_ms: int, speed: int = 1
 ) -> Iterator[StandingMarket]:
     """From so many minutes after eleven on."""
-    data: Path = folders.mktemp("zones") / "data"
-    create_data_folder(data, seven_zones(at(11, minute), call_phase_ms).builder.finish(), NODE_SEED)
-    with standing_market(data, folders, speed) as market:
+    with founded_market(folders, seven_zones(at(11, minute), call_phase_ms), speed) as market:
         yield market

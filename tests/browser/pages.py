@@ -79,6 +79,8 @@ class Market(StandingMarket):
         return {
             "market": "/",
             "interval": f"/intervals/{interval}",
+            "zones": f"/zones/{interval}",
+            "auction": f"/auctions/{interval}",
             "community": "/community",
             "chain": "/chain",
             "block": f"/chain/blocks/{height}",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.browser.coupled import NOON, Orders, coupled_market, trade_a_while
+from tests.browser.coupled import NOON, Orders, coupled_market, founded_market, one_zone, trade_a_while
 from tests.browser.pages import DESKTOP, NARROW, PHONE, StandingMarket, Visits, settle, violations, width_needed
 from tests.world import sell
 
@@ -119,3 +119,21 @@ def test_nobody_scrolls_sideways_and_nonsense_is_answered(looks: Visits) -> None
         page.context.close()
     page = looks.open("/zones/5")
     expect(page.get_by_text("This quarter of an hour is not known")).to_be_visible()
+
+
+def test_a_market_of_one_zone_has_no_map_and_says_why(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots: Path
+) -> None:
+    with founded_market(tmp_path_factory, one_zone()) as market:
+        looks = Visits(market, chromium)
+        page = looks.open("/zones", PHONE)
+        expect(page.get_by_text("This market has one zone")).to_be_visible()
+        settle(page)
+        expect(page.locator("[data-zone]")).to_have_count(0)
+        expect(page.locator("[data-detail='1'] [data-feeder='11']")).to_be_visible()
+        page.screenshot(path=screenshots / "zones-one-phone-en-light.png", full_page=True)
+        assert violations(page) == []
+        assert width_needed(page) <= PHONE["width"]
+        page.goto(f"{market.url}/auctions")
+        expect(page.get_by_text("This market has no call phase")).to_be_visible()
+        looks.end()
