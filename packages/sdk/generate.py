@@ -23,6 +23,7 @@ from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.engine.comet import answers
 from gridtokenx.gateway import (
     authority_documents,
+    coupled_documents,
     documents,
     maker_documents,
     page_documents,
@@ -85,7 +86,8 @@ RECORDS: tuple[Any, ...] = (
 )
 
 DOCUMENT_MODULES: tuple[ModuleType, ...] = (
-    *(documents, stream_documents, page_documents, portfolio_documents, maker_documents, authority_documents),
+    *(documents, coupled_documents, stream_documents, page_documents),
+    *(portfolio_documents, maker_documents, authority_documents),
     answers,
 )
 

@@ -79,6 +79,8 @@ class Market(StandingMarket):
         return {
             "market": "/",
             "interval": f"/intervals/{interval}",
+            "zones": f"/zones/{interval}",
+            "auction": f"/auctions/{interval}",
             "community": "/community",
             "chain": "/chain",
             "block": f"/chain/blocks/{height}",
@@ -104,10 +106,11 @@ def built_page(folders: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def standing_market(data: Path, folders: pytest.TempPathFactory) -> Iterator[StandingMarket]:
-    """A chain that there is, with a node that makes a block a second in its own time, and nobody who trades."""
+def standing_market(data: Path, folders: pytest.TempPathFactory, speed: int = 1) -> Iterator[StandingMarket]:
+    """A chain that there is, with a node that makes a block in each second of its own time, which may run faster than
+    ours, and nobody who trades."""
     port = free_port()
-    with built_page(folders), node_process(data, speed=1, interval_ms=1_000), gateway_process(data, port):
+    with built_page(folders), node_process(data, speed=speed, interval_ms=1_000), gateway_process(data, port):
         yield StandingMarket(port)
 
 

@@ -7,7 +7,19 @@ from tests.browser.pages import DESKTOP, NARROW, PHONE, Market, Visits, settle, 
 
 pytestmark = pytest.mark.slow
 
-VIEWS = ("market", "interval", "community", "chain", "block", "transaction", "account", "search", "missing")
+VIEWS = (
+    "market",
+    "interval",
+    "zones",
+    "auction",
+    "community",
+    "chain",
+    "block",
+    "transaction",
+    "account",
+    "search",
+    "missing",
+)
 SHOWN = (
     ("phone", PHONE, "en", "light"),
     ("phone", PHONE, "th", "dark"),

@@ -239,7 +239,7 @@ def costs() -> dict[str, Any]:
 def books() -> list[dict[str, Any]]:
     """A book as the stream tells it: a snapshot, changes (quantity 0: gone), and the checksum after each."""
     first = [Level(4_500_000, 11, 1, 1_000, 2), Level(4_400_000, 21, 2, 300, 1), Level(4_500_000, 11, 2, 250, 1)]
-    bids = [Level(4_000_000, 12, 127, 900, 3), Level(10_000_000, 12, 1, 100, 1)]
+    bids = [Level(4_000_000, 12, 127, 900, 3), Level(10_000_000, 12, 1, 100, 1), Level(4_000_000, 12, 127, 200, 1, 1)]
     gone = [msgspec.structs.replace(first[1], quantity_wh=0, orders=0)]
     less = [msgspec.structs.replace(bids[0], quantity_wh=800, orders=2)]
     steps = [(True, bids, first), (False, [], gone), (False, less, []), (True, [], [])]
@@ -249,7 +249,7 @@ def books() -> list[dict[str, Any]]:
         for side, levels in zip(held, sides, strict=True):
             if is_snapshot:
                 side.clear()
-            side.update({(level.price_micro, level.feeder, level.sources): level for level in levels})
+            side.update({(level.price_micro, level.feeder, level.sources, level.scope): level for level in levels})
             for key in [key for key, level in side.items() if not level.quantity_wh]:
                 del side[key]
         cases.append(

@@ -113,6 +113,23 @@ export function auction(number: number): Call<documents.AuctionView> {
   return { method: "GET", path: `/v1/auctions/${number}`, reader: documents.AuctionView };
 }
 
+export function auctionHistory(number: number): Call<documents.CallHistory> {
+  return { method: "GET", path: `/v1/auctions/${number}/history`, reader: documents.CallHistory };
+}
+
+export function auctionCurves(number: number, zone: number): Call<documents.CallCurves> {
+  return { method: "GET", path: `/v1/auctions/${number}/curves/${zone}`, reader: documents.CallCurves };
+}
+
+export function network(number: number): Call<documents.NetworkView> {
+  return { method: "GET", path: `/v1/network/${number}`, reader: documents.NetworkView };
+}
+
+export function zoneFeeders(number: number, zone: number, after?: number, limit?: number): Call<documents.ZoneFeeders> {
+  const path = `/v1/network/${number}/zones/${zone}`;
+  return { method: "GET", path, reader: documents.ZoneFeeders, query: { after, limit } };
+}
+
 export function trades(after?: number, limit?: number): Call<documents.Trades> {
   return { method: "GET", path: "/v1/trades", reader: documents.Trades, query: { after, limit } };
 }

@@ -134,6 +134,30 @@ export class Client {
     return this.ask(calls.auction(number), signal);
   }
 
+  /** How its indicative outcome changed in its call phase. */
+  async auctionHistory(number: number, { signal }: Asking = {}): Promise<documents.CallHistory> {
+    return this.ask(calls.auctionHistory(number), signal);
+  }
+
+  /** Supply and demand of a zone in it. */
+  async auctionCurves(number: number, zone: number, { signal }: Asking = {}): Promise<documents.CallCurves> {
+    return this.ask(calls.auctionCurves(number, zone), signal);
+  }
+
+  /** Zones and borders of an interval: prices, flows, what is free. */
+  async network(number: number, { signal }: Asking = {}): Promise<documents.NetworkView> {
+    return this.ask(calls.network(number), signal);
+  }
+
+  /** The feeders of a zone in an interval, with their links. */
+  async zoneFeeders(
+    number: number,
+    zone: number,
+    { after, limit, signal }: Page & { after?: number } = {},
+  ): Promise<documents.ZoneFeeders> {
+    return this.ask(calls.zoneFeeders(number, zone, after, limit), signal);
+  }
+
   /** Trades of one interval. */
   async intervalTrades(
     number: number,

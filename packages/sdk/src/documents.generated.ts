@@ -425,8 +425,9 @@ export const Intervals: Reader<Intervals> = document<Intervals>({
 });
 
 /**
- * Orders of one side, limit, feeder and source. A seller's source has one bit set in `sources`, a buyer's mask has
- * the bits of all sources it takes. In a stream update, quantity 0 means that the level is gone.
+ * Orders of one side, limit, feeder, source and scope (0 anywhere, 1 their zone, 2 their feeder). A seller's source
+ * has one bit set in `sources`, a buyer's mask has the bits of all sources it takes. Of an iceberg only what it shows
+ * counts. In a stream update, quantity 0 means that the level is gone.
  */
 export interface Level {
   readonly priceMicro: bigint;
@@ -434,6 +435,7 @@ export interface Level {
   readonly sources: number;
   readonly quantityWh: number;
   readonly orders: number;
+  readonly scope: number;
 }
 
 export const Level: Reader<Level> = document<Level>({
@@ -442,11 +444,13 @@ export const Level: Reader<Level> = document<Level>({
   sources: integer,
   quantityWh: integer,
   orders: integer,
+  scope: optional(integer, 0),
 });
 
 /**
  * What a trader on the asked-for feeder meets: for a buyer the delivered price of offers, for a seller what it would
- * get from bids (their limit less wheeling). `nearness`: 0 same feeder, 1 same zone, then 1 + borders.
+ * get from bids (their limit less wheeling), over the ways that links still leave: only as much as they let through,
+ * and nothing that its scope keeps elsewhere. `nearness`: 0 same feeder, 1 same zone, then 1 + borders.
  */
 export interface DeliveredLevel {
   readonly deliveredMicro: bigint;
@@ -503,7 +507,7 @@ export const BookView: Reader<BookView> = document<BookView>({
  * not a trade, but the end of the trade with that sequence, which it repeats: the block that made it stood on a stale
  * clock (`docs/market-rules.md`). Who adds trades up leaves out both. `auction`: what one order traded with the
  * auction of its interval; `taker` is its side, a purchase's `source` is `any`, and each Wh comes twice, sold and
- * bought.
+ * bought. `zones`: all that the energy passes, the seller's first, if it crosses borders.
  */
 export interface TradeView {
   readonly sequence: number;
@@ -517,6 +521,7 @@ export interface TradeView {
   readonly source: string;
   readonly voids: number | null;
   readonly auction: boolean;
+  readonly zones: readonly number[];
 }
 
 export const TradeView: Reader<TradeView> = document<TradeView>({
@@ -531,6 +536,7 @@ export const TradeView: Reader<TradeView> = document<TradeView>({
   source: text,
   voids: optional(orNull(integer), null),
   auction: optional(flag, false),
+  zones: optional(listOf(integer), []),
 });
 
 /** `next` is the `after` of the following page; `oldest` is the first sequence that this gateway still has. */
@@ -818,7 +824,8 @@ export const AccountView: Reader<AccountView> = document<AccountView>({
  * rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
  * `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
  * filled is void (`docs/market-rules.md`), and `value_micro` is without it. `intervals`: of a block order how many,
- * of which `interval` is the earliest; its quantities are those of all of them.
+ * of which `interval` is the earliest; its quantities are those of all of them. `plain`: of an open one, whether it
+ * takes part in the auction of its interval if it stays as it is.
  */
 export interface OrderView {
   readonly clientId: string;
@@ -838,6 +845,7 @@ export interface OrderView {
   readonly expiresMs: number | null;
   readonly place: number | null;
   readonly voidedWh: number;
+  readonly plain: boolean | null;
   readonly intervals: number;
 }
 
@@ -859,6 +867,7 @@ export const OrderView: Reader<OrderView> = document<OrderView>({
   expiresMs: optional(orNull(integer), null),
   place: optional(orNull(integer), null),
   voidedWh: optional(integer, 0),
+  plain: optional(orNull(flag), null),
   intervals: optional(integer, 1),
 });
 
@@ -1020,9 +1029,234 @@ export const Statements: Reader<Statements> = document<Statements>({
 });
 
 /**
+ * A border between two zones, or (`second` null) the link of a feeder to its zone, in one interval. What it carries
+ * each way, what trades send over it on balance (`net_wh`, above zero from `first` to `second`, or from the feeder
+ * into its zone), and what is still free each way: never below zero, also where capacity was lowered. Null
+ * capacities: nobody has limited it.
+ */
+export interface LinkView {
+  readonly first: number;
+  readonly second: number | null;
+  readonly forwardWh: number | null;
+  readonly backwardWh: number | null;
+  readonly netWh: number;
+  readonly forwardFreeWh: number | null;
+  readonly backwardFreeWh: number | null;
+}
+
+export const LinkView: Reader<LinkView> = document<LinkView>({
+  first: integer,
+  second: orNull(integer),
+  forwardWh: orNull(integer),
+  backwardWh: orNull(integer),
+  netWh: integer,
+  forwardFreeWh: orNull(integer),
+  backwardFreeWh: orNull(integer),
+});
+
+/**
+ * A zone in one interval: what waits there (of icebergs what shows), what its portfolios sold and bought, and the
+ * best limits of its own orders. `last_price_micro`: what the energy of the last trade was worth in the zone, which
+ * is the seller's price, and the wheeling of borders on top where it came over some. `price_micro` is the auction's,
+ * once there is one. `limited_feeders` counts those whose links have a limit.
+ */
+export interface ZoneState {
+  readonly zone: number;
+  readonly orders: number;
+  readonly wantedWh: number;
+  readonly offeredWh: number;
+  readonly bestBidMicro: bigint | null;
+  readonly bestAskMicro: bigint | null;
+  readonly lastPriceMicro: bigint | null;
+  readonly priceMicro: bigint | null;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+  readonly feeders: number;
+  readonly limitedFeeders: number;
+}
+
+export const ZoneState: Reader<ZoneState> = document<ZoneState>({
+  zone: integer,
+  orders: integer,
+  wantedWh: integer,
+  offeredWh: integer,
+  bestBidMicro: orNull(money),
+  bestAskMicro: orNull(money),
+  lastPriceMicro: orNull(money),
+  priceMicro: orNull(money),
+  soldWh: integer,
+  boughtWh: integer,
+  feeders: integer,
+  limitedFeeders: integer,
+});
+
+/**
+ * Zones and borders of one interval, as trades have used them up. `closed`: the gate has closed, nothing new is heard
+ * of it.
+ */
+export interface NetworkView {
+  readonly interval: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly closed: boolean;
+  readonly zones: readonly ZoneState[];
+  readonly borders: readonly LinkView[];
+}
+
+export const NetworkView: Reader<NetworkView> = document<NetworkView>({
+  interval: integer,
+  height: integer,
+  timeMs: integer,
+  closed: flag,
+  zones: listOf(ZoneState),
+  borders: listOf(LinkView),
+});
+
+/** A feeder in one interval: what waits there, and its link to the zone, null where it has no limit. */
+export interface FeederState {
+  readonly feeder: number;
+  readonly name: string;
+  readonly orders: number;
+  readonly wantedWh: number;
+  readonly offeredWh: number;
+  readonly bestBidMicro: bigint | null;
+  readonly bestAskMicro: bigint | null;
+  readonly link: LinkView | null;
+}
+
+export const FeederState: Reader<FeederState> = document<FeederState>({
+  feeder: integer,
+  name: text,
+  orders: integer,
+  wantedWh: integer,
+  offeredWh: integer,
+  bestBidMicro: orNull(money),
+  bestAskMicro: orNull(money),
+  link: orNull(LinkView),
+});
+
+/** The feeders of one zone, rising. `next` is the `after` of the following page, null when there is none. */
+export interface ZoneFeeders {
+  readonly interval: number;
+  readonly height: number;
+  readonly timeMs: number;
+  readonly zone: number;
+  readonly feeders: readonly FeederState[];
+  readonly next: number | null;
+}
+
+export const ZoneFeeders: Reader<ZoneFeeders> = document<ZoneFeeders>({
+  interval: integer,
+  height: integer,
+  timeMs: integer,
+  zone: integer,
+  feeders: listOf(FeederState),
+  next: orNull(integer),
+});
+
+/** What a zone's price and quantities would have been, or are. */
+export interface ZoneMoment {
+  readonly zone: number;
+  readonly priceMicro: bigint;
+  readonly soldWh: number;
+  readonly boughtWh: number;
+}
+
+export const ZoneMoment: Reader<ZoneMoment> = document<ZoneMoment>({
+  zone: integer,
+  priceMicro: money,
+  soldWh: integer,
+  boughtWh: integer,
+});
+
+/** What the auction would have been after one block; zones that are not listed had no price. */
+export interface CallMoment {
+  readonly height: number;
+  readonly timeMs: number;
+  readonly orders: number;
+  readonly zones: readonly ZoneMoment[];
+}
+
+export const CallMoment: Reader<CallMoment> = document<CallMoment>({
+  height: integer,
+  timeMs: integer,
+  orders: integer,
+  zones: listOf(ZoneMoment),
+});
+
+/**
+ * How the indicative outcome changed block by block while this gateway followed, oldest first; of a long call not
+ * every block. Blocks that changed nothing are left out.
+ */
+export interface CallHistory {
+  readonly interval: number;
+  readonly height: number;
+  readonly moments: readonly CallMoment[];
+}
+
+export const CallHistory: Reader<CallHistory> = document<CallHistory>({
+  interval: integer,
+  height: integer,
+  moments: listOf(CallMoment),
+});
+
+/**
+ * What is offered and wanted at one price of the place: a sale's limit; a purchase's limit less the wheeling that it
+ * pays in any case.
+ */
+export interface CurveStep {
+  readonly priceMicro: bigint;
+  readonly offeredWh: number;
+  readonly wantedWh: number;
+}
+
+export const CurveStep: Reader<CurveStep> = document<CurveStep>({
+  priceMicro: money,
+  offeredWh: integer,
+  wantedWh: integer,
+});
+
+/**
+ * Supply and demand of a zone, or of a feeder in it whose link has a limit: steps rise by price. `thinned`: so many
+ * prices that neighbours are added up under the higher one.
+ */
+export interface PlaceCurves {
+  readonly zone: number;
+  readonly feeder: number | null;
+  readonly thinned: boolean;
+  readonly steps: readonly CurveStep[];
+}
+
+export const PlaceCurves: Reader<PlaceCurves> = document<PlaceCurves>({
+  zone: integer,
+  feeder: orNull(integer),
+  thinned: flag,
+  steps: listOf(CurveStep),
+});
+
+/**
+ * The orders of an auction as curves, after the block `as_of` (0: this gateway has seen none): while orders collect
+ * those of now, later the last that were seen.
+ */
+export interface CallCurves {
+  readonly interval: number;
+  readonly height: number;
+  readonly asOf: number;
+  readonly places: readonly PlaceCurves[];
+}
+
+export const CallCurves: Reader<CallCurves> = document<CallCurves>({
+  interval: integer,
+  height: integer,
+  asOf: integer,
+  places: listOf(PlaceCurves),
+});
+
+/**
  * A topic: `blocks`, `trades`, `book:{interval}`, `auction:{interval}` (an `AuctionView` each block from the call
- * phase until it is final), `prices:{interval}` (a `PricesView` whenever one changes, until the gate) or `account`.
- * `after` is the last sequence one has of it.
+ * phase until it is final), `network:{interval}` (a `NetworkView` with each block that changed it),
+ * `prices:{interval}` (a `PricesView` whenever one changes, until the gate) or `account`. `after` is the last
+ * sequence one has of it.
  */
 export interface Subscription {
   readonly topic: string;

@@ -41,7 +41,7 @@ export class LiveBook {
 
 /**
  * First 16 hexadecimal digits of SHA-256 over one line a level, lines sorted: `side price_micro feeder sources quantity_wh
- * orders`, each line ended by a line feed, side `buy` or `sell`.
+ * orders scope`, each line ended by a line feed, side `buy` or `sell`.
  */
 export function checksumOf(bids: Iterable<Level>, asks: Iterable<Level>): string {
   const lines = [...linesOf("buy", bids), ...linesOf("sell", asks)].sort();
@@ -50,20 +50,20 @@ export function checksumOf(bids: Iterable<Level>, asks: Iterable<Level>): string
 
 function linesOf(side: string, levels: Iterable<Level>): string[] {
   return [...levels].map(
-    (level) => `${side} ${level.priceMicro} ${level.feeder} ${level.sources} ${level.quantityWh} ${level.orders}\n`,
+    (level) => `${side} ${level.priceMicro} ${level.feeder} ${level.sources} ${level.quantityWh} ${level.orders} ${level.scope}\n`,
   );
 }
 
 function take(side: Map<string, Level>, levels: readonly Level[]): void {
   for (const level of levels) {
-    const key = `${level.priceMicro} ${level.feeder} ${level.sources}`;
+    const key = `${level.priceMicro} ${level.feeder} ${level.sources} ${level.scope}`;
     if (level.quantityWh === 0) side.delete(key);
     else side.set(key, level);
   }
 }
 
 function rank(one: Level, other: Level): number {
-  return one.feeder - other.feeder || one.sources - other.sources;
+  return one.feeder - other.feeder || one.sources - other.sources || one.scope - other.scope;
 }
 
 function compare(one: bigint, other: bigint): number {

@@ -9,7 +9,7 @@
 
 import { GatewayCode } from "./codes.generated.js";
 import { Connection } from "./connection.js";
-import { AccountEvent, AuctionView, BlockLine, BookEvent, PricesView, Problem, TradesEvent } from "./documents.generated.js";
+import { AccountEvent, AuctionView, BlockLine, BookEvent, NetworkView, PricesView, Problem, TradesEvent } from "./documents.generated.js";
 import type { StreamRequest } from "./documents.generated.js";
 import { ApiError, NotAuthorised, TransportError, Unavailable } from "./errors.js";
 import { anything, document, integer, optional, orNull, readJson, text, writeJson } from "./json.js";
@@ -31,7 +31,7 @@ export interface StreamOptions {
   readonly signal?: AbortSignal;
 }
 
-export type Event = BlockLine | TradesEvent | BookEvent | AuctionView | PricesView | AccountEvent;
+export type Event = BlockLine | TradesEvent | BookEvent | AuctionView | NetworkView | PricesView | AccountEvent;
 
 /** One message. After a snapshot (`isSnapshot`) what was known of the topic before is to be forgotten. */
 export type Heard = { readonly sequence: number; readonly isSnapshot: boolean } & (
@@ -41,6 +41,7 @@ export type Heard = { readonly sequence: number; readonly isSnapshot: boolean } 
   | { readonly topic: `book:${number}`; readonly event: BookEvent }
   | { readonly topic: `auction:${number}`; readonly event: AuctionView }
   | { readonly topic: `prices:${number}`; readonly event: PricesView }
+  | { readonly topic: `network:${number}`; readonly event: NetworkView }
 );
 
 /** A message of a book: what `LiveBook.apply` takes. */
@@ -169,10 +170,8 @@ export class Stream implements AsyncIterable<Heard> {
       if (frame.sequence <= last) return undefined;
     }
     this.#after.set(frame.topic, frame.sequence);
-    // A book whose gate has closed is over: it is not asked for when the stream opens again.
-    if (isBook(frame.topic) && (event as BookEvent).closed) this.#after.delete(frame.topic);
-    if (isPrices(frame.topic) && (event as PricesView).closed) this.#after.delete(frame.topic);
-    if (isAuction(frame.topic) && OVER.has((event as AuctionView).state)) this.#after.delete(frame.topic);
+    // What is over with its interval's gate is not asked for when the stream opens again.
+    if (isOver(frame.topic, event)) this.#after.delete(frame.topic);
     return { topic: frame.topic, sequence: frame.sequence, isSnapshot: frame.kind === "snapshot", event } as Heard;
   }
 
@@ -231,21 +230,19 @@ function isBook(topic: string): boolean {
   return topic.startsWith("book:");
 }
 
-function isAuction(topic: string): boolean {
-  return topic.startsWith("auction:");
-}
-
-function isPrices(topic: string): boolean {
-  return topic.startsWith("prices:");
-}
-
 /** States of an auction after which nothing new is heard of it. */
 const OVER: ReadonlySet<string> = new Set(["final", "none"]);
+
+function isOver(topic: string, event: Event): boolean {
+  if (topic.startsWith("auction:")) return OVER.has((event as AuctionView).state);
+  return (isBook(topic) || topic.startsWith("network:")) && (event as BookEvent | NetworkView).closed;
+}
 
 function eventReader(topic: string): Reader<Event> {
   if (topic === "blocks") return BlockLine;
   if (topic === "trades") return TradesEvent;
-  if (isAuction(topic)) return AuctionView;
-  if (isPrices(topic)) return PricesView;
+  if (topic.startsWith("auction:")) return AuctionView;
+  if (topic.startsWith("network:")) return NetworkView;
+  if (topic.startsWith("prices:")) return PricesView;
   return topic === "account" ? AccountEvent : BookEvent;
 }

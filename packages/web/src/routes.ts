@@ -27,6 +27,10 @@ const market = (): Promise<{ default: unknown }> => Promise.resolve({ default: M
 export const ROUTES: readonly Route[] = [
   { path: "/", section: "market", nav: "market", load: market },
   { path: "/intervals/:interval", section: "market", load: market },
+  { path: "/zones", section: "zones", nav: "zones", load: () => import("./views/zones/Zones.svelte") },
+  { path: "/zones/:interval", section: "zones", load: () => import("./views/zones/Zones.svelte") },
+  { path: "/auctions", section: "zones", load: () => import("./views/call/Call.svelte") },
+  { path: "/auctions/:interval", section: "zones", load: () => import("./views/call/Call.svelte") },
   { path: "/community", section: "community", nav: "community", load: () => import("./views/community/Community.svelte") },
   { path: "/chain", section: "chain", nav: "chain", load: () => import("./views/chain/Chain.svelte") },
   { path: "/chain/blocks/:height", section: "chain", load: () => import("./views/chain/Block.svelte") },

@@ -6,6 +6,8 @@ import { th as authoritiesTh } from "../src/lib/i18n/authorities/th";
 import { en as joinEn } from "../src/lib/i18n/join/en";
 import { th as joinTh } from "../src/lib/i18n/join/th";
 import { th } from "../src/lib/i18n/th";
+import { en as zonesEn } from "../src/lib/i18n/zones/en";
+import { th as zonesTh } from "../src/lib/i18n/zones/th";
 
 type Tree = { readonly [key: string]: unknown };
 
@@ -23,8 +25,8 @@ function texts(tree: Tree, path = ""): Map<string, string> {
   return found;
 }
 
-const english = texts({ ...en, own: joinEn, authorities: authoritiesEn });
-const thai = texts({ ...th, own: joinTh, authorities: authoritiesTh });
+const english = texts({ ...en, own: joinEn, authorities: authoritiesEn, zones: zonesEn });
+const thai = texts({ ...th, own: joinTh, authorities: authoritiesTh, zones: zonesTh });
 
 test("both languages have the same keys", () => {
   expect([...thai.keys()].sort()).toEqual([...english.keys()].sort());

@@ -1,15 +1,16 @@
-import type { BookView } from "@gridtokenx/sdk";
+import type { BookView, Level } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
-import { depthOf, ladderOf } from "../src/views/market/book";
+import { depthOf, ladderOf, outOfReach } from "../src/views/market/book";
 import { perUnit } from "../src/views/market/costs";
 
-const level = (priceMicro: bigint, quantityWh: number, feeder = 1): BookView["bids"][number] => ({
+const level = (priceMicro: bigint, quantityWh: number, feeder = 1): Level => ({
   priceMicro,
   feeder,
   sources: 1,
   quantityWh,
   orders: 1,
+  scope: 0,
 });
 const BOOK: BookView = {
   interval: 7,
@@ -17,10 +18,14 @@ const BOOK: BookView = {
   timeMs: 0,
   checksum: "",
   levels: 4,
-  bids: [level(3_000_000n, 400), level(3_500_000n, 100), level(3_000_000n, 600, 2)],
+  bids: [level(2_750_000n, 400), level(3_500_000n, 100), level(3_000_000n, 600, 2)],
   asks: [level(3_400_000n, 250), level(3_300_000n, 500, 2)],
   feeder: 1,
-  deliveredBids: [],
+  deliveredBids: [
+    { ...level(3_500_000n, 100), deliveredMicro: 3_300_000n, nearness: 0 },
+    { ...level(2_750_000n, 400), deliveredMicro: 2_550_000n, nearness: 0 },
+    { ...level(3_000_000n, 600, 2), deliveredMicro: 2_550_000n, nearness: 1 },
+  ],
   deliveredAsks: [
     { ...level(3_400_000n, 250), deliveredMicro: 3_600_000n, nearness: 0 },
     { ...level(3_300_000n, 500, 2), deliveredMicro: 3_750_000n, nearness: 1 },
@@ -31,8 +36,8 @@ describe("the book by delivered price", () => {
   test("best first on both sides, equal prices together", () => {
     const ladder = ladderOf(BOOK);
     expect(ladder.bids).toEqual([
-      { priceMicro: 3_500_000, energyWh: 100, togetherWh: 100 },
-      { priceMicro: 3_000_000, energyWh: 1_000, togetherWh: 1_100 },
+      { priceMicro: 3_300_000, energyWh: 100, togetherWh: 100 },
+      { priceMicro: 2_550_000, energyWh: 1_000, togetherWh: 1_100 },
     ]);
     expect(ladder.asks.map((step) => [step.priceMicro, step.togetherWh])).toEqual([
       [3_600_000, 250],
@@ -40,9 +45,17 @@ describe("the book by delivered price", () => {
     ]);
   });
 
+  test("what cannot be met is not in it, and is counted", () => {
+    const far = { ...BOOK, asks: [...BOOK.asks, level(3_000_000n, 900, 3)], levels: 6, deliveredBids: BOOK.deliveredBids!.slice(0, 2) };
+    expect(ladderOf(far).asks.map((step) => step.energyWh)).toEqual([250, 500]);
+    expect(outOfReach(far)).toEqual({ wantedWh: 600, offeredWh: 900 });
+    expect(outOfReach({ ...BOOK, levels: 5 })).toBeUndefined();
+    expect(outOfReach({ ...far, levels: 7 })).toBeUndefined();
+  });
+
   test("depth grows away from the middle and is nothing inside it", () => {
     const [prices, wanted, offered] = depthOf(ladderOf(BOOK), 2_000_000, 4_000_000);
-    expect(prices).toEqual([2_000_000, 3_000_000, 3_500_000, 3_600_000, 3_750_000, 4_000_000]);
+    expect(prices).toEqual([2_000_000, 2_550_000, 3_300_000, 3_600_000, 3_750_000, 4_000_000]);
     expect(wanted).toEqual([1_100, 1_100, 100, null, null, null]);
     expect(offered).toEqual([null, null, null, 250, 750, 750]);
   });

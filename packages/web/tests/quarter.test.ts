@@ -28,7 +28,7 @@ const STATEMENT: StatementView = {
 
 function order(state: string, filledWh = 0): OrderView {
   return {
-    ...{ clientId: "0a", state, height: 1, transaction: "", code: 0, name: "", interval: INTERVAL, side: "buy", portfolio: null, voidedWh: 0 },
+    ...{ clientId: "0a", state, height: 1, transaction: "", code: 0, name: "", interval: INTERVAL, side: "buy", portfolio: null, voidedWh: 0, plain: null },
     ...{ priceMicro: 4_000_000n, quantityWh: 500, filledWh, remainingWh: 500 - filledWh, valueMicro: 0n, expiresMs: null, place: null },
   };
 }

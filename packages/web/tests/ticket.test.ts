@@ -1,7 +1,7 @@
-import { notForTheCall, Side, TimeInForce } from "@gridtokenx/sdk";
+import { notForTheCall, Scope, Side, TimeInForce } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
-import { ALL_SOURCES, messageOf, plain, proposal, read, type Typed } from "../src/views/home/ticket";
+import { ALL_SOURCES, leastDisplayWh, messageOf, plain, proposal, read, within, type Typed } from "../src/views/home/ticket";
 
 const BOUNDS = { tickMicro: 1_000n, orderWhMin: 100, tariffMicro: 5_798_200n, buyBackMicro: 2_200_000n };
 const TYPED: Typed = {
@@ -14,13 +14,15 @@ const TYPED: Typed = {
   source: 0,
   postOnly: false,
   minimum: "",
+  reach: "anywhere",
+  display: "",
 };
 const PORTFOLIO = new Uint8Array(8);
 
 describe("what is typed", () => {
   test("becomes whole numbers", () => {
     const { draft } = read({ ...TYPED, quantity: " 1,234.567 ", price: "๓.๕๐๑", minimum: "0.1" }, BOUNDS);
-    expect(draft).toEqual({ side: "buy", energyWh: 1_234_567, limitMicro: 3_501_000n, sources: 127, minimumWh: 100 });
+    expect(draft).toEqual({ side: "buy", energyWh: 1_234_567, limitMicro: 3_501_000n, sources: 127, minimumWh: 100, displayWh: 0 });
   });
 
   test.each([
@@ -35,6 +37,10 @@ describe("what is typed", () => {
     [{ sources: [] }, "sourcesBad"],
     [{ minimum: "0.6" }, "minimumBad"],
     [{ minimum: "x" }, "minimumBad"],
+    [{ display: "x" }, "displayBad"],
+    [{ display: "0.5" }, "displayBad"],
+    [{ display: "0.099" }, "displayBad"],
+    [{ quantity: "10", display: "0.499" }, "displayBad"],
   ] as const)("is told what is wrong: %o", (typed, wrong) => {
     expect(read({ ...TYPED, ...typed }, BOUNDS)).toEqual({ draft: undefined, wrong: [wrong] });
   });
@@ -78,8 +84,32 @@ describe("the message to sign", () => {
     expect(message({ force: "whole", postOnly: true })).toMatchObject({ timeInForce: TimeInForce.FILL_OR_KILL, postOnly: false });
   });
 
+  test("an order may stay near and show a part of itself", () => {
+    expect(message({ reach: "feeder", quantity: "10", display: "0.5" })).toMatchObject({ scope: Scope.FEEDER, displayWh: 500n });
+    expect(message({ reach: "zone" })).toMatchObject({ scope: Scope.ZONE, displayWh: 0n });
+    expect(leastDisplayWh(10_001, 100)).toBe(501);
+  });
+
+  test("what does not wait shows nothing", () => {
+    expect(message({ display: "x", force: "now" })).toMatchObject({ displayWh: 0n });
+  });
+
+  test("in the call it is plain, whatever was wished", () => {
+    const wished = { ...TYPED, isMarket: true, force: "15", sources: [0], postOnly: true, minimum: "0.2", reach: "zone", display: "0.2" } as const;
+    expect(plain(wished)).toEqual(TYPED);
+  });
+
   test("each has a name of its own", () => {
     expect(message({}).clientId).not.toEqual(message({}).clientId);
+  });
+});
+
+describe("what can be met", () => {
+  test("is what lies within the order's reach", () => {
+    const levels = [{ nearness: 0 }, { nearness: 1 }, { nearness: 2 }];
+    expect(within(levels, "anywhere")).toHaveLength(3);
+    expect(within(levels, "zone")).toHaveLength(2);
+    expect(within(levels, "feeder")).toEqual([{ nearness: 0 }]);
   });
 });
 

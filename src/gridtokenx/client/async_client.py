@@ -26,7 +26,14 @@ from gridtokenx.client.stream import Stream
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.headers import LightBlock
-from gridtokenx.gateway import authority_documents, documents, maker_documents, page_documents, portfolio_documents
+from gridtokenx.gateway import (
+    authority_documents,
+    coupled_documents,
+    documents,
+    maker_documents,
+    page_documents,
+    portfolio_documents,
+)
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -102,6 +109,24 @@ class AsyncClient:
     async def auction(self, number: int) -> documents.AuctionView:
         """The auction of an interval: indicative in its call phase, final after it."""
         return await self._run(flows.ask(calls.auction(number)))
+
+    async def auction_history(self, number: int) -> coupled_documents.CallHistory:
+        """How its indicative outcome changed in its call phase."""
+        return await self._run(flows.ask(calls.auction_history(number)))
+
+    async def auction_curves(self, number: int, zone: int) -> coupled_documents.CallCurves:
+        """Supply and demand of a zone in it."""
+        return await self._run(flows.ask(calls.auction_curves(number, zone)))
+
+    async def network(self, number: int) -> coupled_documents.NetworkView:
+        """Zones and borders of an interval: prices, flows, what is free."""
+        return await self._run(flows.ask(calls.network(number)))
+
+    async def zone_feeders(
+        self, number: int, zone: int, after: int | None = None, limit: int | None = None
+    ) -> coupled_documents.ZoneFeeders:
+        """The feeders of a zone in an interval, with their links."""
+        return await self._run(flows.ask(calls.zone_feeders(number, zone, after, limit)))
 
     async def interval_trades(
         self, number: int, after: int | None = None, limit: int | None = None

@@ -11,7 +11,14 @@ import msgspec
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, NotFound, Unavailable
 from gridtokenx.engine.comet.answers import CommitAnswer, ValidatorsAnswer
-from gridtokenx.gateway import authority_documents, documents, maker_documents, page_documents, portfolio_documents
+from gridtokenx.gateway import (
+    authority_documents,
+    coupled_documents,
+    documents,
+    maker_documents,
+    page_documents,
+    portfolio_documents,
+)
 from gridtokenx.ledger.transaction import Auth
 
 T = TypeVar("T")
@@ -159,6 +166,29 @@ def prices(number: int) -> Call[documents.PricesView]:
 def block_orders() -> Call[documents.BlockOrders]:
     """Block orders that wait."""
     return Call("GET", "/v1/block-orders", documents.BlockOrders)
+
+
+def auction_history(number: int) -> Call[coupled_documents.CallHistory]:
+    """How its indicative outcome changed in its call phase."""
+    return Call("GET", f"/v1/auctions/{number}/history", coupled_documents.CallHistory)
+
+
+def auction_curves(number: int, zone: int) -> Call[coupled_documents.CallCurves]:
+    """Supply and demand of a zone in it."""
+    return Call("GET", f"/v1/auctions/{number}/curves/{zone}", coupled_documents.CallCurves)
+
+
+def network(number: int) -> Call[coupled_documents.NetworkView]:
+    """Zones and borders of an interval: prices, flows, what is free."""
+    return Call("GET", f"/v1/network/{number}", coupled_documents.NetworkView)
+
+
+def zone_feeders(
+    number: int, zone: int, after: int | None = None, limit: int | None = None
+) -> Call[coupled_documents.ZoneFeeders]:
+    """The feeders of a zone in an interval, with their links."""
+    path = f"/v1/network/{number}/zones/{zone}"
+    return Call("GET", path, coupled_documents.ZoneFeeders, {"after": after, "limit": limit})
 
 
 def trades(after: int | None = None, limit: int | None = None) -> Call[documents.Trades]:

@@ -20,7 +20,14 @@ from gridtokenx.client.flows import Exchange, Flow, Memory, Pause, Sent
 from gridtokenx.client.transactions import LIFETIME_MS, SignedTransaction
 from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.comet.headers import LightBlock
-from gridtokenx.gateway import authority_documents, documents, maker_documents, page_documents, portfolio_documents
+from gridtokenx.gateway import (
+    authority_documents,
+    coupled_documents,
+    documents,
+    maker_documents,
+    page_documents,
+    portfolio_documents,
+)
 from gridtokenx.ledger.codec import Message
 
 T = TypeVar("T")
@@ -94,6 +101,24 @@ class Client:
     def auction(self, number: int) -> documents.AuctionView:
         """The auction of an interval: indicative in its call phase, final after it."""
         return self._run(flows.ask(calls.auction(number)))
+
+    def auction_history(self, number: int) -> coupled_documents.CallHistory:
+        """How its indicative outcome changed in its call phase."""
+        return self._run(flows.ask(calls.auction_history(number)))
+
+    def auction_curves(self, number: int, zone: int) -> coupled_documents.CallCurves:
+        """Supply and demand of a zone in it."""
+        return self._run(flows.ask(calls.auction_curves(number, zone)))
+
+    def network(self, number: int) -> coupled_documents.NetworkView:
+        """Zones and borders of an interval: prices, flows, what is free."""
+        return self._run(flows.ask(calls.network(number)))
+
+    def zone_feeders(
+        self, number: int, zone: int, after: int | None = None, limit: int | None = None
+    ) -> coupled_documents.ZoneFeeders:
+        """The feeders of a zone in an interval, with their links."""
+        return self._run(flows.ask(calls.zone_feeders(number, zone, after, limit)))
 
     def interval_trades(self, number: int, after: int | None = None, limit: int | None = None) -> documents.Trades:
         """Trades of one interval."""

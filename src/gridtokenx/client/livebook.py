@@ -4,8 +4,8 @@ from gridtokenx.client.errors import ClientError
 from gridtokenx.gateway.documents import Level, checksum_of
 from gridtokenx.gateway.stream_documents import BookEvent
 
-LevelKey = tuple[int, int, int]
-"""Limit, feeder, sources."""
+LevelKey = tuple[int, int, int, int]
+"""Limit, feeder, sources, scope."""
 
 
 class BookOutOfStep(ClientError):
@@ -34,16 +34,20 @@ class LiveBook:
 
     def bids(self) -> list[Level]:
         """Best first."""
-        return sorted(self._bids.values(), key=lambda level: (-level.price_micro, level.feeder, level.sources))
+        return sorted(self._bids.values(), key=lambda level: (-level.price_micro, *_key(level)))
 
     def asks(self) -> list[Level]:
         """Best first."""
-        return sorted(self._asks.values(), key=lambda level: (level.price_micro, level.feeder, level.sources))
+        return sorted(self._asks.values(), key=_key)
+
+
+def _key(level: Level) -> LevelKey:
+    return level.price_micro, level.feeder, level.sources, level.scope
 
 
 def _take(side: dict[LevelKey, Level], levels: list[Level]) -> None:
     for level in levels:
-        key = level.price_micro, level.feeder, level.sources
+        key = _key(level)
         if level.quantity_wh:
             side[key] = level
         else:

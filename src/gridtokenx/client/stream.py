@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from gridtokenx.client.errors import AnswerNotUnderstood, ApiError, NotAuthorised, TransportError, Unavailable
 from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.gateway.coupled_documents import NetworkView
 from gridtokenx.gateway.documents import AuctionView, BlockLine, PricesView, Problem
 from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, StreamRequest, Subscription, TradesEvent
 
@@ -24,7 +25,7 @@ MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 PAUSES_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 OPEN_SECONDS_MAX = 10.0
 
-Event = BlockLine | TradesEvent | BookEvent | AuctionView | PricesView | AccountEvent
+Event = BlockLine | TradesEvent | BookEvent | AuctionView | NetworkView | PricesView | AccountEvent
 
 
 class _Frame(msgspec.Struct):
@@ -153,7 +154,12 @@ class Stream:
 
 def _event_type(topic: str) -> type[Event]:
     kinds: dict[str, type[Event]] = {"blocks": BlockLine, "trades": TradesEvent, "account": AccountEvent}
-    of_interval: dict[str, type[Event]] = {"book": BookEvent, "auction": AuctionView, "prices": PricesView}
+    of_interval: dict[str, type[Event]] = {
+        "book": BookEvent,
+        "auction": AuctionView,
+        "network": NetworkView,
+        "prices": PricesView,
+    }
     return kinds.get(topic) or of_interval[topic.partition(":")[0]]
 
 

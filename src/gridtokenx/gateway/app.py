@@ -13,6 +13,7 @@ from gridtokenx.gateway import (
     authorities,
     billing,
     consensus,
+    coupled,
     explanations,
     explorer,
     faucet,
@@ -33,6 +34,7 @@ from gridtokenx.gateway.page import PageRoute, load_page, page_folder
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     public.router,
+    coupled.router,
     consensus.router,
     explanations.router,
     transactions.router,

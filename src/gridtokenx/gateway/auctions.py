@@ -7,13 +7,14 @@ somebody asks, and only as long as that takes a few hundredths of a second.
 from collections.abc import Sequence
 
 from gridtokenx.gateway.documents import AuctionLink, AuctionPlace, AuctionView
-from gridtokenx.gateway.readmodel import ReadModel
+from gridtokenx.gateway.readmodel import Indication, PriceLevels, ReadModel
 from gridtokenx.gateway.views import interval_phase
 from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.market.auction.clearing import Method
 from gridtokenx.modules.market.auction.work import Work
 from gridtokenx.modules.market.checks import is_plain
-from gridtokenx.modules.market.coupling import Places, auction_of, clearing_of, free_of
+from gridtokenx.modules.market.coupling import Places, auction_of, clearing_of, free_of, price_at_place
+from gridtokenx.modules.market.messages import SELL, Terms
 from gridtokenx.modules.market.state import Clearing, Order
 
 ORDERS_MAX = 5_000
@@ -26,29 +27,41 @@ STEPS_MAX = 50_000
 
 def auction_view(model: ReadModel, number: int) -> AuctionView:
     """At the model's height; computed once for it. KeyError for an interval that is not known."""
+    return indication(model, number).view
+
+
+def indication(model: ReadModel, number: int) -> Indication:
+    """The same, and in the call phase the orders behind it."""
     height, known = model.auctions
     if height != model.head.height:
         model.auctions = model.head.height, {}
         known = model.auctions[1]
     if number not in known:
-        known[number] = _auction_view(model, number)
+        known[number] = _indication(model, number)
     return known[number]
 
 
-def _auction_view(model: ReadModel, number: int) -> AuctionView:
+def _indication(model: ReadModel, number: int) -> Indication:
     phase, clearing = interval_phase(model, number), model.clearings.get(number)
     if clearing is not None:
-        return _with_outcome(_view(model, number, "final"), clearing, model)
+        return Indication(_with_outcome(_view(model, number, "final"), clearing, model))
     if phase != "call":
         # Trading: its call has not begun, or it has none. Closed: it had no orders, or the market was stopped.
-        return _view(model, number, {"clearing": "clearing", "closed": "none"}.get(phase, "open"))
+        return Indication(_view(model, number, {"clearing": "clearing", "closed": "none"}.get(phase, "open")))
     view, orders = _view(model, number, "indicative"), _plain_orders(model, number)
-    found = None if orders is None else _indicative(model, number, orders)
-    view.orders = None if orders is None else len(orders)
-    if found is None:
+    if orders is None:
         view.too_many_orders = True
-        return view
-    return _with_outcome(view, found, model)
+        return Indication(view)
+    view.orders = len(orders)
+    terms = model.terms[model.intervals[number].terms]
+    free = free_of(model.network(number), number, {order.feeder for order in orders})
+    places = Places(model.topology, free)
+    levels = _levels(places, terms, orders)
+    outcome = Work(auction_of(places, free, terms, orders)).advance_to(STEPS_MAX)
+    if outcome is None:
+        view.too_many_orders = True
+        return Indication(view, levels)
+    return Indication(_with_outcome(view, clearing_of(outcome, places, free, {}), model), levels)
 
 
 def _view(model: ReadModel, number: int, state: str) -> AuctionView:
@@ -64,13 +77,17 @@ def _plain_orders(model: ReadModel, number: int) -> list[Order] | None:
     return [order for order in own if order.expires_ms >= gate_ms and is_plain(order)]
 
 
-def _indicative(model: ReadModel, number: int, orders: Sequence[Order]) -> Clearing | None:
-    """What the auction of these orders would decide; None if that takes too long."""
-    terms = model.terms[model.intervals[number].terms]
-    free = free_of(model.network(number), number, {order.feeder for order in orders})
-    places = Places(model.topology, free)
-    outcome = Work(auction_of(places, free, terms, orders)).advance_to(STEPS_MAX)
-    return None if outcome is None else clearing_of(outcome, places, free, {})
+def _levels(places: Places, terms: Terms, orders: Sequence[Order]) -> PriceLevels:
+    found: PriceLevels = {}
+    for order in orders:
+        levels = found.setdefault(places.names[places.node_of(order.feeder)], {})
+        price_micro = price_at_place(terms, order)
+        offered_wh, wanted_wh = levels.get(price_micro, (0, 0))
+        if order.side == SELL:
+            levels[price_micro] = offered_wh + order.remaining_wh, wanted_wh
+        else:
+            levels[price_micro] = offered_wh, wanted_wh + order.remaining_wh
+    return found
 
 
 def _with_outcome(view: AuctionView, clearing: Clearing, model: ReadModel) -> AuctionView:

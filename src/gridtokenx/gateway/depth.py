@@ -1,36 +1,55 @@
 """The book as the public sees it: depth of one interval, without names.
 
-Orders of one side, limit, feeder and source make a level. A checksum over all levels lets whoever follows the changes
-notice at once that something was missed.
+Orders of one side, limit, feeder, source and scope make a level. A checksum over all levels lets whoever follows the
+changes notice at once that something was missed.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
-from gridtokenx.gateway.documents import DeliveredLevel, Level, checksum_of
-from gridtokenx.modules.market.messages import Side, Terms
+import msgspec
+
+from gridtokenx.gateway.documents import Level, checksum_of
+from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import Order
-from gridtokenx.modules.market.wheeling import wheeling_micro
 
-LevelKey = tuple[int, int, int, int]
-"""Side, limit, feeder, mask of sources."""
+LevelKey = tuple[int, int, int, int, int]
+"""Side, limit, feeder, mask of sources, scope."""
 
 LevelChanges = dict[LevelKey, tuple[int, int]]
 """Energy in Wh and number of orders that come in (or go, where negative)."""
 
-Nearness = Callable[[int, int], int | None]
-"""0 same feeder, 1 same zone, then 1 + borders; None where no energy can go."""
+
+class Waiting(msgspec.Struct):
+    """What waits in a part of a book; best limits are None where a side is empty."""
+
+    orders: int = 0
+    wanted_wh: int = 0
+    offered_wh: int = 0
+    best_bid_micro: int | None = None
+    best_ask_micro: int | None = None
+
+    def add(self, side: int, price_micro: int, quantity_wh: int, orders: int) -> None:
+        """Count a level in."""
+        self.orders += orders
+        if side == Side.BUY:
+            self.wanted_wh += quantity_wh
+            self.best_bid_micro = max(price_micro, self.best_bid_micro or price_micro)
+        else:
+            self.offered_wh += quantity_wh
+            self.best_ask_micro = min(price_micro, self.best_ask_micro or price_micro)
 
 
 class Depth:
     """The levels of one interval; `changed` are the keys that changed since `take_changed`."""
 
-    __slots__ = ("_best", "_checksum", "changed", "levels")
+    __slots__ = ("_best", "_checksum", "_feeders", "changed", "levels")
 
     def __init__(self) -> None:
         self.levels: dict[LevelKey, tuple[int, int]] = {}
         self.changed: dict[LevelKey, None] = {}
         self._checksum: str | None = None
         self._best: dict[Side, int | None] = {}
+        self._feeders: dict[int, Waiting] | None = None
 
     def apply(self, changes: LevelChanges) -> None:
         """Count energy and orders of some levels in, or out where they are negative."""
@@ -43,6 +62,7 @@ class Depth:
             self.changed[key] = None
         self._checksum = None
         self._best.clear()
+        self._feeders = None
 
     def checksum(self) -> str:
         """Of all levels, as anybody computes it (`checksum_of`)."""
@@ -62,34 +82,21 @@ class Depth:
         return sum(orders for _, orders in self.levels.values())
 
     def side(self, side: Side) -> list[Level]:
-        """Best first; equal limits by feeder and sources."""
+        """Best first; equal limits by feeder, sources and scope."""
         falling = -1 if side == Side.BUY else 1
         keys = sorted((key for key in self.levels if key[0] == side), key=lambda key: (falling * key[1], key[2:]))
         return [self._level(key)[1] for key in keys]
 
-    def delivered(self, side: Side, feeder: int, terms: Terms, nearness: Nearness) -> list[DeliveredLevel]:
-        """What a trader on the feeder meets, best first, nearer first at equal price: of asks the limit plus
-        wheeling, of bids the limit less wheeling."""
-        sign = -1 if side == Side.BUY else 1
-        met: list[DeliveredLevel] = []
-        for level in self.side(side):
-            near = nearness(feeder, level.feeder)
-            if near is None:
-                continue
-            delivered_micro = level.price_micro + sign * wheeling_micro(terms, near)
-            met.append(
-                DeliveredLevel(
-                    delivered_micro,
-                    level.price_micro,
-                    near,
-                    level.feeder,
-                    level.sources,
-                    level.quantity_wh,
-                    level.orders,
-                )
-            )
-        met.sort(key=lambda level: (sign * level.delivered_micro, level.nearness, level.feeder, level.sources))
-        return met
+    def by_feeder(self) -> Mapping[int, Waiting]:
+        """What waits on each feeder where anything does."""
+        if self._feeders is None:
+            found: dict[int, Waiting] = {}
+            for (side, price_micro, feeder, _, _), (quantity_wh, orders) in self.levels.items():
+                if feeder not in found:
+                    found[feeder] = Waiting()
+                found[feeder].add(side, price_micro, quantity_wh, orders)
+            self._feeders = found
+        return self._feeders
 
     def take_changed(self) -> tuple[list[Level], list[Level]]:
         """The levels (bids, asks) that changed, with what is there now: quantity 0 where nothing is left."""
@@ -99,9 +106,9 @@ class Depth:
         return bids, [level for side, level in taken if side == Side.SELL]
 
     def _level(self, key: LevelKey) -> tuple[Side, Level]:
-        side, price_micro, feeder, sources = key
+        side, price_micro, feeder, sources, scope = key
         quantity_wh, orders = self.levels.get(key, (0, 0))
-        return Side(side), Level(price_micro, feeder, sources, quantity_wh, orders)
+        return Side(side), Level(price_micro, feeder, sources, quantity_wh, orders, scope)
 
 
 def count(changes: LevelChanges, order: Order, sign: int) -> None:
@@ -115,4 +122,4 @@ def count(changes: LevelChanges, order: Order, sign: int) -> None:
 def level_key(order: Order) -> LevelKey:
     """Where an order counts; a seller's source becomes a mask with one bit."""
     sources = order.source if order.side == Side.BUY else 1 << order.source
-    return order.side, order.price_micro, order.feeder, sources
+    return order.side, order.price_micro, order.feeder, sources, order.scope

@@ -290,21 +290,23 @@ class Intervals(Document):
 
 
 class Level(Document):
-    """Orders of one side, limit, feeder and source. A seller's source has one bit set in `sources`, a buyer's mask
-    has the bits of all sources it takes. In a stream update, quantity 0 means that the level is gone."""
+    """Orders of one side, limit, feeder, source and scope (0 anywhere, 1 their zone, 2 their feeder). A seller's source
+    has one bit set in `sources`, a buyer's mask has the bits of all sources it takes. Of an iceberg only what it shows
+    counts. In a stream update, quantity 0 means that the level is gone."""
 
     price_micro: int
     feeder: int
     sources: int
     quantity_wh: int
     orders: int
+    scope: int = 0
 
 
 def checksum_of(bids: Iterable[Level], asks: Iterable[Level]) -> str:
     """First 16 hexadecimal digits of SHA-256 over one line a level, lines sorted: `side price_micro feeder sources
-    quantity_wh orders`, each line ended by a line feed, side `buy` or `sell`."""
+    quantity_wh orders scope`, each line ended by a line feed, side `buy` or `sell`."""
     lines = [
-        f"{side} {level.price_micro} {level.feeder} {level.sources} {level.quantity_wh} {level.orders}\n"
+        f"{side} {level.price_micro} {level.feeder} {level.sources} {level.quantity_wh} {level.orders} {level.scope}\n"
         for side, levels in (("buy", bids), ("sell", asks))
         for level in levels
     ]
@@ -313,7 +315,8 @@ def checksum_of(bids: Iterable[Level], asks: Iterable[Level]) -> str:
 
 class DeliveredLevel(Document):
     """What a trader on the asked-for feeder meets: for a buyer the delivered price of offers, for a seller what it
-    would get from bids (their limit less wheeling). `nearness`: 0 same feeder, 1 same zone, then 1 + borders."""
+    would get from bids (their limit less wheeling), over the ways that links still leave: only as much as they let
+    through, and nothing that its scope keeps elsewhere. `nearness`: 0 same feeder, 1 same zone, then 1 + borders."""
 
     delivered_micro: int
     price_micro: int
@@ -345,7 +348,7 @@ class TradeView(Document):
     `voids`: not a trade, but the end of the trade with that sequence, which it repeats: the block that made it stood on
     a stale clock (`docs/market-rules.md`). Who adds trades up leaves out both. `auction`: what one order traded with
     the auction of its interval; `taker` is its side, a purchase's `source` is `any`, and each Wh comes twice, sold and
-    bought."""
+    bought. `zones`: all that the energy passes, the seller's first, if it crosses borders."""
 
     sequence: int
     height: int
@@ -358,6 +361,7 @@ class TradeView(Document):
     source: str
     voids: int | None = None
     auction: bool = False
+    zones: list[int] = []
 
 
 class Trades(Document):
@@ -536,7 +540,8 @@ class OrderView(Document):
     the rest of one that does not rest), `ended` (gate, own time, or no longer allowed), `rejected` (with code).
     `transaction` is the last one that named it, empty if this gateway no longer knows. `voided_wh`: so much of what it
     filled is void (`docs/market-rules.md`), and `value_micro` is without it. `intervals`: of a block order how many, of
-    which `interval` is the earliest; its quantities are those of all of them."""
+    which `interval` is the earliest; its quantities are those of all of them. `plain`: of an open one, whether it takes
+    part in the auction of its interval if it stays as it is."""
 
     client_id: str
     state: str
@@ -555,6 +560,7 @@ class OrderView(Document):
     expires_ms: int | None = None
     place: int | None = None
     voided_wh: int = 0
+    plain: bool | None = None
     intervals: int = 1
 
 

@@ -70,11 +70,13 @@ class Fills(NamedTuple):
 
 
 class OwnTrade(NamedTuple):
-    """A trade with its two orders' keys."""
+    """A trade with its two orders' keys and portfolios."""
 
     view: TradeView
     buyer_order: bytes
     seller_order: bytes
+    buyer_portfolio: bytes
+    seller_portfolio: bytes
 
 
 class BlockFacts(msgspec.Struct):
@@ -198,9 +200,10 @@ def _read_trade(height: int, time_ms: int, index: int, trade: Trade) -> OwnTrade
         "any" if trade.source == ANY_SOURCE_MASK else Source(trade.source).name.lower(),
         trade.voids or None,
         is_of_auction(trade),
+        list(trade.zones),
     )
-    buyer_order = order_key(trade.buyer, trade.buyer_order)
-    return OwnTrade(view, buyer_order, order_key(trade.seller, trade.seller_order))
+    buyer_order, seller_order = order_key(trade.buyer, trade.buyer_order), order_key(trade.seller, trade.seller_order)
+    return OwnTrade(view, buyer_order, seller_order, trade.buyer_portfolio, trade.seller_portfolio)
 
 
 def _add_trade(facts: BlockFacts, trade: OwnTrade) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gridtokenx.gateway import views
 from gridtokenx.gateway.auctions import auction_view, is_over
+from gridtokenx.gateway.calls import note_calls
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.documents import BlockLine, Document, OrderView
 from gridtokenx.gateway.facts import BlockFacts, OwnTrade
@@ -12,13 +13,15 @@ from gridtokenx.gateway.prices import prices_view
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import Advance, ReadModel, newest
 from gridtokenx.gateway.stream_documents import AccountEvent, BookEvent, OwnTradeView, TradesEvent
+from gridtokenx.gateway.zones import network_view
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.modules.market.halted import ALL
 from gridtokenx.modules.market.messages import Side
 from gridtokenx.modules.market.state import HALTS, REFERENCES, account_of_order, client_id_of_order, order_key
 
 BLOCKS, TRADES, ACCOUNT = "blocks", "trades", "account"
-BOOK_PREFIX, AUCTION_PREFIX, PRICES_PREFIX = "book:", "auction:", "prices:"
+BOOK_PREFIX, AUCTION_PREFIX, NETWORK_PREFIX, PRICES_PREFIX = "book:", "auction:", "network:", "prices:"
+OF_INTERVAL = (BOOK_PREFIX, AUCTION_PREFIX, NETWORK_PREFIX, PRICES_PREFIX)
 _ACCOUNT_PREFIX = "account:"
 TRADES_IN_SNAPSHOT = 100
 ORDERS_IN_SNAPSHOT = 1_000
@@ -48,8 +51,10 @@ def publish(hub: Hub, model: ReadModel, advance: Advance) -> None:
     if facts.trades:
         event = TradesEvent([trade.view for trade in facts.trades])
         hub.topic(TRADES, facts.height - 1).publish(facts.height, event)
+    note_calls(model, advance.books)
     for interval in advance.books:
         _publish_book(hub, model, interval, facts.height)
+        _publish_network(hub, model, interval)
     for name, topic in list(hub.topics.items()):
         if name.startswith(AUCTION_PREFIX):
             _publish_auction(hub, model, name, topic)
@@ -88,6 +93,8 @@ def snapshot(model: ReadModel, topic: str, newest_block: BlockLine) -> Document:
         return TradesEvent([trade.view for trade in newest(model.trades, TRADES_IN_SNAPSHOT)])
     if topic.startswith(AUCTION_PREFIX):
         return auction_view(model, int(topic.removeprefix(AUCTION_PREFIX)))
+    if topic.startswith(NETWORK_PREFIX):
+        return network_view(model, int(topic.removeprefix(NETWORK_PREFIX)))
     if topic.startswith(PRICES_PREFIX):
         return prices_view(model, int(topic.removeprefix(PRICES_PREFIX)))
     interval = int(topic.removeprefix(BOOK_PREFIX))
@@ -155,6 +162,18 @@ def _publish_book(hub: Hub, model: ReadModel, interval: int, height: int) -> Non
     closed = interval not in model.trading
     topic.publish(height, BookEvent(interval, depth.checksum(), bids, asks, closed))
     if closed:
+        hub.drop(name)
+
+
+def _publish_network(hub: Hub, model: ReadModel, interval: int) -> None:
+    """While somebody listens, and as often as the interval changes."""
+    name = f"{NETWORK_PREFIX}{interval}"
+    topic = hub.topics.get(name)
+    if topic is None:
+        return
+    if topic.listeners and interval in model.intervals:
+        topic.publish(model.head.height, network_view(model, interval))
+    if not topic.listeners or interval not in model.trading:
         hub.drop(name)
 
 

@@ -18,6 +18,7 @@ from gridtokenx import __version__
 from gridtokenx.engine.comet import answers
 from gridtokenx.gateway import (
     authority_documents,
+    coupled_documents,
     documents,
     maker_documents,
     page_documents,
@@ -27,7 +28,7 @@ from gridtokenx.gateway import (
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
 DOCUMENTS: Final = (
-    *(documents, page_documents, portfolio_documents, maker_documents),
+    *(documents, coupled_documents, page_documents, portfolio_documents, maker_documents),
     *(authority_documents, stream_documents, answers),
 )
 """Where the schemas are."""
@@ -36,6 +37,7 @@ HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 PATH_PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     "interval": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
     "height": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
+    "zone": {"type": "integer", "minimum": 0, "maximum": 10**15 - 1},
     "id": HASH,
     "client_id": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "member": {"type": "string", "pattern": "^[0-9a-f]{16}$"},

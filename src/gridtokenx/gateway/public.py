@@ -9,11 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gridtokenx.gateway import documents, views
-from gridtokenx.gateway.auctions import auction_view
 from gridtokenx.gateway.codes import GatewayCode
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.entrance import Entrance
-from gridtokenx.gateway.prices import prices_view
 from gridtokenx.gateway.problems import Refused
 from gridtokenx.gateway.readmodel import after_sequence, newest
 from gridtokenx.gateway.web import answer, describe, read_number, read_query
@@ -106,7 +104,7 @@ async def get_interval(request: Request) -> Response:
     """404 for one that is not open yet, or final and forgotten."""
     read_query(request, NoQuery)
     model, number = gateway_of(request).model, read_number(request, "interval")
-    return answer(views.interval_view(model, _require_interval(model.intervals, number)))
+    return answer(views.interval_view(model, require_interval(model.intervals, number)))
 
 
 @router.get(
@@ -117,7 +115,7 @@ async def get_interval(request: Request) -> Response:
 async def get_book(request: Request) -> Response:
     """Best first; the checksum is over all levels."""
     query, model = read_query(request, BookQuery), gateway_of(request).model
-    number = _require_interval(model.intervals, read_number(request, "interval"))
+    number = require_interval(model.intervals, read_number(request, "interval"))
     if query.feeder is not None and query.feeder not in model.topology.zone_of:
         raise Refused(GatewayCode.NOT_FOUND, "feeder", "there is no such feeder")
     return answer(views.book_view(model, number, query.feeder, query.levels))
@@ -131,48 +129,11 @@ async def get_book(request: Request) -> Response:
 async def get_interval_trades(request: Request) -> Response:
     """Rising sequences; `oldest` says how far memory reaches."""
     query, model = read_query(request, TradesQuery), gateway_of(request).model
-    number = _require_interval(model.intervals, read_number(request, "interval"))
+    number = require_interval(model.intervals, read_number(request, "interval"))
     trades = model.trades_of.get(number) or deque()
     page = newest(trades, query.limit) if query.after is None else after_sequence(trades, query.after, query.limit)
     following = page[-1].view.sequence if page else query.after or 0
     return answer(documents.Trades([trade.view for trade in page], following, model.trades_since))
-
-
-@router.get(
-    "/v1/auctions/{interval}",
-    summary="The auction of an interval: indicative in its call phase, final after it",
-    **describe(documents.AuctionView, query=NoQuery, refuses=NOT_FOUND),
-)
-async def get_auction(request: Request) -> Response:
-    """`state` says which; with too many orders to tell what it would be now, `too_many_orders` says so."""
-    read_query(request, NoQuery)
-    model, number = gateway_of(request).model, read_number(request, "interval")
-    return answer(auction_view(model, _require_interval(model.intervals, number)))
-
-
-@router.get(
-    "/v1/prices/{interval}",
-    summary="Reference prices of an interval by zone, with their parts, bands and halts",
-    **describe(documents.PricesView, query=NoQuery, refuses=NOT_FOUND),
-)
-async def get_prices(request: Request) -> Response:
-    """Each price says of which parts it is made, and which block changed it last; and why a zone does not trade."""
-    read_query(request, NoQuery)
-    model, number = gateway_of(request).model, read_number(request, "interval")
-    return answer(prices_view(model, _require_interval(model.intervals, number)))
-
-
-@router.get(
-    "/v1/block-orders",
-    summary="Block orders that wait beside the books",
-    **describe(documents.BlockOrders, query=NoQuery),
-)
-async def get_block_orders(request: Request) -> Response:
-    """In the order in which they are tried again, once a minute; nobody can meet a part of one."""
-    read_query(request, NoQuery)
-    model = gateway_of(request).model
-    waiting = sorted(model.block_orders.values(), key=lambda block: block.place)
-    return answer(documents.BlockOrders(model.head.height, [views.block_order_view(block) for block in waiting]))
 
 
 @router.get("/v1/trades", summary="Trades of all intervals", **describe(documents.Trades, query=TradesQuery))
@@ -253,7 +214,8 @@ async def get_metrics(request: Request) -> Response:
     return Response(gateway.metrics.text() + theirs, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _require_interval(intervals: Container[int], number: int) -> int:
+def require_interval(intervals: Container[int], number: int) -> int:
+    """The number, if such an interval is known. Refuses with `NOT_FOUND`."""
     if number not in intervals:
         raise Refused(GatewayCode.NOT_FOUND, "interval", "this interval is not open, or final and forgotten")
     return number

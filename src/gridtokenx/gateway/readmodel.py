@@ -19,8 +19,9 @@ import msgspec
 from gridtokenx.engine.storage import Change, Head, Reader
 from gridtokenx.gateway.bills import Prices, without_meters
 from gridtokenx.gateway.community import CommunityMemory
+from gridtokenx.gateway.coupled_documents import CallMoment, NetworkView
 from gridtokenx.gateway.depth import Depth, LevelChanges, count
-from gridtokenx.gateway.documents import AuctionView
+from gridtokenx.gateway.documents import AuctionView, TradeView
 from gridtokenx.gateway.facts import (
     PIECE,
     SEQUENCE_BITS,
@@ -71,6 +72,7 @@ from gridtokenx.modules.market.state import (
     INTERVALS,
     MAKER_DUTIES,
     MAKER_PROGRAMMES,
+    NO_PORTFOLIO,
     ORDERS,
     POSITIONS,
     REFERENCES,
@@ -126,12 +128,47 @@ K = TypeVar("K", int, bytes)
 R = TypeVar("R", bound=Record)
 
 
+class ZoneVolume(msgspec.Struct):
+    """What was sold and bought in one zone. The last trade there had this price, and the energy came to it over so many
+    borders."""
+
+    sold_wh: int = 0
+    bought_wh: int = 0
+    last_price_micro: int | None = None
+    last_borders: int = 0
+
+
+PriceLevels = dict[int, dict[int, tuple[int, int]]]
+"""Of each place of an auction (a zone's number, or that of a feeder's link), by price: Wh offered and wanted."""
+
+
+class Indication(msgspec.Struct):
+    """What an auction would be now, or was; and while orders collect, what stands behind it."""
+
+    view: AuctionView
+    levels: PriceLevels | None = None
+
+
+class CallMemory(msgspec.Struct):
+    """How the auction of one interval built up: what it would have been, and the last orders, seen after block
+    `as_of`."""
+
+    moments: list[CallMoment] = []
+    levels: PriceLevels = {}
+    as_of: int = 0
+
+
 class Volume(msgspec.Struct):
     """Trades of one interval."""
 
     traded_wh: int = 0
     traded_micro: int = 0
     last_price_micro: int | None = None
+    zones: dict[int, ZoneVolume] = {}
+
+    def of_zone(self, zone: int) -> ZoneVolume:
+        """Those of a zone, from now on if there were none."""
+        return self.zones.setdefault(zone, ZoneVolume())
 
 
 class Advance(msgspec.Struct, frozen=True):
@@ -139,7 +176,7 @@ class Advance(msgspec.Struct, frozen=True):
 
     facts: BlockFacts
     books: list[int]
-    """Intervals that changed, or their depth."""
+    """Intervals that changed, or their depth, or what their links carry."""
     accounts: set[bytes]
     """Whose orders or statements changed."""
 
@@ -215,8 +252,12 @@ class ReadModel:
         """Intervals whose gate has not closed."""
         self.terms: dict[int, Terms] = {}
         self.clearings: dict[int, Clearing] = {}
-        self.auctions: tuple[int, dict[int, AuctionView]] = (0, {})
+        self.auctions: tuple[int, dict[int, Indication]] = (0, {})
         """Of one height, as far as somebody asked (`auctions`)."""
+        self.calls: dict[int, CallMemory] = {}
+        """How the auctions of intervals built up, while this gateway followed (`calls`)."""
+        self.networks: tuple[int, dict[int, NetworkView]] = (0, {})
+        """Of one height, as far as somebody asked (`zones`)."""
         self.settlements: dict[int, Settlement] = {}
         self.volumes: dict[int, Volume] = {}
         self.portfolios: dict[bytes, Portfolio] = {}
@@ -248,6 +289,9 @@ class ReadModel:
             CLEARINGS.prefix: (CLEARINGS, self.clearings),
         }
         """Tables that are kept as they are, by number."""
+        self._read_everything()
+
+    def _read_everything(self) -> None:
         self._read(TERMS, ZONES, FEEDERS, PORTFOLIOS, SPLIT_RULES, MEMBERSHIPS, ROSTERS)
         self._read_history()
         self._forget_present()
@@ -383,13 +427,20 @@ class ReadModel:
 
     def _read_volumes(self) -> None:
         """Each trade stands in one buyer's position; the blocks read again give last prices only."""
-        prices = {number: volume.last_price_micro for number, volume in self.volumes.items()}
-        self.volumes = {number: Volume(0, 0, prices.get(number)) for number in self.intervals}
+        known, self.volumes = self.volumes, {}
+        for number in self.intervals:
+            last = known.get(number, Volume())
+            zones = {zone: msgspec.structs.replace(own, sold_wh=0, bought_wh=0) for zone, own in last.zones.items()}
+            self.volumes[number] = Volume(0, 0, last.last_price_micro, zones)
         for key, value in self.reader.scan(bytes([POSITIONS.prefix])):
             position = POSITIONS.decode.trusted(value)
             volume = self._volume(int.from_bytes(key[1:5], "big"))
             volume.traded_wh += position.bought_wh
             volume.traded_micro += position.purchase_value_micro
+            if position.sold_wh or position.bought_wh:
+                zone_volume = volume.of_zone(self.topology.zone_of[self.portfolios[key[5:]].feeder])
+                zone_volume.sold_wh += position.sold_wh
+                zone_volume.bought_wh += position.bought_wh
         for depth in self.depths.values():
             depth.take_changed()
 
@@ -406,10 +457,37 @@ class ReadModel:
         yield
         facts = yield from read_facts(stored, results, changes)
         orders = yield from self._order_changes(change for change in changes if change[0][0] == ORDERS.prefix)
-        trades_of = yield from _by_interval(facts.trades)
+        trades_of = yield from self._by_interval(facts.trades, changes)
         others = [change for change in changes if change[0][0] != ORDERS.prefix]
         accounts = yield from self.memory.follow(facts, *self._with_block_orders(orders, others))
         return _Digested(facts, orders, others, trades_of, accounts)
+
+    def _by_interval(self, trades: list[OwnTrade], changes: list[Change]) -> Work[dict[int, _TradesOfInterval]]:
+        """The trades of a block by interval, in their order, with the volume of each and of the zones in it."""
+        found: dict[int, _TradesOfInterval] = {}
+        feeders = {
+            key[1:]: PORTFOLIOS.decode.trusted(value).feeder
+            for key, value in changes
+            if value is not None and key[0] == PORTFOLIOS.prefix
+        }
+        for number, trade in enumerate(trades):
+            if number % PIECE == PIECE - 1:
+                yield
+            own = found.setdefault(trade.view.interval, _TradesOfInterval([], Volume()))
+            own.trades.append(trade)
+            view, volume = trade.view, own.volume
+            # Of an auction's trades purchases count.
+            sign = 0 if view.auction and view.taker == "sell" else 1 if view.voids is None else -1
+            volume.traded_wh += sign * view.quantity_wh
+            volume.traded_micro += sign * value_micro(view.price_micro, view.quantity_wh)
+            if view.voids is None:
+                volume.last_price_micro = view.price_micro
+            for portfolio, is_sale in ((trade.seller_portfolio, True), (trade.buyer_portfolio, False)):
+                if portfolio == NO_PORTFOLIO:
+                    continue
+                feeder = feeders[portfolio] if portfolio in feeders else self.portfolios[portfolio].feeder
+                _add_to_zone(volume.of_zone(self.topology.zone_of[feeder]), view, is_sale)
+        return found
 
     def _order_changes(self, rows: Iterable[Change]) -> Work[_OrderChanges]:
         """What these records of orders (None: gone) change against those that stand, each named once."""
@@ -466,6 +544,8 @@ class ReadModel:
             prefix, key = prefixed[0], prefixed[1:]
             if prefix == INTERVALS.prefix:
                 books.add(int.from_bytes(key, "big"))
+            if prefix in {LINKS.prefix, CLEARINGS.prefix}:
+                books.add(int.from_bytes(key[:4], "big"))
             if prefix == STATEMENTS.prefix and key[4:] in self.portfolios:
                 accounts.add(self.portfolios[key[4:]].account)
             if prefix == SETTLEMENTS.prefix:
@@ -488,6 +568,13 @@ class ReadModel:
             volume.traded_micro += own.volume.traded_micro
             if own.volume.last_price_micro is not None:
                 volume.last_price_micro = own.volume.last_price_micro
+            for zone, added in own.volume.zones.items():
+                zone_volume = volume.of_zone(zone)
+                zone_volume.sold_wh += added.sold_wh
+                zone_volume.bought_wh += added.bought_wh
+                if added.last_price_micro is not None:
+                    zone_volume.last_price_micro = added.last_price_micro
+                    zone_volume.last_borders = added.last_borders
         while len(self.trades) > TRADES_MAX:
             oldest = self.trades.popleft().view
             self.trades_since = oldest.sequence + 1
@@ -532,6 +619,7 @@ class ReadModel:
             else:
                 self.volumes.pop(number, None)
                 self.depths.pop(number, None)
+                self.calls.pop(number, None)
         elif prefix in self._numbered:
             table, rows = self._numbered[prefix]
             _replace(rows, int.from_bytes(key, "big"), table, value)
@@ -604,22 +692,15 @@ class ReadModel:
             self.depths.setdefault(interval, Depth()).apply(levels)
 
 
-def _by_interval(trades: list[OwnTrade]) -> Work[dict[int, _TradesOfInterval]]:
-    """The trades of a block by interval, in their order, with the volume of each."""
-    found: dict[int, _TradesOfInterval] = {}
-    for number, trade in enumerate(trades):
-        if number % PIECE == PIECE - 1:
-            yield
-        own = found.setdefault(trade.view.interval, _TradesOfInterval([], Volume()))
-        own.trades.append(trade)
-        view, volume = trade.view, own.volume
-        # Of an auction's trades purchases count.
-        sign = 0 if view.auction and view.taker == "sell" else 1 if view.voids is None else -1
-        volume.traded_wh += sign * view.quantity_wh
-        volume.traded_micro += sign * value_micro(view.price_micro, view.quantity_wh)
-        if view.voids is None:
-            volume.last_price_micro = view.price_micro
-    return found
+def _add_to_zone(volume: ZoneVolume, view: TradeView, is_sale: bool) -> None:
+    quantity_wh = view.quantity_wh if view.voids is None else -view.quantity_wh
+    if is_sale:
+        volume.sold_wh += quantity_wh
+    else:
+        volume.bought_wh += quantity_wh
+    if view.voids is None:
+        volume.last_price_micro = view.price_micro
+        volume.last_borders = 0 if is_sale else max(len(view.zones) - 1, 0)
 
 
 def _replace(rows: dict[K, R], key: K, table: Table[R], value: bytes | None) -> None:

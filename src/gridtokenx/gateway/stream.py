@@ -31,8 +31,7 @@ LISTENERS_MAX = 10_000
 """Of one gateway. The topics that one may hear are three times as many as there are open intervals, and three."""
 CLOSE_CODE_BASE = 4_000
 
-_PREFIXES = (feeds.BOOK_PREFIX, feeds.AUCTION_PREFIX, feeds.PRICES_PREFIX)
-_OF_INTERVAL = re.compile(rf"({'|'.join(_PREFIXES)})(0|[1-9][0-9]{{0,9}})")
+_OF_INTERVAL = re.compile(rf"({'|'.join(feeds.OF_INTERVAL)})(0|[1-9][0-9]{{0,9}})")
 
 log = logging.getLogger("gridtokenx.gateway")
 
@@ -138,7 +137,7 @@ class Connection:
             return name
         match = _OF_INTERVAL.fullmatch(name)
         if match is None:
-            of_interval = ", ".join(f"{prefix}(interval)" for prefix in _PREFIXES)
+            of_interval = ", ".join(f"{prefix}(interval)" for prefix in feeds.OF_INTERVAL)
             detail = f"topics are {feeds.BLOCKS}, {feeds.TRADES}, {of_interval}, {feeds.ACCOUNT}"
             raise Refused(GatewayCode.STREAM_TOPIC_UNKNOWN, "topic", detail)
         if int(match[2]) not in self._gateway.model.trading:

@@ -9,7 +9,8 @@ from gridtokenx.gateway.documents import AccountView, Document, Level, OrderView
 
 class Subscription(Request):
     """A topic: `blocks`, `trades`, `book:{interval}`, `auction:{interval}` (an `AuctionView` each block from the call
-    phase until it is final), `prices:{interval}` (a `PricesView` whenever one changes, until the gate) or `account`.
+    phase until it is final), `network:{interval}` (a `NetworkView` with each block that changed it),
+    `prices:{interval}` (a `PricesView` whenever one changes, until the gate) or `account`.
     `after` is the last sequence one has of it."""
 
     topic: str

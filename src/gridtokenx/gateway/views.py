@@ -29,6 +29,7 @@ from gridtokenx.gateway.documents import (
 )
 from gridtokenx.gateway.facts import decode_last_block, decode_receipt, summary_view
 from gridtokenx.gateway.memory import AnyOrder, OrderState, PendingOrder, Trace, quantities_of
+from gridtokenx.gateway.reach import delivered
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.ledger.account import ACCOUNTS, Account
 from gridtokenx.ledger.batch import decode_batch, decode_batch_header
@@ -37,6 +38,7 @@ from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.grid.topology import FEEDER_LINK
+from gridtokenx.modules.market.checks import is_plain
 from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.modules.market.state import POSITIONS, BlockOrder, Phase, client_id_of_order, position_key
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
@@ -121,10 +123,9 @@ def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: 
         feeder,
     )
     if feeder is not None:
-        nearness = model.topology.nearness
-        nearness(feeder, feeder)
-        view.delivered_bids = depth.delivered(Side.BUY, feeder, terms, nearness)[:levels]
-        view.delivered_asks = depth.delivered(Side.SELL, feeder, terms, nearness)[:levels]
+        network = model.network(number)
+        view.delivered_bids = delivered(depth.side(Side.BUY), Side.BUY, feeder, terms, network, levels)
+        view.delivered_asks = delivered(depth.side(Side.SELL), Side.SELL, feeder, terms, network, levels)
     return view
 
 
@@ -270,6 +271,7 @@ def open_order_view(model: ReadModel, key: bytes, order: AnyOrder) -> OrderView:
     remaining_wh = quantity_wh if isinstance(order, BlockOrder) else order.remaining_wh
     filled_wh = quantity_wh - remaining_wh
     value_micro = 0 if filled_wh == 0 else None
+    plain = not isinstance(order, BlockOrder) and is_plain(order)
     return OrderView(
         client_id_of_order(key).hex(),
         OrderState.OPEN.value,
@@ -286,6 +288,7 @@ def open_order_view(model: ReadModel, key: bytes, order: AnyOrder) -> OrderView:
         expires_ms=order.expires_ms,
         place=order.place,
         voided_wh=0 if trace is None else trace.voided_wh,
+        plain=plain and order.expires_ms >= model.intervals[order.interval].gate_ms,
         intervals=intervals,
     )
 
@@ -326,7 +329,7 @@ def traced_order_view(client_id: bytes, trace: Trace) -> OrderView:
         trace.expires_ms,
         trace.place,
         trace.voided_wh,
-        trace.intervals,
+        intervals=trace.intervals,
     )
 
 

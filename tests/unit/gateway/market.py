@@ -45,9 +45,14 @@ def founding() -> Founding:
     return community
 
 
+def key_of(name: str) -> PrivateKey:
+    """The key of a home."""
+    return PrivateKey(hashlib.sha256(f"{name}/0".encode()).digest())
+
+
 def wallet_of(name: str) -> Wallet:
     """The wallet of a home."""
-    keys = [PrivateKey(hashlib.sha256(f"{name}/0".encode()).digest())]
+    keys = [key_of(name)]
     return Wallet(keys, KeyList.of([key.public_key for key in keys]))
 
 

@@ -13,7 +13,7 @@ from tests.world import Founding, at, buy, interval_at, pseudonym, sell
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.engine.storage import Reader
-from gridtokenx.gateway import auctions
+from gridtokenx.gateway import auctions, calls
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.modules.identity.messages import Source
 
@@ -149,6 +149,55 @@ def test_it_can_be_followed_until_it_is_final(tmp_path: Path) -> None:
             while heard["data"]["state"] != "final":
                 heard = await socket.hear()
         assert heard["sequence"] == market.height
+
+    play(tmp_path, test)
+
+
+def test_how_it_builds_up_is_remembered_and_drawn(tmp_path: Path) -> None:
+    async def test(market: Market) -> None:
+        path = f"/v1/auctions/{NOON}"
+        assert (await market.get(f"{path}/history"))["moments"] == []
+        assert (await market.get(f"{path}/curves/1"))["as_of"] == 0
+        await collect(market)
+        await market.block()
+        await market.run("eve", sell("eve", 600, NOON, 2_000_000))
+        moments = (await market.get(f"{path}/history"))["moments"]
+        assert [moment["orders"] for moment in moments] == [0, 1, 2, 3, 4]
+        assert moments[0]["zones"] == []
+        last = {zone["zone"]: zone for zone in moments[-1]["zones"]}
+        assert (last[1]["price_micro"], last[2]["price_micro"], last[2]["bought_wh"]) == (PRICE, 5_000_000, 1_000)
+        curves = await market.get(f"{path}/curves/1")
+        zone, feeder = curves["places"]
+        assert (zone["zone"], zone["feeder"], zone["thinned"]) == (1, None, False)
+        steps = [(step["price_micro"], step["offered_wh"], step["wanted_wh"]) for step in zone["steps"]]
+        assert steps == [(PRICE, 2_000, 0), (PRICE + 100_000, 0, 500)]
+        assert (feeder["feeder"], feeder["steps"][0]["offered_wh"]) == (12, 600)
+        height = market.height
+        await market.block(at(11, 55))
+        assert (await market.get(f"{path}/history"))["moments"] == moments
+        assert (await market.get(f"{path}/curves/1")) == curves | {"height": market.height, "as_of": height}
+
+    play(tmp_path, test)
+
+
+def test_what_is_remembered_of_a_call_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "MOMENTS_MAX", 4)
+    monkeypatch.setattr(calls, "STEPS_SHOWN", 3)
+
+    async def test(market: Market) -> None:
+        await market.block(at(11, 51))
+        for number in range(8):
+            await market.run("ann", sell("ann", 100, NOON, PRICE + number * 1_000, f"o{number}"))
+        moments = (await market.get(f"/v1/auctions/{NOON}/history"))["moments"]
+        assert len(moments) <= 4
+        assert (moments[-1]["height"], moments[-1]["orders"]) == (market.height, 8)
+        (place,) = (await market.get(f"/v1/auctions/{NOON}/curves/1"))["places"]
+        assert place["thinned"]
+        assert [(step["price_micro"] - PRICE, step["offered_wh"]) for step in place["steps"]] == [
+            (2_000, 300),
+            (5_000, 300),
+            (7_000, 200),
+        ]
 
     play(tmp_path, test)
 

@@ -49,7 +49,7 @@ async def test_the_checksum_is_over_all_levels_and_changes_with_them(market: Mar
     assert part["checksum"] == whole["checksum"]
     assert checksum_of([], [Level(**level) for level in whole["asks"]]) == whole["checksum"]
     lines = sorted(
-        f"sell {level['price_micro']} {level['feeder']} {level['sources']} {level['quantity_wh']} {level['orders']}\n"
+        f"sell {level['price_micro']} {level['feeder']} {level['sources']} {level['quantity_wh']} {level['orders']} 0\n"
         for level in whole["asks"]
     )
     assert hashlib.sha256("".join(lines).encode()).hexdigest()[:16] == whole["checksum"]

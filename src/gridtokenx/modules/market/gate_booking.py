@@ -24,6 +24,7 @@ from gridtokenx.modules.market.holds import TradeCost, order_hold_micro, seller_
 from gridtokenx.modules.market.messages import BUY, CLIENT_ID_BYTES, Terms
 from gridtokenx.modules.market.state import (
     CLOSE_GATE,
+    NO_PORTFOLIO,
     NOBODY,
     ORDERS,
     POSITIONS,
@@ -40,7 +41,6 @@ from gridtokenx.modules.tokens.state import release
 _PORTFOLIO_BYTES = 8
 _GROUP_BYTES = _PORTFOLIO_BYTES + 1
 _NO_ORDER = bytes(CLIENT_ID_BYTES)
-_NO_PORTFOLIO = bytes(_PORTFOLIO_BYTES)
 
 
 def items_of(orders: Mapping[bytes, Order], side: int, level: Level) -> list[bytes]:
@@ -127,7 +127,7 @@ class Booking:
         if order.side == BUY:
             kept_micro, collateral_micro, counted = cost.buyer, 0, (quantity_wh, cost.value)
             sides = account, client_id, NOBODY, _NO_ORDER
-            portfolios = order.portfolio, _NO_PORTFOLIO
+            portfolios = order.portfolio, NO_PORTFOLIO
             wheeling_micro = cost.wheeling
         else:
             most_micro = order_hold_micro(self.terms, self.interval, order, quantity_wh)
@@ -135,7 +135,7 @@ class Booking:
             kept_micro = collateral_micro = min(most_micro, needed)
             counted = 0, 0
             sides = NOBODY, _NO_ORDER, account, client_id
-            portfolios = _NO_PORTFOLIO, order.portfolio
+            portfolios = NO_PORTFOLIO, order.portfolio
             wheeling_micro = 0
         trade = Trade(
             self.number,

@@ -366,6 +366,8 @@ EMPTY_POSITION = Position(0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 NOBODY = bytes(ACCOUNT_BYTES)
 """Stands in a trade for the side that an order of an auction meets."""
+NO_PORTFOLIO = bytes(8)
+"""Its portfolio there."""
 
 
 def order_key(account: bytes, client_id: bytes) -> bytes:

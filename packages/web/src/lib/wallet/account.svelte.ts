@@ -28,6 +28,8 @@ class OwnAccount {
   positions = $state.raw<ReadonlyMap<number, PositionView>>(new Map());
   /** By interval. */
   statements = $state.raw<ReadonlyMap<number, StatementView>>(new Map());
+  /** Where its portfolio is; undefined until it was read. */
+  feeder = $state<number>();
   /** Whether positions and statements were read: until then, only orders are known. */
   isRead = $state(false);
   /** `missing`: the key opens an account that this market does not have. */
@@ -115,6 +117,8 @@ class OwnAccount {
     try {
       const [positions, statements] = await Promise.all([this.#readPositions(session), this.#readStatements(session)]);
       if (this.#session !== session) return;
+      this.feeder ??= await this.#readFeeder(session);
+      if (this.#session !== session) return;
       this.positions = positions;
       this.statements = statements;
       this.isRead = true;
@@ -123,6 +127,11 @@ class OwnAccount {
       this.problem = error;
       this.#timer ??= setTimeout(() => void this.#refresh(session), AGAIN_MS);
     }
+  }
+
+  async #readFeeder({ client, wallet }: Session): Promise<number | undefined> {
+    const { portfolios } = await client.portfolios(wallet);
+    return portfolios.find((each) => each.portfolio === this.portfolio)?.feeder;
   }
 
   async #readPositions({ client, wallet }: Session): Promise<ReadonlyMap<number, PositionView>> {
@@ -157,6 +166,7 @@ class OwnAccount {
     this.trades = [];
     this.positions = new Map();
     this.statements = new Map();
+    this.feeder = undefined;
     this.isRead = false;
     this.problem = undefined;
     this.state = "closed";

@@ -1,11 +1,16 @@
 /** What is typed into the ticket becomes an order, or says what is missing. Pure. */
 
-import { ANY_SOURCE_MASK, buyOrder, parseEnergy, parseWatt, sellOrder, TimeInForce } from "@gridtokenx/sdk";
+import { ANY_SOURCE_MASK, buyOrder, parseEnergy, parseWatt, Scope, sellOrder, TimeInForce } from "@gridtokenx/sdk";
 import type { DeliveredLevel, PlaceOrder } from "@gridtokenx/sdk";
 
 export type Side = "buy" | "sell";
 export type Force = "gate" | "15" | "30" | "60" | "now" | "whole";
 export const FORCES: readonly Force[] = ["gate", "15", "30", "60", "now", "whole"];
+export type Reach = "anywhere" | "zone" | "feeder";
+export const REACHES: readonly Reach[] = ["anywhere", "zone", "feeder"];
+
+/** An order shows at least this part of itself: one in twenty (`ICEBERG_PARTS_MAX` of the ledger). */
+const PARTS_MAX = 20;
 
 export interface Typed {
   readonly side: Side;
@@ -22,6 +27,10 @@ export interface Typed {
   readonly postOnly: boolean;
   /** In kWh; empty for none. */
   readonly minimum: string;
+  /** How far it looks for others, and others for it. */
+  readonly reach: Reach;
+  /** In kWh: how much of it the book shows at a time; empty for all. */
+  readonly display: string;
 }
 
 /** What the market says about the interval of the order. */
@@ -38,9 +47,27 @@ export interface Draft {
   readonly limitMicro: bigint;
   readonly sources: number;
   readonly minimumWh: number;
+  /** 0 where all of it shows. */
+  readonly displayWh: number;
 }
 
-export type Wrong = "quantityBad" | "quantitySmall" | "priceBad" | "priceTick" | "sourcesBad" | "minimumBad";
+export type Wrong = "quantityBad" | "quantitySmall" | "priceBad" | "priceTick" | "sourcesBad" | "minimumBad" | "displayBad";
+
+/** What is typed as the call phase takes it: everything that an auction cannot heed is left out. */
+export function plain(typed: Typed): Typed {
+  return { ...typed, isMarket: false, force: "gate", sources: ALL_SOURCES, postOnly: false, minimum: "", reach: "anywhere", display: "" };
+}
+
+/** What one can meet with an order that reaches so far. */
+export function within<L extends { readonly nearness: number }>(levels: readonly L[], reach: Reach): readonly L[] {
+  const most = { anywhere: Infinity, zone: 1, feeder: 0 }[reach];
+  return levels.filter((level) => level.nearness <= most);
+}
+
+/** The least that an order of this size may show of itself. */
+export function leastDisplayWh(energyWh: number, orderWhMin: number): number {
+  return Math.max(orderWhMin, Math.ceil(energyWh / PARTS_MAX));
+}
 
 /** The order as numbers, or what is wrong with each field. A market order's limit is the tariff or the buy-back. */
 export function read(typed: Typed, bounds: Bounds): { draft: Draft | undefined; wrong: readonly Wrong[] } {
@@ -55,13 +82,20 @@ export function read(typed: Typed, bounds: Bounds): { draft: Draft | undefined; 
   if (sources === 0) wrong.push("sourcesBad");
   const minimumWh = typed.minimum.trim() === "" ? 0 : parseEnergy(typed.minimum);
   if (minimumWh === undefined || minimumWh < 0 || minimumWh > Math.max(0, energyWh ?? 0)) wrong.push("minimumBad");
+  const displayWh = waits(typed) && typed.display.trim() !== "" ? parseEnergy(typed.display) : 0;
+  if (displayWh === undefined || (displayWh !== 0 && !mayShow(displayWh, energyWh ?? 0, bounds.orderWhMin))) wrong.push("displayBad");
   if (wrong.length > 0) return { draft: undefined, wrong };
-  return { draft: { side: typed.side, energyWh: energyWh!, limitMicro: limitMicro!, sources, minimumWh: minimumWh! }, wrong };
+  const draft = { side: typed.side, energyWh: energyWh!, limitMicro: limitMicro!, sources, minimumWh: minimumWh!, displayWh: displayWh! };
+  return { draft, wrong };
 }
 
-/** The same, as the call phase takes it: a plain limit order until the gate, of any source. */
-export function plain(typed: Typed): Typed {
-  return { ...typed, isMarket: false, force: "gate", sources: ALL_SOURCES, postOnly: false, minimum: "" };
+/** Whether what does not trade at once stays in the book: only then it can show a part of itself. */
+export function waits(typed: Pick<Typed, "isMarket" | "force">): boolean {
+  return !typed.isMarket && typed.force !== "now" && typed.force !== "whole";
+}
+
+function mayShow(displayWh: number, energyWh: number, orderWhMin: number): boolean {
+  return displayWh < energyWh && displayWh >= leastDisplayWh(energyWh, orderWhMin);
 }
 
 /** The message to sign. The SDK checks every field once more: throws Malformed. */
@@ -73,6 +107,8 @@ export function messageOf(typed: Typed, draft: Draft, portfolio: Uint8Array, int
     priceMicro: typed.isMarket ? 0n : draft.limitMicro,
     market: typed.isMarket,
     minimumWh: draft.minimumWh,
+    scope: { anywhere: Scope.ANYWHERE, zone: Scope.ZONE, feeder: Scope.FEEDER }[typed.reach],
+    displayWh: draft.displayWh,
     ...timeOf(typed, nowMs),
   };
   return typed.side === "buy"

@@ -1,9 +1,9 @@
-/** Depth as a person reads it: by the price that a home on one feeder pays, all wheeling included. Pure. */
+/** Depth as a person on one feeder reads it: what one would pay for offers, and get from bids, wheeling included. Pure. */
 
-import type { BookView } from "@gridtokenx/sdk";
+import type { BookView, DeliveredLevel } from "@gridtokenx/sdk";
 
 export interface Step {
-  /** Delivered: what a buyer on the feeder pays per kWh before fees. */
+  /** What a buyer on the feeder pays per kWh for an offer, or a seller there gets from a bid, before fees. */
   readonly priceMicro: number;
   readonly energyWh: number;
   /** From the best price up to and with this one. */
@@ -18,15 +18,13 @@ export interface Ladder {
 }
 
 /**
- * Levels of all sources and feeders together. A buyer's limit is a delivered price already; an offer's is made one by the
- * wheeling to the feeder, which the gateway has added.
+ * Levels of all sources and feeders together, as far as one can meet them from the feeder. The gateway has added the
+ * wheeling to the feeder to offers and taken the wheeling from it off bids: so the two sides never cross, wherever in the
+ * country they are.
  */
 export function ladderOf(book: BookView): Ladder {
-  const asks = book.deliveredAsks ?? [];
-  return {
-    bids: steps(book.bids.map((level) => [Number(level.priceMicro), level.quantityWh]), -1),
-    asks: steps(asks.map((level) => [Number(level.deliveredMicro), level.quantityWh]), 1),
-  };
+  const prices = (levels: readonly DeliveredLevel[]): [number, number][] => levels.map((level) => [Number(level.deliveredMicro), level.quantityWh]);
+  return { bids: steps(prices(book.deliveredBids ?? []), -1), asks: steps(prices(book.deliveredAsks ?? []), 1) };
 }
 
 /** Energy wanted and offered at each price, rising, from one price to another; null where there is none. */
@@ -42,6 +40,15 @@ export function depthOf(ladder: Ladder, fromMicro: number, toMicro: number): [nu
     price < bestAsk ? null : (ladder.asks.findLast((step) => step.priceMicro <= price)?.togetherWh ?? 0),
   );
   return [prices, wanted, offered];
+}
+
+/** What waits and cannot be met from the feeder; undefined where nothing does, or where not all levels were told. */
+export function outOfReach(book: BookView): { wantedWh: number; offeredWh: number } | undefined {
+  if (book.bids.length + book.asks.length < book.levels) return undefined;
+  const sum = (levels: readonly { readonly quantityWh: number }[]): number => levels.reduce((all, each) => all + each.quantityWh, 0);
+  const wantedWh = sum(book.bids) - sum(book.deliveredBids ?? []);
+  const offeredWh = sum(book.asks) - sum(book.deliveredAsks ?? []);
+  return wantedWh + offeredWh > 0 ? { wantedWh, offeredWh } : undefined;
 }
 
 function steps(levels: readonly (readonly [number, number])[], direction: 1 | -1): Step[] {
