@@ -53,10 +53,8 @@ class Community:
         ):
             self.lines.append(line)
         else:
-            known = (
-                "home, battery, dealer, aggregator, account, terms, sky, holiday, link, zone, feeder, consensus, consortium"
-            )
-            raise ScenarioError(f"a community begins, has {known} and member, not {verb!r}")
+            known = "home, battery, dealer, aggregator, account, terms, sky, holiday, link, zone, feeder, consensus"
+            raise ScenarioError(f"a community begins, has {known}, consortium and member, not {verb!r}")
 
     def _change_terms(self, text: str) -> None:
         if text == "tpa-draft-2026":
