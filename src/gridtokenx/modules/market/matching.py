@@ -409,24 +409,6 @@ def _undo_match(book: Book, met: list[Fill]) -> None:
             book.tidy(book.queues[number])
 
 
-def find_crossed(book: Book, wheeling: tuple[int, ...]) -> tuple[bytes, Order] | None:
-    """The resting purchase that may trade first now that links have capacity again: the best limit, then the earliest
-    place, of those that can meet a resting sale. None if no two orders can meet."""
-    closed = book.network.closed
-    best: list[tuple[int, int, bytes]] = []
-    for _, _, front in book.buyers.fronts.items:
-        firsts = front.firsts or [(front.best(), 0, front.queues[0])]
-        for rank, _, queue in reversed(firsts):
-            if queue.step not in closed:
-                best.append((-rank, *queue.levels[rank][0]))
-                break
-    for _, _, key in sorted(best):
-        order = book.orders[key]
-        if _begin(book, wheeling, order)[0]:
-            return key, order
-    return None
-
-
 def first_met(book: Book, wheeling: tuple[int, ...], taker: Order) -> bytes:
     """The key of the resting order that an order would meet first; ValueError if there is none."""
     heads, _ = _begin(book, wheeling, taker)
