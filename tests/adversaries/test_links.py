@@ -80,7 +80,7 @@ def test_filling_and_emptying_a_border_costs_a_look_at_who_waits_and_real_money_
 
 
 def test_what_a_round_of_filling_and_emptying_costs() -> None:
-    """0.75 of wheeling and fees both ways: 0.17 WATT for 200 Wh, before anything is undelivered."""
+    """0.75 of wheeling and fees both ways: 0.15 WATT for 100 Wh there and back, before anything is undelivered."""
     ground = full_border(watched=True)
     accounts = [ground.world.account(eve(feeder)) for feeder in (11, 21)]
     before = sum(account.held_micro for account in accounts)
