@@ -91,16 +91,15 @@ class SlowMarket:
         order.shown_wh = min(order.display_wh, order.left_wh) if order.display_wh else order.left_wh
         self.orders[order.name] = order
 
+    def first_to_meet(self) -> Resting | None:
+        """The highest purchase that can meet a sale, of equal ones the earliest."""
+        purchases = [order for order in self.orders.values() if order.side == Side.BUY]
+        purchases.sort(key=lambda order: (-order.price_micro, order.place))
+        return next((order for order in purchases if self._best(order)), None)
+
     def _settle(self) -> None:
         """Whoever rests and can meet somebody does: the highest purchase first, of equal ones the earliest."""
-        while True:
-            purchases = [order for order in self.orders.values() if order.side == Side.BUY]
-            purchases.sort(key=lambda order: (-order.price_micro, order.place))
-            for order in purchases:
-                if self._best(order):
-                    break
-            else:
-                return
+        while order := self.first_to_meet():
             del self.orders[order.name]
             if self._meet(order, rested=True):
                 if order.left_wh:

@@ -171,7 +171,9 @@ def _set_terms(player: "Player", who: str, changes: str) -> Message:
     return SetTerms(msgspec.structs.replace(terms, **pairs))
 
 
-def _update(player: "Player", who: str, name: str, licence: str, kyc: str, until: str | None) -> Message:
+def _update(
+    player: "Player", who: str, name: str, licence: str, kyc: str, until: str | None, group: str | None
+) -> Message:
     current = player.world.state.rows[PARTICIPANTS.prefix][pseudonym(name)]
     until_ms = time_of(until, player.clock) if until else FOREVER_MS
     return UpdateParticipant(
@@ -180,7 +182,7 @@ def _update(player: "Player", who: str, name: str, licence: str, kyc: str, until
         FOREVER_MS,
         Kyc[kyc.upper()],
         until_ms,
-        current.group,
+        current.group if group is None else int(group),
         current.short_wh,
         current.long_wh,
     )
@@ -329,7 +331,7 @@ def _resume(player: "Player", who: str, when: str | None, zone: str | None) -> M
 
 
 ACTIONS: list[tuple[str, Callable[..., Message]]] = [
-    (r"limits (\d+)(?:-(\d+))?(?: from (\d\d:\d\d))? to (\S+ \w+), back (\S+ \w+)", _set_link),
+    (r"limits (\d+)(?:-(\d+))?(?: from ((?:\w{3} )?\d\d:\d\d))? to (\S+ \w+), back (\S+ \w+)", _set_link),
     (r"halts(?: (\d\d:\d\d))?(?: in zone (\d+))?(?: until (\S+))? for ([\w-]+)", _halt),
     (r"lets trade(?: of (\d\d:\d\d))?(?: in zone (\d+))? go on", _resume),
     (r"cancels ([\w-]+)", lambda player, who, name: CancelOrder(pseudonym(name))),
@@ -360,7 +362,7 @@ ACTIONS: list[tuple[str, Callable[..., Message]]] = [
     ),
     (r"suspends ([\w-]+)", lambda player, who, name: SuspendParticipant(pseudonym(name), suspended=True)),
     (r"readmits ([\w-]+)", lambda player, who, name: SuspendParticipant(pseudonym(name), suspended=False)),
-    (r"registers ([\w-]+) as (\w+), (\w+)(?: until (.*))?", _update),
+    (r"registers ([\w-]+) as (\w+), (\w+)(?: until ([^,]*))?(?:, group (\d+))?", _update),
     (r"opens portfolio ([\w-]+) on (\d+): (.*)", _open_portfolio),
     (r"asks ([\w-]+) to trade ([\w-]+): (.*)", _join),
     (r"takes in ([\w-]+)", lambda player, who, site: AcceptMember(pseudonym(site))),

@@ -140,7 +140,9 @@ def _items(text: str) -> list[str]:
 
 
 def _book(player: "Player", when: str, expected: str) -> None:
-    """Open orders, sellers first, best first, then in order of place."""
+    """Open orders, sellers first, best first, then in order of place; where an iceberg is told (`shows 500 Wh`), what
+    each shows counts too."""
+    tell_shown = " shows " in expected
     interval = interval_of(when, player.clock)
     orders = [
         (
@@ -157,11 +159,13 @@ def _book(player: "Player", when: str, expected: str) -> None:
     for *_, key, order in sorted(orders, key=lambda item: item[:3]):
         verb = "sells" if order.side == Side.SELL else "buys"
         name = _name_of(player, key[:32])
-        real.append(f"{name} {verb} {order.remaining_wh} Wh at {_shown(order.price_micro)}")
+        shows = f" shows {order.shown_wh} Wh" if tell_shown and order.display_wh else ""
+        real.append(f"{name} {verb} {order.remaining_wh} Wh at {_shown(order.price_micro)}{shows}")
     wanted = []
     for part in _items(expected):
-        who, verb, number, unit, _, price = part.split()
-        wanted.append(f"{who} {verb} {energy(number, unit)} Wh at {_amount_shown(price)}")
+        who, verb, number, unit, _, price, *shows = part.split()
+        told = f" shows {energy(*shows[1:])} Wh" if shows else ""
+        wanted.append(f"{who} {verb} {energy(number, unit)} Wh at {_amount_shown(price)}{told}")
     assert real == wanted, f"the book is {'; '.join(real) or 'empty'}"
 
 

@@ -49,11 +49,14 @@ class Community:
             "member",
             "link",
             "makers",
+            "zone",
+            "feeder",
         ):
             self.lines.append(line)
         else:
             known = (
-                "home, battery, dealer, aggregator, account, terms, sky, holiday, link, makers, consensus, consortium"
+                "home, battery, dealer, aggregator, account, terms, sky, holiday, link, makers, zone, feeder, "
+                "consensus, consortium"
             )
             raise ScenarioError(f"a community begins, has {known}, consortium and member, not {verb!r}")
 
@@ -170,6 +173,22 @@ class Community:
         """`of zone 1: 2 at most, spread 0.50, ...`: a programme (`words.programme`)."""
         zone, _, terms = text.removeprefix("of zone ").partition(": ")
         self.founding.builder.add_maker_programme(int(zone), programme(terms))
+
+    def _zone(self, text: str) -> None:
+        """`4 South of pea beside 1 and 3`: one more zone, its distributor, and the zones that it borders on."""
+        found = re.fullmatch(r"(\d+) ([\w-]+) of ([\w-]+) beside (\d+(?: and \d+)*)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no zone")
+        number, name, distributor, beside = found.groups()
+        neighbours = tuple(int(other) for other in beside.split(" and "))
+        self.founding.builder.add_zone(int(number), name, self.founding.accounts[distributor], neighbours)
+
+    def _feeder(self, text: str) -> None:
+        """`41 in zone 4`"""
+        found = re.fullmatch(r"(\d+) in zone (\d+)", text)
+        if found is None:
+            raise ScenarioError(f"{text!r} is no feeder")
+        self.founding.builder.add_feeder(int(found[1]), int(found[2]), f"feeder {found[1]}")
 
     def _consensus(self, text: str) -> None:
         """`of 0.5 s blocks`"""

@@ -25,7 +25,8 @@ from gridtokenx.modules.grid.topology import TOPOLOGY, border_step, feeder_step
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
 from gridtokenx.modules.identity.state import FEEDERS, ZONES, Feeder, Zone, feeder_key, zone_key
 from gridtokenx.modules.market.book import BOOKS, Book, book_of, put_back, remove, rest
-from gridtokenx.modules.market.matching import find_crossed, match
+from gridtokenx.modules.market.crossing import find_crossed
+from gridtokenx.modules.market.matching import match
 from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.modules.market.state import Order
 

@@ -51,6 +51,10 @@ def _build_heap(state: State) -> list[bytes]:
 DUE: Index[list[bytes]] = Index("due", _build_heap)
 """A heap of keys; it may hold keys that are no longer in the table, never the reverse."""
 
+FORGOTTEN_KEPT = 1_024
+"""How many keys more than twice those in the table the heap may hold: who places and cancels all day, with ends far
+away, must not fill a node's memory."""
+
 
 def add(state: State, due_ms: int, kind: int, payload: bytes) -> None:
     """Schedule; the same item twice is one item."""
@@ -76,7 +80,10 @@ def next_due_ms(state: State) -> int | None:
 
 
 def run_due(state: State, context: Context, handlers: Mapping[int, ScheduledHandler], steps_max: int) -> int:
-    """Run what is due at the block's time, up to `steps_max` steps; returns the steps used."""
+    """Run what is due at the block's time, up to `steps_max` steps; returns the steps used. Nothing may be open on the
+    journal: keys that are not in the table are forgotten now and then."""
+    if len(state.index(DUE)) > 2 * len(state.rows[SCHEDULE.prefix]) + FORGOTTEN_KEPT:
+        state.index(DUE)[:] = _build_heap(state)
     used = 0
     while used < steps_max:
         due_ms = next_due_ms(state)

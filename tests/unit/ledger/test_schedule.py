@@ -137,3 +137,16 @@ def test_an_item_removed_and_added_again_runs_once() -> None:
     schedule.add(state, 5, KIND, b"x")
     schedule.run_due(state, context(9), {KIND: lambda s, c, payload: ran.append(payload) or 1}, 10)
     assert ran == [b"x"]
+
+
+def test_what_was_taken_back_does_not_pile_up_in_memory() -> None:
+    state = new_state()
+    schedule.add(state, 5_000, KIND, b"stays")
+    for number in range(10 * schedule.FORGOTTEN_KEPT):
+        schedule.add(state, 9_000, KIND, b"comes and goes")
+        schedule.remove(state, 9_000, KIND, b"comes and goes")
+        if number % 100 == 0:
+            state.keep()
+            schedule.run_due(state, context(1), {}, 1_000)
+    assert len(state.index(DUE)) <= schedule.FORGOTTEN_KEPT + 200
+    assert schedule.next_due_ms(state) == 5_000

@@ -31,7 +31,7 @@ from gridtokenx.modules.market.bands import halt_until_ms, least_wh
 from gridtokenx.modules.market.book import BOOKS, Book, Queue, book_of, put_back, remove
 from gridtokenx.modules.market.coupling import price_at_place
 from gridtokenx.modules.market.halted import ALL, covers, is_covered_widely
-from gridtokenx.modules.market.matching import Fill, find_meeting
+from gridtokenx.modules.market.matching import Fill
 from gridtokenx.modules.market.messages import BUY, SELL, Halt, HaltReason, MarketCode, Resume, Terms
 from gridtokenx.modules.market.state import (
     AUCTIONS,
@@ -308,7 +308,7 @@ def _meet_some(state: State, context: Context, interval: Interval, terms: Terms,
     live, wheeling, used = book_of(state, number), wheeling_of(state, interval.terms, terms), 1
     if context.time_ms < interval.gate_ms:
         for _ in range(MEETINGS_PER_STEP):
-            found = find_meeting(live, wheeling, zone)
+            found = crossing.find_crossed(live, wheeling)
             if found is None:
                 break
             used += crossing.let_meet(state, context, interval, terms, live, *found, free_zone=zone)

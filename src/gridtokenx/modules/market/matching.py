@@ -414,43 +414,6 @@ def _undo_match(book: Book, met: list[Fill]) -> None:
             book.tidy(book.queues[number])
 
 
-def find_crossed(book: Book, wheeling: tuple[int, ...]) -> tuple[bytes, Order] | None:
-    """The resting purchase that may trade first now that links have capacity again: the best limit, then the earliest
-    place, of those that can meet a resting sale. None if no two orders can meet."""
-    closed, halted = book.network.closed, book.halted()
-    best: list[tuple[int, int, bytes]] = []
-    for _, _, front in book.buyers.fronts.items:
-        if front.zone in halted:
-            continue
-        firsts = front.firsts or [(front.best(), 0, front.queues[0])]
-        for rank, _, queue in reversed(firsts):
-            if queue.step not in closed:
-                best.append((-rank, *queue.levels[rank][0]))
-                break
-    for _, _, key in sorted(best):
-        order = book.orders[key]
-        if _begin(book, wheeling, order)[0]:
-            return key, order
-    return None
-
-
-def find_meeting(book: Book, wheeling: tuple[int, ...], zone: int) -> tuple[bytes, Order] | None:
-    """The resting purchase that may trade first now that a zone is not halted any more: it stands there, or can meet a
-    sale from beyond its feeder. None if no two orders can meet."""
-    halted, zone_of = book.halted(), book.topology.zone_of
-    best: list[tuple[int, int, bytes]] = []
-    for queue in book.queues.values():
-        here = zone_of[queue.feeder]
-        if not queue.side and here not in halted and (here == zone or queue.front is not None):
-            rank = queue.ranks[-1]
-            best.append((-rank, *queue.levels[rank][0]))
-    for _, _, key in sorted(best):
-        order = book.orders[key]
-        if _begin(book, wheeling, order)[0]:
-            return key, order
-    return None
-
-
 def meets_somebody(book: Book, wheeling: tuple[int, ...], taker: Order) -> bool:
     """Whether there is anything at all that an incoming order would meet."""
     return bool(_begin(book, wheeling, taker)[0])
