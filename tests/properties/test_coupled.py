@@ -3,6 +3,7 @@ capacity that is used up, given back and changed, filters, scopes, icebergs, rel
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from tests.coupled_model import Deal, SlowMarket, open_orders
 from tests.invariants import Watch
 from tests.world import NOON, WATT, Founding, World, at, order, pseudonym
 
+from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.ledger.errors import KernelCode
 from gridtokenx.modules.grid.messages import LinkKind, SetCapacity
@@ -32,7 +34,8 @@ capacities = st.sampled_from([0, 0, 100, 300, 500, 1_000, 100_000])
 
 
 def founded(forward: list[int], backward: list[int]) -> World:
-    founding = Founding(time_ms=at(9, 30))
+    # Bands have tests of their own (test_bands.py).
+    founding = Founding(msgspec.structs.replace(DEFAULT_TERMS, band_ppm=0), at(9, 30))
     founding.builder.add_zone(4, "South", founding.accounts["pea"], (3, 5))
     founding.builder.add_zone(5, "West", founding.accounts["pea"], (4, 1))
     for feeder in (41, 51):

@@ -79,6 +79,7 @@ class Metrics:
         )
         self._height = Gauge("gridtokenx_gateway_height", "Block of the read model", registry=self.registry)
         self._orders = Gauge("gridtokenx_gateway_orders", "Open orders in the read model", registry=self.registry)
+        self._halts = Gauge("gridtokenx_gateway_halts", "Halts of trade that hold", registry=self.registry)
         self.listeners = Gauge("gridtokenx_gateway_listeners", "Open streams", registry=self.registry)
         self.dropped = Counter(
             "gridtokenx_gateway_listeners_dropped", "Streams ended by the gateway", ["name"], registry=self.registry
@@ -102,6 +103,7 @@ class Metrics:
             self._follow_seconds.observe(seconds / blocks)
         self._height.set(model.head.height)
         self._orders.set(len(model.orders))
+        self._halts.set(len(model.halts))
         self._authority.model = model
 
     def text(self) -> bytes:

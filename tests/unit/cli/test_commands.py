@@ -139,7 +139,7 @@ def test_the_operator_halts_trade_and_lets_it_go_on(run: Any) -> None:
     assert "zone 3: 3.999 WATT/kWh, trades from 2.00 to 5.998" in shown
     assert "halted until the operator resumes: exercise" in shown
     refused = run("market", "halt", "--reason", "exercise", "--key", "ann", code=1)
-    assert "NOT_AUTHORISED" in refused.stdout
+    assert "NOT_AUTHORISED" in refused.output
     assert "exercise" in run("market", "halt", "--reason", "boredom", "--key", "operator", code=2).stderr
     assert (
         "is no time"
@@ -148,7 +148,7 @@ def test_the_operator_halts_trade_and_lets_it_go_on(run: Any) -> None:
     resumed = run("market", "resume", "--interval", "12:00", "--zone", "1", "--key", "operator")
     assert "goes on" in resumed.stdout
     again = run("market", "resume", "--zone", "3", "--key", "operator", code=1)
-    assert "HALT_UNKNOWN" in again.stdout
+    assert "HALT_UNKNOWN" in again.output
 
 
 def test_other_ways_of_ordering(run: Any) -> None:

@@ -76,6 +76,7 @@ def test_halts_show_with_reason_and_end_and_can_be_followed(tmp_path: Path) -> N
                 "stage": "collecting",
                 "extended": False,
             }
+            assert "gridtokenx_gateway_halts 2.0" in (await market.web.get("/metrics")).text
             await rebuilt(market, tmp_path)
             await market.run("operator", Resume(0, 0))
             await market.block(begun_ms + 200_000)

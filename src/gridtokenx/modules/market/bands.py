@@ -30,6 +30,7 @@ from gridtokenx.modules.market.state import (
     HaltStage,
     Interval,
     Order,
+    Reference,
     zone_interval_key,
 )
 from gridtokenx.modules.market.wheeling import wheeling_of
@@ -84,6 +85,11 @@ def meet(
         return matched
     rest = _replace(order, remaining_wh=order.remaining_wh - inside_wh)
     further = meet(state, context, interval, terms, live, rest, key, may_halt, resting, free_zone)
+    left_wh = rest.remaining_wh - further.filled_wh
+    if further.stopped or left_wh < least_wh(terms):
+        _call_off(state, zone_interval_key(order.interval, zone))
+        if left_wh:
+            further = _replace(further, stopped=further.stopped or Stopped.BAND)
     return Matched(
         [*matched.fills, *further.fills],
         [*matched.expired, *further.expired],
@@ -135,6 +141,13 @@ def _inside(
         kept.append(_replace(fill, price_micro=price_micro))
         changed = True
     return (kept if changed else fills), None
+
+
+def _call_off(state: State, halt_key: bytes) -> None:
+    """The order that set off a halt does not stay for it: there was none."""
+    state.delete(HALTS, halt_key)
+    known: Reference = state.rows[REFERENCES.prefix][halt_key]
+    state.put(REFERENCES, halt_key, _replace(known, halts=known.halts - 1))
 
 
 def halt_until_ms(context: Context, interval: Interval, terms: Terms) -> int:

@@ -51,6 +51,9 @@ from gridtokenx.modules.market.wheeling import wheeling_of
 MEETINGS_PER_STEP = 64
 """Resting purchases that meet what they can in one piece of work after a call."""
 
+QUEUES_PER_STEP = 50
+"""That one look for a purchase goes over, in the time of one scheduled step."""
+
 _ORDERS_LOOKED_AT = 4
 """Times CALL_ORDERS_MAX: how many of a zone's orders a call looks at to find that many plain ones."""
 
@@ -308,6 +311,7 @@ def _meet_some(state: State, context: Context, interval: Interval, terms: Terms,
     live, wheeling, used = book_of(state, number), wheeling_of(state, interval.terms, terms), 1
     if context.time_ms < interval.gate_ms:
         for _ in range(MEETINGS_PER_STEP):
+            used += len(live.queues) // QUEUES_PER_STEP
             found = crossing.find_crossed(live, wheeling)
             if found is None:
                 break

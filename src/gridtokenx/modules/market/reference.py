@@ -70,8 +70,9 @@ def with_trade(known: Reference, terms: Terms, quantity_wh: int, price_micro: in
     most_wh = MEMORY * terms.reference_wh
     if traded_wh > most_wh:
         traded_micro = traded_micro * most_wh // traded_wh
-        other_micro = other_micro * most_wh // traded_wh
-        other_wh = other_wh * most_wh // traded_wh
+        kept_wh = other_wh * most_wh // traded_wh
+        other_micro = other_micro * kept_wh // (other_wh or 1)
+        other_wh = kept_wh
         traded_wh = most_wh
     return _replace(known, traded_wh=traded_wh, traded_micro=traded_micro, other_wh=other_wh, other_micro=other_micro)
 

@@ -407,7 +407,7 @@ def sky_key(zone: int, month: int) -> bytes:
 
 def zone_interval_key(interval: int, zone: int) -> bytes:
     """Interval ‖ zone."""
-    return interval.to_bytes(4, "big") + bytes([zone])
+    return (interval << 8 | zone).to_bytes(5, "big")
 
 
 def day_key(day: int) -> bytes:

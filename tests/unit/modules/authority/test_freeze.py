@@ -33,7 +33,7 @@ from gridtokenx.ledger.quantities import interval_end_ms
 from gridtokenx.ledger.schedule import SCHEDULE, SET_ASIDE
 from gridtokenx.ledger.validator import Misbehaviour, address_of
 from gridtokenx.modules.authority.messages import Act, Observed, Propose, ReportBatch, Vote
-from gridtokenx.modules.market.messages import CancelOrder
+from gridtokenx.modules.market.messages import CancelOrder, Halt, Resume
 from gridtokenx.modules.market.state import INTERVALS, ORDERS
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading, SubmitReadings
 from gridtokenx.modules.settlement.state import PAYABLES, STATEMENTS, Stage, settlement_of
@@ -75,7 +75,9 @@ def stage(c: Consortium, interval: int) -> int:
 
 
 def test_the_cards_name_what_is_taken() -> None:
-    assert CONSORTIUM.while_frozen == {Propose, Vote, Observed, ReportBatch, SubmitReadings, CorrectReading}
+    assert CONSORTIUM.while_frozen == {
+        *(Propose, Vote, Observed, ReportBatch, SubmitReadings, CorrectReading, Halt, Resume)
+    }
     assert set(MESSAGE_TYPES) > CONSORTIUM.while_frozen
 
 
