@@ -105,6 +105,10 @@ export function intervalTrades(number: number, after?: number, limit?: number): 
   return { method: "GET", path: `/v1/intervals/${number}/trades`, reader: documents.Trades, query: { after, limit } };
 }
 
+export function blockOrders(): Call<documents.BlockOrders> {
+  return { method: "GET", path: "/v1/block-orders", reader: documents.BlockOrders };
+}
+
 export function auction(number: number): Call<documents.AuctionView> {
   return { method: "GET", path: `/v1/auctions/${number}`, reader: documents.AuctionView };
 }
