@@ -109,6 +109,10 @@ export function prices(number: number): Call<documents.PricesView> {
   return { method: "GET", path: `/v1/prices/${number}`, reader: documents.PricesView };
 }
 
+export function blockOrders(): Call<documents.BlockOrders> {
+  return { method: "GET", path: "/v1/block-orders", reader: documents.BlockOrders };
+}
+
 export function auction(number: number): Call<documents.AuctionView> {
   return { method: "GET", path: `/v1/auctions/${number}`, reader: documents.AuctionView };
 }

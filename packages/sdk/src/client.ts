@@ -129,6 +129,11 @@ export class Client {
     return this.ask(calls.prices(number), signal);
   }
 
+  /** Block orders that wait beside the books, without names. */
+  async blockOrders({ signal }: Asking = {}): Promise<documents.BlockOrders> {
+    return this.ask(calls.blockOrders(), signal);
+  }
+
   /** The auction of an interval: indicative in its call phase, final after it. */
   async auction(number: number, { signal }: Asking = {}): Promise<documents.AuctionView> {
     return this.ask(calls.auction(number), signal);

@@ -112,9 +112,18 @@ export class TransactionError extends ClientError {
   }
 }
 
-/** The ledger, or the node at its door, refused a transaction; the code says why. */
+/**
+ * The ledger, or the node at its door, refused a transaction; the code says why. `failed` is the place of the message that
+ * the ledger refused, from 0; undefined for a refusal at the door.
+ */
 export class TransactionRejected extends TransactionError {
-  static override readonly kind = "TransactionRejected";
+  static override readonly kind: string = "TransactionRejected";
+  readonly failed: number | undefined;
+
+  constructor(detail: string, transactionId: Uint8Array, place: ErrorPlace = {}, failed?: number) {
+    super(detail, transactionId, place);
+    this.failed = failed;
+  }
 }
 
 /** Chain time went past the transaction's expiry: it is in no block and never will be. */

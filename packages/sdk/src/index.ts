@@ -3,6 +3,7 @@
  *
  * - `keys`, `phrase`, `keystore`       Ed25519 keys, the 24 words that bring one back, encrypted files.
  * - `messages`, `orders`               what an account can ask for, each with a function that makes it.
+ * - `baskets`                          orders that succeed together, or leave nothing.
  * - `transactions`, `wallet`           building and signing; nonces; expiry in chain time.
  * - `client`                           one method a route; sending with retries as the same bytes.
  * - `stream`, `livebook`               the WebSocket with resume; a book that proves itself.
@@ -12,6 +13,7 @@
  * - `errors`                           one tree.
  */
 
+export * from "./baskets.js";
 export * from "./bytes.js";
 export * from "./client.js";
 export * from "./codes.generated.js";

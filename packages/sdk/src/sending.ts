@@ -145,7 +145,7 @@ export async function execute(
   const view = await wait(client, sent, options);
   if (view.code) {
     if (NONCE_CODES.has(view.code)) wallet.nonces.forget();
-    throw rejected(sent.id, { code: view.code, name: view.name ?? "" });
+    throw rejected(sent.id, { code: view.code, name: view.name ?? "" }, view.failed ?? undefined);
   }
   return view;
 }
@@ -157,6 +157,7 @@ function isNonceRefused({ answer }: Sent): boolean {
 function rejected(
   transactionId: Uint8Array,
   answer: { readonly code: number; readonly name: string; readonly field?: string },
+  failed?: number,
 ): TransactionRejected {
-  return new TransactionRejected("the transaction was refused", transactionId, answer);
+  return new TransactionRejected("the transaction was refused", transactionId, answer, failed);
 }

@@ -129,3 +129,38 @@ test("an interval is where chain time says, and its call phase takes plain order
     expect(sdk.notForTheCall(order, 2_000)).toBe(field);
   }
 });
+
+describe("baskets", () => {
+  const portfolio = new Uint8Array(8).fill(1);
+  const basket = new sdk.Basket(portfolio)
+    .buy("charge", { interval: 7, priceMicro: 3_200_000, quantityWh: 1_000 })
+    .sell("evening", { interval: 31, intervals: 4, priceMicro: 5_000_000, quantityWh: 200, source: sdk.Source.STORAGE, timeInForce: 0 });
+
+  test("legs are fill or kill unless told otherwise, and block orders over several intervals", () => {
+    const [charge, evening] = basket.messages();
+    expect(charge).toMatchObject({ kind: "PlaceOrder", side: sdk.Side.BUY, source: 127, timeInForce: 3, interval: 7 });
+    expect(evening).toMatchObject({ kind: "PlaceBlockOrder", side: sdk.Side.SELL, source: 5, timeInForce: 0, intervals: 4 });
+  });
+
+  test("outcomes by leg", () => {
+    const view = { results: [[1, 1_000, 0], [2, 0, 800]] } as unknown as sdk.TransactionView;
+    expect(basket.outcomes(view)).toMatchObject([
+      { leg: "charge", filledWh: 1_000, waitingWh: 0 },
+      { leg: "evening", filledWh: 0, waitingWh: 800 },
+    ]);
+  });
+
+  test("a refusal names the leg", () => {
+    const error = new sdk.TransactionRejected("refused", new Uint8Array(32), { code: 315, name: "FILL_OR_KILL_NOT_FILLED" }, 1);
+    expect(basket.refused(error)).toMatchObject({ leg: "evening", code: 315, failed: 1 });
+    expect(basket.refused(new sdk.TransactionRejected("refused", new Uint8Array(32))).leg).toBe("");
+  });
+
+  test("no legs, two of one name, more than fit", () => {
+    expect(() => new sdk.Basket(portfolio).messages()).toThrow(sdk.SigningError);
+    expect(() => basket.buy("charge", { interval: 7, priceMicro: 1_000, quantityWh: 100 })).toThrow(/its own name/);
+    let many = new sdk.Basket(portfolio);
+    for (let number = 0; number < 65; number += 1) many = many.buy(`leg ${number}`, { interval: number, priceMicro: 1_000, quantityWh: 100 });
+    expect(() => many.messages()).toThrow(/1 to 64 legs/);
+  });
+});

@@ -28,7 +28,8 @@ const STATEMENT: StatementView = {
 
 function order(state: string, filledWh = 0): OrderView {
   return {
-    ...{ clientId: "0a", state, height: 1, transaction: "", code: 0, name: "", interval: INTERVAL, side: "buy", portfolio: null, voidedWh: 0, plain: null },
+    ...{ clientId: "0a", state, height: 1, transaction: "", code: 0, name: "", interval: INTERVAL, side: "buy", portfolio: null, voidedWh: 0 },
+    ...{ plain: null, intervals: 1 },
     ...{ priceMicro: 4_000_000n, quantityWh: 500, filledWh, remainingWh: 500 - filledWh, valueMicro: 0n, expiresMs: null, place: null },
   };
 }
@@ -53,6 +54,12 @@ describe("how far a quarter is", () => {
 
   test("of all orders only those for it", () => {
     expect(quarterOf(INTERVAL + 1, 0, [order("open")], undefined, undefined, undefined).orders).toEqual([]);
+  });
+
+  test("a block order is for each of its quarters", () => {
+    const block = { ...order("open"), intervals: 3 };
+    const found = [-1, 0, 2, 3].map((place) => quarterOf(INTERVAL + place, 0, [block], undefined, undefined, undefined).orders.length);
+    expect(found).toEqual([0, 1, 1, 0]);
   });
 });
 

@@ -12,9 +12,11 @@ from tests.unit.cli.market_thread import MarketThread, market_thread
 from typer.testing import CliRunner
 
 from gridtokenx.cli import agent
+from gridtokenx.cli.agent_file import read_instructions
 from gridtokenx.cli.main import app
 from gridtokenx.client.keys import PrivateKey
 from gridtokenx.client.keystore import Keystore
+from gridtokenx.client.standing.instructions import BuyDaily, SellSurplus, When
 
 HOME = """
 [[sell]]
@@ -106,3 +108,12 @@ def test_another_memory_is_refused(run: Any, tmp_path: Path) -> None:
     (memory / "journal.jsonl").write_text('{"type":"began","chain":"c","account":"a","portfolio":"p"}\n', "utf-8")
     refused = run("run", "--once", "--key", "bob", "--memory", str(memory), code=1)
     assert "name another folder" in " ".join(refused.stderr.split())
+
+
+def test_the_instructions_of_the_docs_are_understood(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "standing.md").read_text(encoding="utf-8")
+    file = tmp_path / "docs.toml"
+    file.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    roof, night = read_instructions(file)[0]
+    assert roof == SellSurplus("roof", 3_000_000, When(36, 60), 80)
+    assert night == BuyDaily("night", 2_400_000, When(on_peak=False), 5_000)

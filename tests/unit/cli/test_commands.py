@@ -427,3 +427,24 @@ def test_a_basket_file_is_told_what_is_wrong(run: Any, tmp_path: Path, change: t
     file.write_text(CHARGE_AND_SELL.replace(*change, 1), encoding="utf-8")
     result = run("tx", "basket", str(file), "--key", "bob", code=1 if "own name" in sentence else 2)
     assert sentence in result.stderr.replace("│", "").replace("\n", " ").replace("  ", " "), result.stderr
+
+
+def test_the_basket_of_the_docs(run: Any, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "baskets.md").read_text(encoding="utf-8")
+    file = tmp_path / "docs.toml"
+    file.write_text(page.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    assert "leg 'charge' was refused" in run("tx", "basket", str(file), "--key", "bob", code=1).stderr
+    run("tx", "place", "sell", "2", "12:00", "--price", "2.90", "--source", "solar", "--key", "ann")
+    assert "leg 'discharge' was refused" in run("tx", "basket", str(file), "--key", "bob", code=1).stderr
+    run("tx", "place", "buy", "1.6", "19:00", "--price", "5.10", "--key", "cat")
+    said = run("tx", "basket", str(file), "--key", "bob").stdout
+    assert "filled 2.000 kWh" in said and "filled 1.600 kWh" in said
+
+
+def test_a_basket_of_all_that_fits_and_one_more(run: Any, tmp_path: Path) -> None:
+    leg = '[[leg]]\nname = "{}"\nside = "buy"\nenergy = "0.1"\ninterval = "20:00"\nprice = "1.00"\nforce = "gtc"\n'
+    file = tmp_path / "many.toml"
+    file.write_text("".join(leg.format(number) for number in range(65)), encoding="utf-8")
+    assert "1 to 64 legs" in run("tx", "basket", str(file), "--key", "cat", code=1).stderr
+    file.write_text("".join(leg.format(number) for number in range(64)), encoding="utf-8")
+    assert run("tx", "basket", str(file), "--key", "cat").stdout.count("waiting 0.100 kWh") == 64

@@ -27,7 +27,7 @@ export function quarterOf(
   statement: StatementView | undefined,
   market: IntervalView | undefined,
 ): Quarter {
-  const own = [...orders].filter((order) => order.interval === interval);
+  const own = [...orders].filter((order) => isOf(order, interval));
   const boughtWh = statement?.boughtWh ?? position?.boughtWh ?? 0;
   const soldWh = statement?.soldWh ?? position?.soldWh ?? 0;
   const reached = new Set<Stage>();
@@ -37,6 +37,12 @@ export function quarterOf(
   if (statement !== undefined || (market !== undefined && market.stage !== "metering")) reached.add("metered");
   if (statement !== undefined) reached.add("settled");
   return { interval, orders: own, position, statement, boughtWh, soldWh, reached };
+}
+
+/** Whether an order is of the interval, which for a block order is one of several. */
+function isOf(order: OrderView, interval: number): boolean {
+  const first = order.interval ?? 0;
+  return first <= interval && interval < first + order.intervals;
 }
 
 /** What an interval costs: purchases less proceeds, what the residual supplier charges less what it credits, a split, and less a maker's rebate. */

@@ -301,6 +301,7 @@ export const en = {
     amend: "Change",
     cancel: "Cancel",
     cancelLabel: (what: string) => `Cancel: ${what}`,
+    quarters: (count: number) => `in all of ${count} quarters, or none`,
     amendLabel: (what: string) => `Change: ${what}`,
     amending: "Change the order",
     amendHint: "Less energy at the same price keeps its place in the queue; anything else goes to the back.",

@@ -294,6 +294,7 @@ export const th: JoinTexts = {
     amend: "แก้ไข",
     cancel: "ยกเลิก",
     cancelLabel: (what) => `ยกเลิก: ${what}`,
+    quarters: (count) => `รวม ${count} ช่วง ทั้งหมดหรือไม่เลย`,
     amendLabel: (what) => `แก้ไข: ${what}`,
     amending: "แก้ไขคำสั่ง",
     amendHint: "ลดปริมาณที่ราคาเดิมจะยังอยู่ลำดับเดิม แก้ไขอย่างอื่นจะไปต่อท้ายคิว",
