@@ -195,8 +195,11 @@ class Life:
             self.model.amended = self.world.accounts[name] + message.client_id if is_amended else b""
             if message is None:
                 self.world.block(time_ms=time_ms)
-            else:
+            elif draw.randrange(10):
                 self.world.do(name, message, time_ms=time_ms, expires_ms=time_ms + MINUTE_MS)
+            else:  # refused as a whole
+                spoilt = CancelOrder(bytes(8))
+                self.world.do(name, message, spoilt, time_ms=time_ms, expires_ms=time_ms + MINUTE_MS)
 
     def place(self, name: str) -> Message:
         draw = self.random
@@ -215,8 +218,10 @@ class Life:
             more["scope"] = draw.choice(list(Scope))
         if draw.randrange(8) == 0:
             more |= {"force": TimeInForce.GOOD_TILL_TIME, "good_till_ms": self.world.time_ms + draw.randint(1, 300_000)}
+        if not more and draw.randrange(6) == 0:  # refused, mostly: what it met is put back
+            more["force"] = TimeInForce.FILL_OR_KILL
         quantity = draw.choice([100, 200, 500, 500, 700, 1_000])
-        if quantity > 200 and draw.randrange(5) == 0:
+        if quantity > 200 and "force" not in more and draw.randrange(5) == 0:
             more["display_wh"] = 100
         price = (middle + away * (1 if side == Side.SELL else -1)) * 1_000
         return order(name, side, quantity, draw.choice(INTERVALS), price, label, **more)

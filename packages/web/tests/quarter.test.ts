@@ -24,6 +24,7 @@ const STATEMENT: StatementView = {
   creditMicro: 0n,
   splitChargeMicro: 0n,
   splitCreditMicro: 0n,
+  rebateMicro: 0n,
 };
 
 function order(state: string, filledWh = 0): OrderView {

@@ -163,7 +163,7 @@ PORTFOLIOS_OF_AGGREGATOR_MAX = 64
 """A portfolio lies on one feeder: room for those of a district. Settlement looks at each in every interval."""
 
 MAKERS_PER_ZONE_MAX = 16
-"""Each is a duty in each open interval: some twenty thousand of seven zones, and a thousand more for each hour."""
+"""Each has a duty in each interval that is not final: some thirty thousand records of seven zones."""
 
 MAKER_LEVELS_MAX = 5
 """Prices of each side, the best first, among which a maker shows its size: a look at a maker costs no more."""

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.traffic import Traffic, founded
-from tests.world import NOON, Founding, World, at, pseudonym
+from tests.world import NOON, Founding, World, at, buy, pseudonym, sell
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.account import ACCOUNTS
@@ -17,7 +17,9 @@ from gridtokenx.ledger.genesis import genesis_rows
 from gridtokenx.ledger.quantities import interval_end_ms, interval_key
 from gridtokenx.ledger.schedule import SET_ASIDE, SetAside
 from gridtokenx.ledger.state import Table
-from gridtokenx.modules.market.state import DUES, ORDERS, POSITIONS, Trade
+from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.market.messages import EnrolMaker, MakerTerms
+from gridtokenx.modules.market.state import DUES, MAKER_DUTIES, ORDERS, POSITIONS, MakerDuty, Trade, Verdict
 from gridtokenx.modules.settlement.state import PAYABLES, REGISTERS, SETTLEMENTS, STATEMENTS, Payable
 from gridtokenx.modules.tokens.state import MONEY
 from gridtokenx.simulation import audit_trades
@@ -280,3 +282,51 @@ def test_it_watches_every_table_that_holds_money_or_energy() -> None:
         *("service_days",),
         *("used_references", "terms_version", "holidays", "last_measured", "same_quarter", "reopened"),
     }
+
+
+@pytest.fixture(scope="module")
+def makers_story() -> tuple[World, list[tuple[Block, BlockOutcome]]]:
+    """A maker keeps its duty at noon, and its resting sale is met."""
+    founding = Founding(time_ms=at(10, 50))
+    founding.add_dealer("dora", 11, 20_000, 20_000, 1_000_000_000)
+    founding.add_home("alice", 11, import_w=40_000)
+    founding.builder.add_maker_programme(1, MakerTerms(500_000, 1_000, 900, 3_600_000, 500_000, 2, 200))
+    world = founding.start()
+    told: list[tuple[Block, BlockOutcome]] = []
+    world.watchers.append(lambda block, outcome: told.append((block, outcome)))
+    world.do("dora", EnrolMaker(pseudonym("dora")))
+    world.do("dora", buy("dora", 1_000, NOON, 3_200_000, "bid"))
+    world.do("dora", sell("dora", 3_000, NOON, 3_500_000, "ask", source=Source.CONVENTIONAL))
+    world.skip_to(at(11, 12))
+    world.do("alice", buy("alice", 1_000, NOON, 4_000_000))
+    world.skip_to(at(12, 1))
+    return world, told
+
+
+def judged(change: Callable[[MakerDuty], MakerDuty]) -> Callable[[MakerDuty], MakerDuty | None]:
+    """Of the duty that was kept."""
+    return lambda duty: change(duty) if duty.verdict == Verdict.KEPT else None
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (judged(more("held_ms", -1)), "was present for"),
+        (judged(more("held_ms")), "was present for"),
+        (judged(more("verdict")), "ought to be"),
+        (judged(more("rebate_micro")), "instead of"),
+        (more("fees_micro", 2), "has fees of"),
+    ],
+)
+def test_it_measures_makers_by_itself(makers_story: tuple[World, Any], change: Any, said: str) -> None:
+    findings = audited(makers_story, with_record(MAKER_DUTIES, change))
+    assert any(said in finding for finding in findings), findings
+
+
+def test_a_rebate_is_looked_for_in_what_is_owed_to_the_pool(makers_story: tuple[World, Any]) -> None:
+    def lie(block: Block, outcome: BlockOutcome) -> BlockOutcome | None:
+        if block.time_ms < at(11, 55):
+            return None
+        return with_record(DUES, more("amount_micro"))(block, outcome)
+
+    assert any("the trades give" in finding for finding in audited(makers_story, lie))

@@ -185,8 +185,9 @@ def earned(state: State, own: bytes, fees_micro: int) -> None:
 def forget(state: State, own: bytes) -> None:
     """The duty has its verdict: what it shows counts no more."""
     quotes = state.index(QUOTES)
-    for key in sorted(quotes[own].orders) if own in quotes else ():
-        _put(state, own, key, None)
+    held = quotes.pop(own, None)
+    if held is not None:
+        state.undo.append((_undo_forget, quotes, (own, held)))
 
 
 def _note(state: State, own: bytes, key: bytes, duty: MakerDuty) -> None:
@@ -206,6 +207,10 @@ def _put(state: State, own: bytes, key: bytes, shown: Shown | None) -> None:
 
 def _undo_put(quotes: QuotesByDuty, entry: tuple[bytes, bytes, Shown | None]) -> None:
     put_shown(quotes, entry[:2], entry[2])
+
+
+def _undo_forget(quotes: QuotesByDuty, entry: tuple[bytes, Quotes]) -> None:
+    quotes[entry[0]] = entry[1]
 
 
 def _shows_enough(state: State, own: bytes, duty: MakerDuty) -> bool:
