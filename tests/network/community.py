@@ -94,7 +94,8 @@ def found_community(
     until ten seconds after that gate."""
     now_ms = time.time_ns() // 1_000_000
     gate_at_ms = (now_ms // 1_000 + gate_seconds) * 1_000
-    terms = msgspec.structs.replace(DEFAULT_TERMS, gate_ms=-gate_at_ms % INTERVAL_MS)
+    # Without a call phase: a gate comes within a minute or two, and trades up to it are what a halt voids.
+    terms = msgspec.structs.replace(DEFAULT_TERMS, gate_ms=-gate_at_ms % INTERVAL_MS, call_phase_ms=0)
     begins_ms, last_end_ms = now_ms, now_ms // INTERVAL_MS * INTERVAL_MS
     if consortium is not None:
         begins_ms = last_end_ms - 4 * INTERVAL_MS

@@ -38,7 +38,7 @@ def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
 def test_an_unknown_scenario_is_answered_with_the_known_ones() -> None:
     result = runner.invoke(app, ["simulate", "atlantis"])
     assert result.exit_code == 2
-    assert "community-week, two-neighbours" in " ".join(result.output.split())
+    assert "community-week, seven-zones, two-neighbours" in " ".join(result.output.split())
 
 
 def test_version_and_help() -> None:

@@ -58,9 +58,11 @@ class Planner:
         """One for each order that is worth it."""
         for victim in victims_in(self.state, transactions):
             record = self.state.get(INTERVALS, interval_key(victim.interval))
-            if victim.participant in self.own or record is None or record.gate_ms <= self.time_ms:
+            if victim.participant in self.own or record is None:
                 continue
             terms = self.state.rows[TERMS.prefix][terms_key(record.terms)]
+            if record.gate_ms - terms.call_phase_ms <= self.time_ms:
+                continue  # nothing trades in the call phase, and in an auction nobody comes between two
             legs = self._legs(victim, terms)
             if legs is not None:
                 yield Attack(victim.participant, legs)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gridtokenx.ledger.block import BlockOutcome, draw_of
 from gridtokenx.ledger.codec import Decoder
 from gridtokenx.modules.market.messages import Side
-from gridtokenx.modules.market.state import Trade
+from gridtokenx.modules.market.state import NOBODY, Trade
 from gridtokenx.simulation.blockorder.flow import Flow, Step
 from gridtokenx.simulation.blockorder.front_runner import Planner, victims_in
 from gridtokenx.simulation.blockorder.replay import Replay
@@ -126,6 +126,8 @@ class _Run:
     def _count(self, outcome: BlockOutcome) -> None:
         for encoded in outcome.trades:
             trade = _decode_trade.trusted(encoded)
+            if trade.buyer == NOBODY:
+                continue  # of an auction purchases count
             taker, maker = trade.buyer, trade.seller
             if trade.taker_side == Side.SELL:
                 taker, maker = maker, taker
