@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from gridtokenx.gateway.documents import DeliveredLevel, Level
 from gridtokenx.ledger.limits import ENERGY_WH_MAX
 from gridtokenx.modules.grid.network import Network
-from gridtokenx.modules.grid.topology import SAME_FEEDER, Step, feeder_step
+from gridtokenx.modules.grid.topology import SAME_FEEDER, SAME_ZONE, Step, feeder_step
 from gridtokenx.modules.market.messages import Scope, Side, Terms
 from gridtokenx.modules.market.wheeling import wheeling_micro
 
@@ -19,6 +19,8 @@ Way = tuple[int, tuple[Step, ...]]
 """Nearness, and the steps."""
 Waiting = tuple[int, int, int, int, int]
 """Rank of the delivered price (lowest first), nearness, number of the level, what is left of it, delivered price."""
+
+_NO_STEPS: tuple[Step, ...] = ()
 
 
 def delivered(
@@ -41,6 +43,8 @@ class _Reach:
         """Whether energy goes from the feeder to the levels."""
         self.zone = network.topology.zone_of[feeder]
         self.full = network.full
+        self.ways: dict[int, Way | None] = {}
+        """By feeder, while no other link is full."""
         self.free_wh: dict[Step, int] = {}
         """Of each step as far as it was asked for, less what has been taken here."""
 
@@ -86,15 +90,22 @@ class _Reach:
         return self.sign * delivered_micro, nearness, number, left_wh, delivered_micro
 
     def _way(self, level: Level) -> Way | None:
-        """The way that is free now; None where there is none, or none that both may take."""
-        topology = self.network.topology
-        if level.feeder == self.feeder:
-            return SAME_FEEDER, ()
-        route = topology.routes(self.zone, self.outward, self.full).get(topology.zone_of[level.feeder])
-        if route is None or level.scope == Scope.FEEDER or (level.scope == Scope.ZONE and route.steps):
-            return None
-        ends = feeder_step(self.feeder, out=self.outward), feeder_step(level.feeder, out=not self.outward)
-        return route.nearness, (*route.steps, *ends)
+        """The way that is free now; None where there is none, or none that the level's scope allows."""
+        feeder = level.feeder
+        way = self.ways[feeder] if feeder in self.ways else self._look_for(feeder)
+        if way is None or way[0] == SAME_FEEDER or not level.scope:
+            return way
+        return way if level.scope == Scope.ZONE and way[0] == SAME_ZONE else None
+
+    def _look_for(self, feeder: int) -> Way | None:
+        topology, found = self.network.topology, None
+        if feeder == self.feeder:
+            found = SAME_FEEDER, _NO_STEPS
+        elif route := topology.routes(self.zone, self.outward, self.full).get(topology.zone_of[feeder]):
+            ends = feeder_step(self.feeder, out=self.outward), feeder_step(feeder, out=not self.outward)
+            found = route.nearness, (*route.steps, *ends)
+        self.ways[feeder] = found
+        return found
 
     def _free_wh(self, step: Step) -> int:
         free_wh = self.free_wh.get(step)
@@ -107,3 +118,4 @@ class _Reach:
             self.free_wh[step] -= quantity_wh
             if self.free_wh[step] <= 0:
                 self.full |= self.network.topology.bits.get(step, 0)
+                self.ways.clear()
