@@ -24,7 +24,16 @@ from gridtokenx.ledger.consensus import CONSENSUS
 from gridtokenx.ledger.header import LAST_BLOCK
 from gridtokenx.ledger.validator import VALIDATORS
 from gridtokenx.modules.identity.state import FEEDERS, ROLES, ZONES
-from gridtokenx.modules.market.state import HOLIDAYS, INTERVALS, POSITIONS, SKY, TERMS, TERMS_VERSION
+from gridtokenx.modules.market.state import (
+    HOLIDAYS,
+    INTERVALS,
+    MAKER_DUTIES,
+    MAKER_PROGRAMMES,
+    POSITIONS,
+    SKY,
+    TERMS,
+    TERMS_VERSION,
+)
 from gridtokenx.modules.settlement.state import STATEMENTS
 
 VERSIONS_PAGE: Final = 100
@@ -37,10 +46,10 @@ PUBLIC: Final = frozenset(
     table.prefix
     for table in (
         *(LAST_BLOCK, NODES, VALIDATORS, CONSENSUS, ROLES, ZONES, FEEDERS),
-        *(TERMS, TERMS_VERSION, INTERVALS, SKY, HOLIDAYS),
+        *(TERMS, TERMS_VERSION, INTERVALS, SKY, HOLIDAYS, MAKER_PROGRAMMES, MAKER_DUTIES),
     )
 )
-"""Tables that belong to nobody: how the market and its network are set up."""
+"""Tables that belong to nobody: how the market and its network are set up, and how makers keep what they promised."""
 
 REFUSES: Final = (GatewayCode.HISTORY_MISSING, *NOT_FOUND)
 
