@@ -377,10 +377,7 @@ def table_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
     for place, name in (("meters", table.meters), ("sky", table.sky)):
         if Path(name).name != name:  # so that a folder can be copied whole
             yield Fault(file, place, f"'{name}' is not a plain file name", "put the file beside scenario.toml")
-    for kind in ("border", "feeder_limit"):
-        for number, link in enumerate(getattr(table, kind)):
-            for key in (name for name in link.__struct_fields__ if name.endswith("_w")):
-                yield from _outside(file, f"{kind}[{number}].{key}", getattr(link, key), 0, _POWER_W_MAX)
+    yield from _link_faults(file, table)
     if not table.site:
         yield Fault(file, "site", "there is none", "add at least one [[site]]")
     names: set[str] = set()
@@ -419,6 +416,21 @@ def _maker_faults(file: Path, table: ScenarioTable, names: set[str]) -> Iterator
         yield from _outside(file, f"{place}.horizon_intervals", maker.horizon_intervals, 1, INTERVALS_PER_DAY)
 
 
+def _link_faults(file: Path, table: ScenarioTable) -> Iterator[Fault]:
+    """What is wrong with borders and limits of feeders, apart from places that do not exist."""
+    seen: set[frozenset[str]] = set()
+    for number, border in enumerate(table.border):
+        place, ends = f"border[{number}]", frozenset((border.from_zone, border.to_zone))
+        if ends in seen:
+            yield Fault(file, place, f"{border.from_zone} and {border.to_zone} stand twice", "give both ways in one")
+        seen.add(ends)
+        yield from _outside(file, f"{place}.forward_w", border.forward_w, 0, _POWER_W_MAX)
+        yield from _outside(file, f"{place}.backward_w", border.backward_w, 0, _POWER_W_MAX)
+    for number, limit in enumerate(table.feeder_limit):
+        yield from _outside(file, f"feeder_limit[{number}].out_w", limit.out_w, 0, _POWER_W_MAX)
+        yield from _outside(file, f"feeder_limit[{number}].in_w", limit.in_w, 0, _POWER_W_MAX)
+
+
 def _end_ms(table: ScenarioTable) -> int:
     return (first_interval(table.start) + table.days * INTERVALS_PER_DAY) * INTERVAL_MS
 
@@ -430,8 +442,8 @@ def _outside(file: Path, place: str, value: int, lowest: int, highest: int) -> I
 
 def site_faults(file: Path, place: str, site: Site) -> Iterator[Fault]:
     """What is wrong with one site, apart from the others."""
-    for key, name in (("name", site.name), ("participant", site.participant), ("feeder", site.feeder or "x")):
-        if not _NAME.fullmatch(name):
+    for key, name in (("name", site.name), ("participant", site.participant), ("feeder", site.feeder)):
+        if (name or key != "feeder") and not _NAME.fullmatch(name):
             yield Fault(file, f"{place}.{key}", f"'{name}'", "use small letters, digits and single hyphens")
     yield from _outside(file, f"{place}.import_capacity_w", site.import_capacity_w, 1, _POWER_W_MAX)
     yield from _outside(file, f"{place}.money_watt", site.money_watt, 0, _MONEY_WATT_MAX)

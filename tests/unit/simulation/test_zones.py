@@ -104,12 +104,14 @@ def test_limits_and_names_out_of_range_are_faults(tmp_path: Path) -> None:
     for name in ("meters.csv", "sky.csv"):
         (tmp_path / name).write_bytes((FOLDER / name).read_bytes())
     text = (FOLDER / "scenario.toml").read_text(encoding="utf-8")
+    text = text.replace('to_zone = "East"', 'to_zone = "Central"', 1)
     text = text.replace("forward_w = 40_000", "forward_w = -1", 1).replace('feeder = "south-farm"', 'feeder = "A farm"')
     (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
     said = [str(fault) for fault in scenario_faults(tmp_path)]
-    assert len(said) == 2
+    assert len(said) == 3
     assert "border[0].forward_w: -1 is out of range" in said[0]
-    assert "feeder: 'A farm'; use small letters" in said[1]
+    assert "border[1]: Northeast and Central stand twice; give both ways in one" in said[1]
+    assert "feeder: 'A farm'; use small letters" in said[2]
 
 
 def test_who_has_no_neighbours_on_its_feeder_counts_wheeling_to_another(scenario: Scenario) -> None:

@@ -1,10 +1,11 @@
 """What coupling is worth: the figures by which runs of one community with different borders are compared."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from gridtokenx.modules.market.state import NOBODY
+from gridtokenx.modules.market.state import NOBODY, Trade
 from gridtokenx.simulation.planner import stored_value_micro
 from gridtokenx.simulation.report.dues import CONGESTION, TRANSMISSION
 from gridtokenx.simulation.report.figures import Report
@@ -69,13 +70,13 @@ def coupled_run(name: str, scenario: Scenario, report: Report, record: RunRecord
         rent_micro=rent_micro,
         wires_micro=sum(changes.get(each, 0) for each in ("mea", "pea", TRANSMISSION)),
         traded_wh=report.traded_wh,
-        crossed_wh=crossed_wh + _exported_wh(scenario, record),
+        crossed_wh=crossed_wh + _exported_wh(trades, zone_of),
         auctioned_wh=sum(trade.quantity_wh for trade in auctioned),
         consumers_bill_micro=sum(home.bill_with_micro for home in consumers),
         consumers_without_micro=sum(home.bill_without_micro for home in consumers),
         producers_bill_micro=sum(home.bill_with_micro for home in producers),
         producers_without_micro=sum(home.bill_without_micro for home in producers),
-        zones=_zone_prices(scenario, report, record),
+        zones=_zone_prices(scenario, report, trades, zone_of),
     )
 
 
@@ -85,10 +86,10 @@ def _zones(scenario: Scenario, record: RunRecord) -> dict[bytes, str]:
     return {connection.portfolio: scenario.place_of(connection.site).zone for connection in connections}
 
 
-def _exported_wh(scenario: Scenario, record: RunRecord) -> int:
+def _exported_wh(trades: Iterable[Trade], zone_of: Mapping[bytes, str]) -> int:
     """What zones sold in auctions beyond what they bought there."""
-    zone_of, net_wh = _zones(scenario, record), Counter[tuple[int, str]]()
-    for _, trade in record.recorder.trades:
+    net_wh = Counter[tuple[int, str]]()
+    for trade in trades:
         if trade.buyer == NOBODY:
             net_wh[trade.interval, zone_of[trade.seller_portfolio]] += trade.quantity_wh
         elif trade.seller == NOBODY:
@@ -96,10 +97,11 @@ def _exported_wh(scenario: Scenario, record: RunRecord) -> int:
     return sum(max(0, each) for each in net_wh.values())
 
 
-def _zone_prices(scenario: Scenario, report: Report, record: RunRecord) -> tuple[ZonePrices, ...]:
-    zone_of = _zones(scenario, record)
+def _zone_prices(
+    scenario: Scenario, report: Report, trades: Iterable[Trade], zone_of: Mapping[bytes, str]
+) -> tuple[ZonePrices, ...]:
     bought_wh, sold_wh, paid_micro, got_micro = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for _, trade in record.recorder.trades:
+    for trade in trades:
         value_micro = trade.price_micro * trade.quantity_wh // 1_000
         if trade.buyer != NOBODY:
             zone = zone_of[trade.buyer_portfolio]
