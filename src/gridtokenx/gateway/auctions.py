@@ -6,8 +6,9 @@ somebody asks, and only as long as that takes a few hundredths of a second.
 
 from collections.abc import Sequence
 
+from gridtokenx.gateway.callmemory import Indication, PriceLevels
 from gridtokenx.gateway.documents import AuctionLink, AuctionPlace, AuctionView
-from gridtokenx.gateway.readmodel import Indication, PriceLevels, ReadModel
+from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.gateway.views import interval_phase
 from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.market.auction.clearing import Method

@@ -10,6 +10,7 @@ from heapq import nsmallest
 from itertools import islice
 
 from gridtokenx.gateway.auctions import indication
+from gridtokenx.gateway.callmemory import CallMemory
 from gridtokenx.gateway.coupled_documents import (
     CallCurves,
     CallHistory,
@@ -19,7 +20,7 @@ from gridtokenx.gateway.coupled_documents import (
     ZoneMoment,
 )
 from gridtokenx.gateway.documents import AuctionView
-from gridtokenx.gateway.readmodel import CallMemory, ReadModel
+from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.gateway.views import interval_phase
 from gridtokenx.modules.grid.topology import FEEDER_LINK
 

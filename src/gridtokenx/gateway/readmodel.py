@@ -18,10 +18,10 @@ import msgspec
 
 from gridtokenx.engine.storage import Change, Head, Reader
 from gridtokenx.gateway.bills import Prices, without_meters
+from gridtokenx.gateway.callmemory import CallMemory, Indication
 from gridtokenx.gateway.community import CommunityMemory
-from gridtokenx.gateway.coupled_documents import CallMoment, NetworkView
+from gridtokenx.gateway.coupled_documents import NetworkView
 from gridtokenx.gateway.depth import Depth, LevelChanges, count
-from gridtokenx.gateway.documents import AuctionView, TradeView
 from gridtokenx.gateway.facts import (
     PIECE,
     SEQUENCE_BITS,
@@ -34,10 +34,11 @@ from gridtokenx.gateway.facts import (
 )
 from gridtokenx.gateway.memory import AnyOrder, OrderMemory
 from gridtokenx.gateway.statements import StatementMemory
+from gridtokenx.gateway.volumes import Volume
 from gridtokenx.ledger.batch import NODES
 from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.freeze import FREEZE, PAST_FREEZES
-from gridtokenx.ledger.quantities import interval_key, value_micro
+from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import State, Table
 from gridtokenx.ledger.validator import VALIDATORS
 from gridtokenx.modules.authority.state import (
@@ -126,49 +127,6 @@ BLOCK_HASHES_MAX = 100_000
 
 K = TypeVar("K", int, bytes)
 R = TypeVar("R", bound=Record)
-
-
-class ZoneVolume(msgspec.Struct):
-    """What was sold and bought in one zone. The last trade there had this price, and the energy came to it over so many
-    borders."""
-
-    sold_wh: int = 0
-    bought_wh: int = 0
-    last_price_micro: int | None = None
-    last_borders: int = 0
-
-
-PriceLevels = dict[int, dict[int, tuple[int, int]]]
-"""Of each place of an auction (a zone's number, or that of a feeder's link), by price: Wh offered and wanted."""
-
-
-class Indication(msgspec.Struct):
-    """What an auction would be now, or was; and while orders collect, what stands behind it."""
-
-    view: AuctionView
-    levels: PriceLevels | None = None
-
-
-class CallMemory(msgspec.Struct):
-    """How the auction of one interval built up: what it would have been, and the last orders, seen after block
-    `as_of`."""
-
-    moments: list[CallMoment] = []
-    levels: PriceLevels = {}
-    as_of: int = 0
-
-
-class Volume(msgspec.Struct):
-    """Trades of one interval."""
-
-    traded_wh: int = 0
-    traded_micro: int = 0
-    last_price_micro: int | None = None
-    zones: dict[int, ZoneVolume] = {}
-
-    def of_zone(self, zone: int) -> ZoneVolume:
-        """Those of a zone, from now on if there were none."""
-        return self.zones.setdefault(zone, ZoneVolume())
 
 
 class Advance(msgspec.Struct, frozen=True):
@@ -429,9 +387,7 @@ class ReadModel:
         """Each trade stands in one buyer's position; the blocks read again give last prices only."""
         known, self.volumes = self.volumes, {}
         for number in self.intervals:
-            last = known.get(number, Volume())
-            zones = {zone: msgspec.structs.replace(own, sold_wh=0, bought_wh=0) for zone, own in last.zones.items()}
-            self.volumes[number] = Volume(0, 0, last.last_price_micro, zones)
+            self.volumes[number] = known.get(number, Volume()).prices_alone()
         for key, value in self.reader.scan(bytes([POSITIONS.prefix])):
             position = POSITIONS.decode.trusted(value)
             volume = self._volume(int.from_bytes(key[1:5], "big"))
@@ -476,17 +432,12 @@ class ReadModel:
             own = found.setdefault(trade.view.interval, _TradesOfInterval([], Volume()))
             own.trades.append(trade)
             view, volume = trade.view, own.volume
-            # Of an auction's trades purchases count.
-            sign = 0 if view.auction and view.taker == "sell" else 1 if view.voids is None else -1
-            volume.traded_wh += sign * view.quantity_wh
-            volume.traded_micro += sign * value_micro(view.price_micro, view.quantity_wh)
-            if view.voids is None:
-                volume.last_price_micro = view.price_micro
+            volume.count(view)
             for portfolio, is_sale in ((trade.seller_portfolio, True), (trade.buyer_portfolio, False)):
                 if portfolio == NO_PORTFOLIO:
                     continue
                 feeder = feeders[portfolio] if portfolio in feeders else self.portfolios[portfolio].feeder
-                _add_to_zone(volume.of_zone(self.topology.zone_of[feeder]), view, is_sale)
+                volume.of_zone(self.topology.zone_of[feeder]).count(view, is_sale=is_sale)
         return found
 
     def _order_changes(self, rows: Iterable[Change]) -> Work[_OrderChanges]:
@@ -563,18 +514,7 @@ class ReadModel:
         self.trades.extend(trades)
         for interval, own in trades_of.items():
             self.trades_of.setdefault(interval, deque()).extend(own.trades)
-            volume = self._volume(interval)
-            volume.traded_wh += own.volume.traded_wh
-            volume.traded_micro += own.volume.traded_micro
-            if own.volume.last_price_micro is not None:
-                volume.last_price_micro = own.volume.last_price_micro
-            for zone, added in own.volume.zones.items():
-                zone_volume = volume.of_zone(zone)
-                zone_volume.sold_wh += added.sold_wh
-                zone_volume.bought_wh += added.bought_wh
-                if added.last_price_micro is not None:
-                    zone_volume.last_price_micro = added.last_price_micro
-                    zone_volume.last_borders = added.last_borders
+            self._volume(interval).add(own.volume)
         while len(self.trades) > TRADES_MAX:
             oldest = self.trades.popleft().view
             self.trades_since = oldest.sequence + 1
@@ -690,17 +630,6 @@ class ReadModel:
                 del self.orders_of[account]
         for interval, levels in changes.levels.items():
             self.depths.setdefault(interval, Depth()).apply(levels)
-
-
-def _add_to_zone(volume: ZoneVolume, view: TradeView, is_sale: bool) -> None:
-    quantity_wh = view.quantity_wh if view.voids is None else -view.quantity_wh
-    if is_sale:
-        volume.sold_wh += quantity_wh
-    else:
-        volume.bought_wh += quantity_wh
-    if view.voids is None:
-        volume.last_price_micro = view.price_micro
-        volume.last_borders = 0 if is_sale else max(len(view.zones) - 1, 0)
 
 
 def _replace(rows: dict[K, R], key: K, table: Table[R], value: bytes | None) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from gridtokenx.gateway.coupled_documents import FeederState, LinkView, NetworkView, ZoneFeeders, ZoneState
 from gridtokenx.gateway.depth import Waiting
-from gridtokenx.gateway.readmodel import ReadModel, Volume, ZoneVolume
+from gridtokenx.gateway.readmodel import ReadModel
+from gridtokenx.gateway.volumes import Volume, ZoneVolume
 from gridtokenx.modules.grid.network import Network
 from gridtokenx.modules.grid.state import UNLIMITED_WH
 from gridtokenx.modules.grid.topology import FEEDER_LINK
