@@ -146,7 +146,8 @@ def test_what_is_void_is_as_if_it_had_never_been_ordered(seed: int, halt_ms: int
     ]
     voiding = world.block(time_ms=until_ms)
     twin.block(time_ms=until_ms)
-    assert [trade.voids for trade in trades_of(voiding)] == doomed
+    # Block orders that wait may trade in the same block.
+    assert [trade.voids for trade in trades_of(voiding) if trade.voids] == doomed
     assert not voiding.alarms
     assert money_and_energy(world) == money_and_energy(twin)
     for each in (world, twin):
