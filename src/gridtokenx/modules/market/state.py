@@ -321,7 +321,8 @@ class MakerDuty(Record, frozen=True):
 
     From `from_ms` until `until_ms` time counts; `held_ms` of it the maker was present, and since `since_ms` it is (0:
     it is not). Orders placed before `place` do not count. `fees_micro`: trading fees of both sides of trades in which
-    its orders rested. After the verdict `rebate_micro` is what it got of them."""
+    its orders rested. After the verdict `rebate_micro` is what it got of them.
+    `halted`: (from, until) of the last times in which this interval was halted in its zone; they do not count."""
 
     asked: MakerTerms
     place: Whole
@@ -332,6 +333,7 @@ class MakerDuty(Record, frozen=True):
     fees_micro: Whole = 0
     rebate_micro: Whole = 0
     verdict: Small = 0
+    halted: tuple[tuple[Whole, Whole], ...] = ()
 
 
 TERMS: Table[Terms] = Table(0x60, "terms", Terms)
