@@ -5,8 +5,9 @@ kill does and trades at the limits of what rests there; when one leg does not fi
 price rule of its own, and in no interval is anybody passed over who asks less, or pays more, than those it trades with.
 
 What cannot be filled waits *beside* the books, where nobody can meet a part of it. Its escrow is held, and its energy
-counts as open in each interval. Once a minute of chain time all that wait are tried again, the earliest first, in
-bounded steps. It ends when trading ends in one of its intervals: it takes part in no call phase and no auction.
+counts as open in each interval. In each minute of chain time all that wait are tried again in bounded steps, those
+first that were tried longest ago. It ends when trading ends in one of its intervals: it takes part in no call phase
+and no auction.
 
 What a block order costs others: nothing in matching, where it cannot be seen; BLOCK_ORDERS_STEPS of each block.
 """

@@ -65,7 +65,8 @@ def by_shape(waiting: Mapping[bytes, BlockOrder]) -> Shapes:
 
 def has_opposite(block: BlockOrder, waiting: Mapping[bytes, BlockOrder], shapes: Shapes) -> bool:
     """Whether an earlier one of the other side may have the same shape."""
-    return any(waiting[key].place < block.place for key in _others(block, waiting, shapes))
+    first = next(_others(block, waiting, shapes), None)
+    return first is not None and waiting[first].place < block.place
 
 
 def find_opposite(
