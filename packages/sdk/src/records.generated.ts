@@ -1339,8 +1339,9 @@ export const MakerDuty: RecordKind<MakerDuty> = record("MakerDuty", {
 
 /**
  * A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
- * each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
- * escrow is held, and its energy counts as open in the position of each interval.
+ * each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order;
+ * `tried_ms`: when it was last tried. Its escrow is held, and its energy counts as open in the position of each
+ * interval.
  */
 export interface BlockOrder {
   readonly portfolio: Uint8Array;
@@ -1354,6 +1355,7 @@ export interface BlockOrder {
   readonly feeder: number;
   readonly place: bigint;
   readonly expiresMs: bigint;
+  readonly triedMs: bigint;
   readonly scope: number;
 }
 
@@ -1369,6 +1371,7 @@ export const BlockOrder: RecordKind<BlockOrder> = record("BlockOrder", {
   feeder: number(65_535),
   place: WHOLE,
   expiresMs: WHOLE,
+  triedMs: WHOLE,
   scope: SMALL,
 });
 

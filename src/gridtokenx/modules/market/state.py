@@ -71,8 +71,9 @@ class Order(Record, frozen=True):
 
 class BlockOrder(Record, frozen=True):
     """A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
-    each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
-    escrow is held, and its energy counts as open in the position of each interval."""
+    each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order;
+    `tried_ms`: when it was last tried. Its escrow is held, and its energy counts as open in the position of each
+    interval."""
 
     portfolio: Pseudonym
     participant: Pseudonym
@@ -85,6 +86,7 @@ class BlockOrder(Record, frozen=True):
     feeder: Feeder16
     place: Whole
     expires_ms: Whole
+    tried_ms: Whole
     scope: Small = 0
 
     def legs(self) -> Iterator[Order]:
