@@ -16,10 +16,20 @@ from starlette.routing import Route
 
 from gridtokenx import __version__
 from gridtokenx.engine.comet import answers
-from gridtokenx.gateway import authority_documents, coupled_documents, documents, page_documents, stream_documents
+from gridtokenx.gateway import (
+    authority_documents,
+    coupled_documents,
+    documents,
+    page_documents,
+    portfolio_documents,
+    stream_documents,
+)
 from gridtokenx.gateway.codes import STATUS, GatewayCode
 
-DOCUMENTS: Final = (documents, coupled_documents, page_documents, authority_documents, stream_documents, answers)
+DOCUMENTS: Final = (
+    *(documents, coupled_documents, page_documents, portfolio_documents, authority_documents, stream_documents),
+    answers,
+)
 """Where the schemas are."""
 
 HASH: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
