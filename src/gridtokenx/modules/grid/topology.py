@@ -43,7 +43,6 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     """All that it touches, the seller's first; empty inside one zone."""
 
 
-
 def border_step(start: int, end: int) -> Step:
     """Over the border from one zone to a neighbour."""
     return (start << 8 | end) << 1 if start < end else (end << 8 | start) << 1 | 1

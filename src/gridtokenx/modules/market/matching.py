@@ -80,39 +80,32 @@ def match(  # noqa: C901, PLR0912, PLR0915  a call for each turn or order would 
     that shows a part of itself only goes to the back of its level with the next part. The energy is counted on the
     links that it goes over. What is left of the taker is the caller's, to rest or to drop.
     """
-    feeder, left_wh, near = taker.feeder, taker.remaining_wh, wheeling[SAME_FEEDER]
     if selling := taker.side:
         bound, sources, half = -taker.price_micro, 1 << taker.source, book.buyers
     else:
         bound, sources, half = taker.price_micro, taker.source, book.sellers
+    turn = _first(book, half, wheeling, taker, bound, sources)
+    if turn is None:
+        return MET_NOTHING
+    met: list[Fill] = []
+    expired: list[tuple[bytes, Order]] = []
+    again: list[Entry] = []
+    state.undo.append((_undo_match, book, met))
+    orders, dirty = book.orders, state.dirty[_ORDERS]
+    left_wh, own = taker.remaining_wh, taker.participant
+    participant = state.rows[_PARTICIPANTS].get(own)
+    has_group = participant is not None and participant.group != 0
     steps, stopped = MATCH_STEPS_PER_ORDER_MAX, _NO
-    has_met = False
-    while left_wh and not stopped:
-        queue = half.only
-        if queue is None or queue.feeder != feeder:
-            turn = _first(book, half, wheeling, taker, bound, sources)
-            if turn is None:
-                break
-            queue, route, rival = turn
-        elif near - queue.ranks[-1] <= bound and queue.sources & sources:
-            route = rival = None
-        else:
-            break
-        if not has_met:
-            has_met = True
-            met: list[Fill] = []
-            expired: list[tuple[bytes, Order]] = []
-            again: list[Entry] = []
-            state.undo.append((_undo_match, book, met))
-            orders, dirty, own = book.orders, state.dirty[_ORDERS], taker.participant
-            participant = state.rows[_PARTICIPANTS].get(own)
-            has_group = participant is not None and participant.group != 0
-        elif not steps:
+    while turn is not None:
+        if not steps:
             stopped = _STEP_LIMIT
             break
+        queue, route, rival = turn
         # It has its turn with one level, as far as links, steps and rivals let it.
-        charge, zones, path, budget_wh = near, _NOWHERE, _NOWHERE, left_wh
-        if route is not None:
+        if route is None:
+            charge, zones, path, budget_wh = wheeling[SAME_FEEDER], _NOWHERE, _NOWHERE, left_wh
+        else:
+            budget_wh = left_wh
             charge, zones, path = wheeling[route.nearness], route.zones, _path(book, route, queue, taker)
             if path:
                 budget_wh = book.network.free_wh(path, left_wh)
@@ -163,8 +156,9 @@ def match(  # noqa: C901, PLR0912, PLR0915  a call for each turn or order would 
         if path:
             book.network.use(state, path, budget_wh - unused_wh)
         left_wh -= budget_wh - unused_wh
-    if not has_met:
-        return MET_NOTHING
+        if not left_wh or stopped:
+            break
+        turn = _first(book, half, wheeling, taker, bound, sources)
     fills = [fill for fill in met if fill.quantity_wh] if expired else met
     return Matched(fills, expired, taker.remaining_wh - left_wh, stopped)
 
@@ -177,13 +171,14 @@ def _reduced(order: Order, met_wh: int) -> Order:
     return _replace(order, remaining_wh=left_wh)
 
 
-def _first(
-    book: Book, half: Half, wheeling: tuple[int, ...], taker: Order, bound: int, sources: int
-) -> Turn | None:
+def _first(book: Book, half: Half, wheeling: tuple[int, ...], taker: Order, bound: int, sources: int) -> Turn | None:
     """Whose turn it is of those that cost (wheeling - rank) at most `bound`; None if there are none."""
-    if half.only is not None:
-        half.list_again(half.only)
-    near, found, rival = wheeling[SAME_FEEDER], None, None
+    near, alone = wheeling[SAME_FEEDER], half.only
+    if alone is not None:
+        if alone.feeder == taker.feeder:
+            return (alone, None, None) if near - alone.ranks[-1] <= bound and alone.sources & sources else None
+        half.list_again(alone)
+    found = rival = None
     for minus_rank, place, theirs, queue in half.at.get(taker.feeder, ()):
         if near + minus_rank > bound:
             break
@@ -201,9 +196,7 @@ def _first(
     return None if found is None else (found, None, rival)
 
 
-def _beyond(
-    book: Book, half: Half, wheeling: tuple[int, ...], taker: Order, limit: int, sources: int
-) -> Turn | None:
+def _beyond(book: Book, half: Half, wheeling: tuple[int, ...], taker: Order, limit: int, sources: int) -> Turn | None:
     """The best on other feeders, if it costs (wheeling - rank) at most `limit`: zone by zone, the nearest first, as
     long as a better one may be farther away."""
     feeder, selling, closed = taker.feeder, taker.side != 0, book.network.closed
@@ -211,7 +204,8 @@ def _beyond(
         return None
     topology, zones, best = book.topology, half.zones, half.best
     zone = topology.zone_of[feeder]
-    nearness, layer, turn, ways = SAME_ZONE, topology.inside[zone], None, None
+    layer: Sequence[Route] = topology.inside[zone]
+    nearness, turn, ways = SAME_ZONE, None, None
     while layer:
         most = limit - wheeling[nearness]
         found: list[Head] = []
@@ -255,7 +249,7 @@ def _look(
     return most
 
 
-def _best_of(found: list[Head], layer: tuple[Route, ...]) -> Turn:
+def _best_of(found: list[Head], layer: Sequence[Route]) -> Turn:
     """The best of first orders in zones that are equally near."""
     best = min(found)
     minus_rank, _, _, queue = best
