@@ -91,22 +91,18 @@ def _void(state: State, context: Context, number: int, trade: Trade) -> None:
     taken = negative(cost)
     _take_from_position(state, trade, trade.buyer_portfolio, BUY, taken, taken.buyer)
     _take_from_position(state, trade, trade.seller_portfolio, SELL, taken, -trade.collateral_micro)
-    _take_from_dues(state, trade, taken)
-    _take_from_links(state, trade)
+    portfolios = state.rows[PORTFOLIOS.prefix]
+    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
+    _take_from_dues(state, trade.interval, buyer_feeder, seller_feeder, taken)
+    if buyer_feeder != seller_feeder:
+        steps = steps_of(seller_feeder, trade.zones, buyer_feeder)
+        network_of(state, trade.interval).use(state, steps, -trade.quantity_wh)
     release(state, trade.buyer, cost.buyer)
     release(state, trade.seller, trade.collateral_micro)
     # Nothing below may fail: the journal does not know it.
     context.trades.append(encode(msgspec.structs.replace(trade, voids=number)))
     context.voided_wh += trade.quantity_wh
     context.voided_micro += cost.value
-
-
-def _take_from_links(state: State, trade: Trade) -> None:
-    portfolios = state.rows[PORTFOLIOS.prefix]
-    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
-    if buyer_feeder != seller_feeder:
-        steps = steps_of(seller_feeder, trade.zones, buyer_feeder)
-        network_of(state, trade.interval).use(state, steps, -trade.quantity_wh)
 
 
 def _take_from_position(
@@ -120,15 +116,13 @@ def _take_from_position(
     put_position(state, key, position)
 
 
-def _take_from_dues(state: State, trade: Trade, taken: TradeCost) -> None:
-    portfolios = state.rows[PORTFOLIOS.prefix]
+def _take_from_dues(state: State, interval: int, buyer_feeder: int, seller_feeder: int, taken: TradeCost) -> None:
     dues: dict[bytes, int] = {}
-    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
     add_dues(state, buyer_feeder, seller_feeder, taken, dues)
     for payee, change_micro in dues.items():
         if change_micro == 0:
             continue
-        key = interval_key(trade.interval) + payee
+        key = interval_key(interval) + payee
         amount_micro = state.rows[DUES.prefix][key].amount_micro + change_micro
         if amount_micro < 0:
             raise ValueError("the due does not hold this trade")
