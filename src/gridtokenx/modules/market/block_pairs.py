@@ -139,7 +139,7 @@ def _way(state: State, taker: Order, maker: Order) -> tuple[tuple[Step, ...], tu
     network = book_of(state, taker.interval).network
     zones, selling = network.topology.zone_of, taker.side == SELL
     scope = max(taker.scope, maker.scope)
-    route = network.routes(zones[taker.feeder], selling).get(zones[maker.feeder])
+    route = network.topology.ways(zones[taker.feeder], selling, network.full).to(zones[maker.feeder])
     if route is None or scope == Scope.FEEDER or (route.zones and scope):
         return None
     ends = feeder_step(taker.feeder, out=selling), feeder_step(maker.feeder, out=not selling)
