@@ -95,4 +95,5 @@ class Ground:
 
     def fronts(self) -> int:
         """Of the interval's book: what others have to look at."""
-        return len(book_of(self.world.state, NOON).fronts)
+        book = book_of(self.world.state, NOON)
+        return len(book.buyers.fronts) + len(book.sellers.fronts)
