@@ -105,7 +105,7 @@ def book_picture(state: State) -> dict[Any, Any]:
         interval: {
             number: (
                 [(rank, list(queue.levels[rank])) for rank in queue.ranks],
-                queue.front is not None and sorted(first[:2] for first in queue.front.firsts),
+                queue.front is not None and [queue.half.only is None and head[:2] for head in queue.front.heads],
             )
             for number, queue in sorted(book.queues.items())
         }

@@ -25,6 +25,7 @@ from gridtokenx.modules.market.messages import (
     PlaceBlockOrder,
     PlaceOrder,
     Side,
+    Terms,
     TimeInForce,
 )
 from gridtokenx.modules.settlement.messages import Cause, CorrectReading
@@ -41,11 +42,11 @@ FEEDERS = (11, 11, 11, 11, 12, 12, 21, 21, 31, 31)
 NAMES = tuple(f"order-{number}" for number in range(24))
 
 
-def founded(block_ms: int = 0, members: bool = False, call_phase_ms: int = DEFAULT_TERMS.call_phase_ms) -> World:
+def founded(block_ms: int = 0, members: bool = False, terms: Terms = DEFAULT_TERMS) -> World:
     """Ten homes on four feeders and a dealer, Monday 09:30; two homes are related, one is poor. With `block_ms` a
     consensus times the blocks: then every pause of more than a minute is a halt. With `members` a consortium runs
     it."""
-    founding = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=call_phase_ms), at(9, 30))
+    founding = Founding(terms, at(9, 30))
     if block_ms:
         founding.builder.set_consensus(block_ms)
     for number, (name, feeder) in enumerate(zip(HOMES, FEEDERS, strict=True)):

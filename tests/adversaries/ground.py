@@ -2,11 +2,13 @@
 and strangers (`eve`, one a feeder) who can do what licences, connections and money allow, and have plenty of each.
 """
 
+from msgspec.structs import replace
 from tests.adversaries.work import work_of
 from tests.invariants import Watch
 from tests.world import NOON, WATT, Founding, at, decode_receipt
 
 from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger.codec import Message
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.limits import MESSAGES_PER_TRANSACTION_MAX
@@ -42,7 +44,8 @@ class Ground:
         borders_wh: dict[int, int] | None = None,
         watched: bool = False,
     ) -> None:
-        founding = Founding(time_ms=at(9, 50))
+        # Bands have attacks of their own; here orders at all prices must meet.
+        founding = Founding(replace(DEFAULT_TERMS, band_ppm=0), at(9, 50))
         for zone in range(4, ZONES + 1):
             founding.builder.add_zone(zone, f"zone {zone}", founding.accounts["pea"], (zone - 1,))
             founding.builder.add_feeder(zone * 10 + 1, zone, f"feeder {zone}1")
@@ -95,4 +98,5 @@ class Ground:
 
     def fronts(self) -> int:
         """Of the interval's book: what others have to look at."""
-        return len(book_of(self.world.state, NOON).fronts)
+        book = book_of(self.world.state, NOON)
+        return len(book.buyers.fronts) + len(book.sellers.fronts)

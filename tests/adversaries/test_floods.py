@@ -20,6 +20,8 @@ OFFER = sell("seller", 1_000, NOON, 3 * WATT, "offer")
 STORAGE = int(Source.STORAGE)
 STEP = 1_500
 """Instructions that meeting one more order may cost."""
+NEXT_PART = 2_500
+"""The same of an iceberg's next part, for which the book is looked at again."""
 LOOK = 60
 """Instructions that one more front, or one more feeder that is full, may cost an order."""
 
@@ -144,7 +146,7 @@ def test_an_iceberg_comes_back_twenty_times_at_most_and_each_time_is_one_step(ca
     ground = offered(Ground())
     ground.do(eve(21), sell(eve(21), 2_000, NOON, 2_500_000, "ice", source=STORAGE, display_wh=100))
     eaten = buy("buyer", 2_000, NOON, 5 * WATT, "victim")
-    assert ground.work("buyer", eaten) <= calm[0] + STEP * ICEBERG_PARTS_MAX
+    assert ground.work("buyer", eaten) <= calm[0] + NEXT_PART * ICEBERG_PARTS_MAX
     ((_, filled_wh, _),) = ground.do("buyer", eaten)
     assert filled_wh == 2_000 and len(ground.world.trades) == ICEBERG_PARTS_MAX
 

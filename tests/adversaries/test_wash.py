@@ -93,11 +93,11 @@ def test_a_declared_group_cannot_even_try() -> None:
 
 
 def test_a_price_that_a_pair_makes_among_itself_is_open_to_whoever_is_better() -> None:
-    """Who wants to print a high price has to buy everything that is cheaper first."""
+    """Who wants to print a high price has to buy everything that is cheaper first, and stays inside the band."""
     world = founded()
     world.do("honest", sell("honest", 1_000, NOON, 4 * WATT))
-    world.do("left", sell("left", 500, NOON, 9 * WATT))
-    receipt = world.do("right", buy("right", 1_200, NOON, 10 * WATT))
+    world.do("left", sell("left", 200, NOON, 11 * WATT // 2), sell("left", 300, NOON, 9 * WATT, "dearer"))
+    receipt = world.do("right", buy("right", 1_500, NOON, 10 * WATT))
     assert receipt.results[0][1:] == (1_200, 0)
     position = world.state.rows[POSITIONS.prefix][position_key(NOON, pseudonym("right"))]
-    assert position.purchase_value_micro == 4 * WATT + 9 * WATT // 5
+    assert position.purchase_value_micro == 4 * WATT + 11 * WATT // 10

@@ -1,10 +1,12 @@
 """Long seeded runs: conservation after every block, by the auditor and by the modules themselves (C3, K5)."""
 
 import pytest
+from msgspec.structs import replace
 from tests.invariants import Watch
 from tests.traffic import Traffic, founded
 from tests.world import World
 
+from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger import schedule
 from gridtokenx.modules.market.state import CLEARINGS
 
@@ -13,7 +15,7 @@ WIDE = (20_000, 240_000, 600_000)
 
 
 def run(seed: int, blocks: int, pauses_ms: tuple[int, ...] | None = None, call_phase_ms: int = 0) -> World:
-    world = founded(call_phase_ms=call_phase_ms)
+    world = founded(terms=replace(DEFAULT_TERMS, call_phase_ms=call_phase_ms))
     watch = Watch(world)
     traffic = Traffic(world, seed) if pauses_ms is None else Traffic(world, seed, pauses_ms)
     for outcome in traffic.steps(blocks):
@@ -36,7 +38,7 @@ def test_an_hour_of_traffic_with_auctions(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [27, 28])
 def test_halts_and_stops_around_auctions(seed: int) -> None:
-    world = founded(1_000, members=True, call_phase_ms=600_000)
+    world = founded(1_000, members=True, terms=replace(DEFAULT_TERMS, call_phase_ms=600_000))
     watch = Watch(world)
     for _ in Traffic(world, seed, (1_000, 20_000, 60_000, 1_200_000), nodes=True).steps(250):
         pass

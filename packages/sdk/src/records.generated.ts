@@ -1308,7 +1308,8 @@ export const MakerProgramme: RecordKind<MakerProgramme> = record("MakerProgramme
  * A maker's presence in one interval. Key: interval ‖ portfolio, as of its position. From `from_ms` until `until_ms`
  * time counts; `held_ms` of it the maker was present, and since `since_ms` it is (0: it is not). Orders placed before
  * `place` do not count. `fees_micro`: trading fees of both sides of trades in which its orders rested. After the
- * verdict `rebate_micro` is what it got of them.
+ * verdict `rebate_micro` is what it got of them. `halted`: (from, until) of the last times in which this interval was
+ * halted in its zone; they do not count.
  */
 export interface MakerDuty {
   readonly asked: MakerTerms;
@@ -1320,6 +1321,7 @@ export interface MakerDuty {
   readonly feesMicro: bigint;
   readonly rebateMicro: bigint;
   readonly verdict: number;
+  readonly halted: readonly (readonly [bigint, bigint])[];
 }
 
 export const MakerDuty: RecordKind<MakerDuty> = record("MakerDuty", {
@@ -1332,12 +1334,14 @@ export const MakerDuty: RecordKind<MakerDuty> = record("MakerDuty", {
   feesMicro: WHOLE,
   rebateMicro: WHOLE,
   verdict: SMALL,
+  halted: list(tuple(WHOLE, WHOLE)),
 });
 
 /**
  * A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
- * each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
- * escrow is held, and its energy counts as open in the position of each interval.
+ * each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order;
+ * `tried_ms`: when it was last tried. Its escrow is held, and its energy counts as open in the position of each
+ * interval.
  */
 export interface BlockOrder {
   readonly portfolio: Uint8Array;
@@ -1351,6 +1355,7 @@ export interface BlockOrder {
   readonly feeder: number;
   readonly place: bigint;
   readonly expiresMs: bigint;
+  readonly triedMs: bigint;
   readonly scope: number;
 }
 
@@ -1366,6 +1371,7 @@ export const BlockOrder: RecordKind<BlockOrder> = record("BlockOrder", {
   feeder: number(65_535),
   place: WHOLE,
   expiresMs: WHOLE,
+  triedMs: WHOLE,
   scope: SMALL,
 });
 

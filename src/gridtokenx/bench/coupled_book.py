@@ -3,11 +3,17 @@
 As in `bench book` there is no money, no signature and no block: what is measured is `modules/market/book.py` with its
 records, links and undo journal, and the orders that meet because a link has capacity again. The plain book is the same
 code with one feeder and one source. Runs alternate; costs are medians, in seconds of CPU of one thread an order.
+
+Three markets stand beside the plain one: with borders that are often full (`meets_full_border`: the share of orders
+that, when they come, find a border of their zone full in the direction of their energy); with borders that never are;
+and *apart*, with the same intervals and feeders, but no order looks beyond its feeder or minds a source: so many plain
+books, of which each has few orders at a price. What lies between the last and the others is what coupling costs.
 """
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -26,7 +32,7 @@ from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
 from gridtokenx.modules.identity.state import FEEDERS, ZONES, Feeder, Zone, feeder_key, zone_key
 from gridtokenx.modules.market.book import BOOKS, Book, book_of, put_back, remove, rest
 from gridtokenx.modules.market.crossing import find_crossed
-from gridtokenx.modules.market.matching import match
+from gridtokenx.modules.market.matching import Matched, match
 from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.modules.market.state import Order
 
@@ -44,6 +50,7 @@ WHEELING = tuple(TICK * ticks for ticks in (20, 45, 75, 105, 135, 165, 195, 225)
 BORDER_W = 40_000
 FEEDER_W = 80_000
 """So little that links fill and empty all the time."""
+AMPLE_W = 10**9
 MASKS = (ANY_SOURCE_MASK, ANY_SOURCE_MASK, 1 << Source.SOLAR, 1 << Source.SOLAR | 1 << Source.WIND)
 SCOPES = (Scope.ANYWHERE,) * 8 + (Scope.ZONE, Scope.FEEDER)
 
@@ -55,30 +62,78 @@ def run(quick: bool) -> dict[str, object]:
     """The figures of `bench coupled-book`."""
     plain = random_orders(feeders=1, sources=1)[:ORDERS_COUNT]
     seven, hundred = coupled_orders(7), coupled_orders(100)
-    costs: dict[str, list[float]] = {"plain": [], "seven": [], "hundred": [], "small": [], "large": []}
-    resting = {count: full_book(count) for count in (1_000, 1_000_000)}
-    tally: list[int] = []
+    seven_apart, hundred_apart = apart(seven), apart(hundred)
+    thousand, million = full_book(1_000), full_book(1_000_000)
+    ways: dict[str, Callable[[], int]] = {
+        "plain": lambda: trade(plain, FREE),
+        "seven": lambda: trade_coupled(seven, 7, BORDER_W),
+        "seven_free": lambda: trade_coupled(seven, 7, AMPLE_W),
+        "seven_apart": lambda: trade_coupled(seven_apart, 7, BORDER_W),
+        "hundred": lambda: trade_coupled(hundred, 100, BORDER_W),
+        "hundred_apart": lambda: trade_coupled(hundred_apart, 100, BORDER_W),
+        "thousand": lambda: come_and_go(*thousand),
+        "million": lambda: come_and_go(*million),
+    }
+    costs: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(3 if quick else 9):
-        costs["plain"].append(1 / rate(lambda: trade(plain, FREE)))
-        costs["seven"].append(1 / rate(lambda: trade_coupled(seven, 7, tally)))
-        costs["hundred"].append(1 / rate(lambda: trade_coupled(hundred, 100)))
-        costs["small"].append(1 / rate(lambda: come_and_go(*resting[1_000])))
-        costs["large"].append(1 / rate(lambda: come_and_go(*resting[1_000_000])))
+        for name, work in ways.items():
+            costs[name].append(1 / rate(work))
     middle = {name: statistics.median(values) for name, values in costs.items()}
+    tally = Tally()
+    trade_coupled(seven, 7, BORDER_W, tally)
+    over_plain = {name: round(middle[name] / middle["plain"], 2) for name in ways}
     return {
         "plain_orders_per_second": round(1 / middle["plain"]),
         "seven_zones_orders_per_second": round(1 / middle["seven"]),
         "hundred_feeders_orders_per_second": round(1 / middle["hundred"]),
-        "cost_over_plain": round(middle["seven"] / middle["plain"], 2),
-        "cost_over_plain_hundred_feeders": round(middle["hundred"] / middle["plain"], 2),
-        "million_over_thousand": round(middle["large"] / middle["small"], 2),
-        "trades": tally[0],
-        "trades_over_borders": tally[1],
-        "reopened": tally[2],
+        "cost_over_plain": over_plain["seven"],
+        "cost_over_plain_free_borders": over_plain["seven_free"],
+        "cost_over_plain_apart": over_plain["seven_apart"],
+        "cost_over_plain_hundred_feeders": over_plain["hundred"],
+        "cost_over_plain_hundred_feeders_apart": over_plain["hundred_apart"],
+        "million_over_thousand": round(middle["million"] / middle["thousand"], 2),
+        "trades": tally.trades,
+        "trades_over_borders": tally.crossing,
+        "reopened": tally.reopened,
+        "meets_full_border": round(tally.meets_full / len(seven), 2),
         "rounds": len(costs["plain"]),
         "signature_us": signature_us(),
         "file_system": file_system(Path(gettempdir())),
     }
+
+
+@dataclass
+class Tally:
+    """What happened in a market."""
+
+    trades: int = 0
+    crossing: int = 0
+    """Trades over borders."""
+    reopened: int = 0
+    """How often a link had capacity again."""
+    meets_full: int = 0
+    """Orders that found a border of their zone full."""
+
+    def add(self, matched: Matched, is_reopened: bool) -> None:
+        """It met others."""
+        self.reopened += is_reopened
+        self.trades += len(matched.fills)
+        self.crossing += sum(1 for fill in matched.fills if fill.zones)
+
+    def look(self, book: Book, order: Order) -> None:
+        """An order comes."""
+        network, topology = book.network, book.topology
+        steps = topology.steps_from if order.side else topology.steps_to
+        self.meets_full += any(bit & network.full for _, _, bit in steps[topology.zone_of[order.feeder]])
+
+
+def apart(orders: Sequence[Meant]) -> list[Meant]:
+    """The same orders, if each keeps to its feeder, and the source does not matter."""
+    found = []
+    for interval, (key, who, side, price_micro, quantity_wh, _, feeder), _ in orders:
+        source = 0 if side == Side.SELL else ANY_SOURCE_MASK
+        found.append((interval, (key, who, side, price_micro, quantity_wh, source, feeder), int(Scope.FEEDER)))
+    return found
 
 
 def coupled_orders(feeders: int) -> list[Meant]:
@@ -104,13 +159,13 @@ def coupled_orders(feeders: int) -> list[Meant]:
     return orders
 
 
-def coupled_state(feeders: int) -> State:
-    """Seven zones with borders that carry little, and feeders dealt over them; of many every fourth is limited."""
+def coupled_state(feeders: int, border_w: int) -> State:
+    """Seven zones with borders that carry so much, and feeders dealt over them; of many every fourth is limited."""
     state = State()
     for zone, neighbours in NEIGHBOURS.items():
         state.put(ZONES, zone_key(zone), Zone(f"zone {zone}", bytes(32), neighbours))
         for other in neighbours:
-            limit_link(state, border_step(zone, other), 0, BORDER_W, BORDER_W)
+            limit_link(state, border_step(zone, other), 0, border_w, border_w)
     for feeder in range(feeders):
         state.put(FEEDERS, feeder_key(feeder), Feeder(1 + feeder % 7, f"feeder {feeder}"))
         if feeders > 7 and feeder % 4 == 0:
@@ -120,30 +175,26 @@ def coupled_state(feeders: int) -> State:
     return state
 
 
-def trade_coupled(orders: Sequence[Meant], feeders: int, tally: list[int] | None = None) -> int:
-    """Match each order, let its rest wait, and let orders meet where a link has capacity again. `tally` gets trades,
-    those over borders, and how often a link reopened."""
-    state = coupled_state(feeders)
+def trade_coupled(orders: Sequence[Meant], feeders: int, border_w: int, tally: Tally | None = None) -> int:
+    """Match each order, let its rest wait, and let orders meet where a link has capacity again."""
+    state = coupled_state(feeders, border_w)
     reopened, keep = state.rows[REOPENED.prefix], state.keep
-    trades = crossing = reopenings = 0
     for place, (interval, (key, who, side, price_micro, quantity_wh, source, feeder), scope) in enumerate(orders):
         order = Order(
             who, who, interval, side, price_micro, quantity_wh, source, feeder, place, NEVER_MS, quantity_wh, scope
         )
         book = book_of(state, interval)
+        if tally is not None:
+            tally.look(book, order)
         matched = match(state, book, WHEELING, order, 0, no_place)
         filled_wh = matched.filled_wh
         if filled_wh != quantity_wh and not matched.stopped:
             rest(state, book, key, replace(order, remaining_wh=quantity_wh - filled_wh) if filled_wh else order)
+        if tally is not None:
+            tally.add(matched, bool(reopened))
         if reopened and interval_key(interval) in reopened:
-            reopenings += 1
             let_meet(state, book)
         keep()
-        if tally is not None:
-            trades += len(matched.fills)
-            crossing += sum(1 for fill in matched.fills if fill.zones)
-    if tally is not None:
-        tally[:] = trades, crossing, reopenings
     return len(orders)
 
 
@@ -160,7 +211,7 @@ def let_meet(state: State, book: Book) -> None:
 
 def full_book(count: int) -> tuple[State, list[Meant]]:
     """Resting orders of seven zones that do not meet, and others to come and go among them."""
-    state = coupled_state(7)
+    state = coupled_state(7, BORDER_W)
     book = book_of(state, FIRST_INTERVAL)
     chance = random.Random(f"full {count}")
     for number in range(count):

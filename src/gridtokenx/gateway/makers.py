@@ -130,11 +130,13 @@ def _maker(model: ReadModel, zone: int, maker: Maker) -> MakerView:
     )
 
 
-def _times(model: ReadModel, portfolio: bytes, duty: MakerDuty) -> tuple[int, int]:
+def _times(model: ReadModel, portfolio: bytes, interval: int, duty: MakerDuty) -> tuple[int, int]:
     """How much time has counted so far, and for how much of it the maker was there."""
     now_ms = min(model.head.time_ms, duty.until_ms)
-    programme: MakerProgramme = model.members.rows[MAKER_PROGRAMMES.prefix][zone_key(_zone_of(model, portfolio))]
-    still = presence.all_standstills(model.authority, programme, now_ms)
+    zone = _zone_of(model, portfolio)
+    programme: MakerProgramme = model.members.rows[MAKER_PROGRAMMES.prefix][zone_key(zone)]
+    halted = presence.halts_of(duty, model.halts, interval, zone, now_ms)
+    still = sorted(presence.all_standstills(model.authority, programme, now_ms) + halted)
     return (
         presence.counted_ms(still, duty.from_ms, now_ms),
         duty.held_ms + presence.present_ms(still, duty, now_ms),
@@ -142,7 +144,7 @@ def _times(model: ReadModel, portfolio: bytes, duty: MakerDuty) -> tuple[int, in
 
 
 def _duty(model: ReadModel, portfolio: bytes, interval: int, duty: MakerDuty) -> MakerDutyView:
-    counted_ms, present_ms = _times(model, portfolio, duty)
+    counted_ms, present_ms = _times(model, portfolio, interval, duty)
     return MakerDutyView(
         interval,
         Verdict(duty.verdict).name.lower(),
@@ -179,7 +181,7 @@ def _own_duty(model: ReadModel, interval: int, portfolio: bytes, quotes: QuotesB
         "sell_size": energies[SELL] < asked.size_wh,
         "spread": spread_micro is not None and spread_micro > asked.spread_micro,
     }
-    counted_ms, present_ms = _times(model, portfolio, duty)
+    counted_ms, present_ms = _times(model, portfolio, interval, duty)
     return OwnDutyView(
         interval,
         portfolio.hex(),

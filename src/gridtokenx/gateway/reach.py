@@ -101,7 +101,7 @@ class _Reach:
         topology, found = self.network.topology, None
         if feeder == self.feeder:
             found = SAME_FEEDER, _NO_STEPS
-        elif route := topology.routes(self.zone, self.outward, self.full).get(topology.zone_of[feeder]):
+        elif route := topology.ways(self.zone, self.outward, self.full).to(topology.zone_of[feeder]):
             ends = feeder_step(self.feeder, out=self.outward), feeder_step(feeder, out=not self.outward)
             found = route.nearness, (*route.steps, *ends)
         self.ways[feeder] = found

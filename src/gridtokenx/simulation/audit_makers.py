@@ -11,9 +11,19 @@ from typing import Any
 from gridtokenx.ledger.consensus import CONSENSUS
 from gridtokenx.ledger.freeze import FREEZE
 from gridtokenx.ledger.header import LAST_BLOCK
-from gridtokenx.modules.identity.state import PORTFOLIOS
+from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, feeder_key
 from gridtokenx.modules.market.messages import Side, Terms
-from gridtokenx.modules.market.state import INTERVALS, MAKER_DUTIES, ORDERS, TERMS, MakerDuty, Order, Trade, Verdict
+from gridtokenx.modules.market.state import (
+    HALTS,
+    INTERVALS,
+    MAKER_DUTIES,
+    ORDERS,
+    TERMS,
+    MakerDuty,
+    Order,
+    Trade,
+    Verdict,
+)
 from gridtokenx.simulation import audit_rules as rules
 from gridtokenx.simulation.audit_told import Told
 
@@ -45,6 +55,8 @@ class MakerAudit:
         last = copy[LAST_BLOCK.prefix].get(b"")
         self.time_ms = last.time_ms if last else 0
         self.was_frozen = False
+        self.halted: set[bytes] = set()
+        """Keys of the halts that held after the block before."""
         for own, duty in copy[MAKER_DUTIES.prefix].items():
             if not duty.verdict:
                 followed = self.duties[own] = Followed(is_whole=duty.from_ms >= self.time_ms)
@@ -90,6 +102,7 @@ class MakerAudit:
     def _remember(self) -> None:
         """What counts for the time until the next block."""
         self.was_frozen = bool(self.copy[FREEZE.prefix])
+        self.halted = set(self.copy[HALTS.prefix])
 
     def _follow_order(self, key: bytes, old: Order | None, now: Order | None) -> None:
         for order, stays in ((old, False), (now, True)):
@@ -115,11 +128,18 @@ class MakerAudit:
         for own, followed in self.duties.items():
             duty = self.copy[MAKER_DUTIES.prefix].get(own)
             span_ms = 0 if duty is None else min(time_ms, duty.until_ms) - max(self.time_ms, duty.from_ms)
-            if duty is None or span_ms <= 0:
+            if duty is None or span_ms <= 0 or self._was_halted(own):
                 continue
             followed.counted_ms += span_ms
             if self._is_present(own, duty, followed.orders):
                 self._add_present(span_ms, time_ms, own, duty, told, traded)
+
+    def _was_halted(self, own: bytes) -> bool:
+        feeder = self.copy[PORTFOLIOS.prefix][own[4:]].feeder
+        zone = bytes([self.copy[FEEDERS.prefix][feeder_key(feeder)].zone])
+        return not self.halted.isdisjoint(
+            interval + place for interval in (own[:4], bytes(4)) for place in (zone, b"\0")
+        )
 
     def _add_present(
         self, span_ms: int, time_ms: int, own: bytes, duty: MakerDuty, told: Told, traded: dict[bytes, int]

@@ -227,7 +227,8 @@ class TradeAudit:
             if key in self.copy[BLOCK_ORDERS.prefix]:
                 self.findings.append(f"block order {key.hex()} traded and waits")
         for key, (old, new) in changes.items():
-            if old is not None and new is not None and old != new and key not in told.placed_blocks:
+            same = old is None or new is None or replace(old, tried_ms=new.tried_ms) == new
+            if not same and key not in told.placed_blocks:
                 self.findings.append(f"block order {key.hex()} changed while it waited")
 
     def _placed(self, message: PlaceOrder, interval: Interval, terms: Terms) -> Offer:

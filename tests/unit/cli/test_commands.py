@@ -442,9 +442,10 @@ def test_the_basket_of_the_docs(run: Any, tmp_path: Path) -> None:
 
 
 def test_a_basket_of_all_that_fits_and_one_more(run: Any, tmp_path: Path) -> None:
-    leg = '[[leg]]\nname = "{}"\nside = "buy"\nenergy = "0.1"\ninterval = "20:00"\nprice = "1.00"\nforce = "gtc"\n'
+    leg = '[[leg]]\nname = "{}"\nside = "buy"\nenergy = "0.1"\ninterval = "{}"\nprice = "1.00"\nforce = "gtc"\n'
     file = tmp_path / "many.toml"
-    file.write_text("".join(leg.format(number) for number in range(65)), encoding="utf-8")
-    assert "1 to 64 legs" in run("tx", "basket", str(file), "--key", "bob", code=1).stderr
-    file.write_text("".join(leg.format(number) for number in range(64)), encoding="utf-8")
-    assert run("tx", "basket", str(file), "--key", "bob").stdout.count("waiting 0.100 kWh") == 64
+    legs = [leg.format(number, ("20:00", "20:15")[number % 2]) for number in range(65)]
+    file.write_text("".join(legs), encoding="utf-8")
+    assert "1 to 64 legs" in run("tx", "basket", str(file), "--key", "cat", code=1).stderr
+    file.write_text("".join(legs[:64]), encoding="utf-8")
+    assert run("tx", "basket", str(file), "--key", "cat").stdout.count("waiting 0.100 kWh") == 64

@@ -279,7 +279,7 @@ def test_it_watches_every_table_that_holds_money_or_energy() -> None:
         *("rotated_keys", "pending_keys", "nodes", "batches", "stale_trades"),
         *("validators", "rotation", "past_freezes", "former_keys", "misdeeds", "key_owners"),
         *("proposals", "proposal_count", "ballots", "consortium_terms", "conduct", "epoch", "checkpoints"),
-        *("service_days",),
+        *("service_days", "maker_programmes"),
         *("used_references", "terms_version", "holidays", "last_measured", "same_quarter", "reopened"),
     }
 

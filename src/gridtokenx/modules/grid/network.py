@@ -21,35 +21,39 @@ from gridtokenx.modules.grid.state import (
     interval_link_key,
     limit_at,
 )
-from gridtokenx.modules.grid.topology import TOPOLOGY, Routes, Step, Topology
+from gridtokenx.modules.grid.topology import TOPOLOGY, Step, Topology
+
+
+def counted_links(state: State, interval: int) -> dict[int, bytes]:
+    """Of each link that an interval counts its key in LINKS: all borders, and feeders that had a limit when it
+    opened."""
+    borders = {step >> 1: interval_link_key(interval, step >> 1) for step in state.index(TOPOLOGY).bits}
+    limited = {
+        int.from_bytes(key, "big"): interval_key(interval) + key
+        for key, limit in state.items(LIMITS)
+        if limit_at(limit, interval) is not None
+    }
+    return borders | limited
 
 
 class Network:
     """The links of one interval."""
 
-    __slots__ = ("closed", "full", "key", "keys", "limits", "links", "topology", "ways")
+    __slots__ = ("closed", "full", "key", "keys", "limits", "links", "topology")
 
     def __init__(self, state: State, interval: int) -> None:
         self.limits: dict[bytes, Limit] = state.rows[LIMITS.prefix]
         self.links: dict[bytes, Link] = state.rows[LINKS.prefix]
         self.topology: Topology = state.index(TOPOLOGY)
         self.key = interval_key(interval)
-        borders = {step >> 1: interval_link_key(interval, step >> 1) for step in self.topology.bits}
-        limited = {
-            int.from_bytes(key, "big"): self.key + key
-            for key, limit in sorted(self.limits.items())
-            if limit_at(limit, interval) is not None
-        }
-        self.keys = borders | limited
+        self.keys = counted_links(state, interval)
         """Of each link that is counted its key in LINKS."""
         self.closed: set[Step] = set()
         """Steps over which no more can go."""
         self.full = 0
-        """Those of them that cross borders, as `Topology.routes` takes them."""
-        self.ways: dict[int, Routes] = {}
-        """Of each zone (twice its number, and one more for ways from it), as far as they have been asked for."""
+        """Those of them that cross borders, as `Topology.ways` takes them."""
         for number in self.keys:
-            self.look_again(number)
+            self._look_again(number, None)
 
     def link(self, number: int) -> Link | None:
         """A link as it is now; None if it is not counted."""
@@ -63,20 +67,12 @@ class Network:
             found = Link(*(carries or (UNLIMITED_WH, UNLIMITED_WH)), 0)
         return found
 
-    def routes(self, zone: int, outward: bool) -> Routes:
-        """The ways from a zone to others (`outward`) or from them to it, that are free now."""
-        found = self.ways.get(zone << 1 | outward)
-        if found is None:
-            found = self.ways[zone << 1 | outward] = self.topology.routes(zone, outward, self.full)
-        return found
-
     def free_wh(self, steps: Iterable[Step], most_wh: int) -> int:
         """What can still go over all of these steps, at most `most_wh`; below zero where capacity was lowered."""
         for step in steps:
             link = self.link(step >> 1)
             if link is not None:
-                free_wh = link.backward_wh + link.net_wh if step & 1 else link.forward_wh - link.net_wh
-                most_wh = min(most_wh, free_wh)
+                most_wh = min(most_wh, link.free_wh(step))
         return most_wh
 
     def use(self, state: State, steps: Iterable[Step], quantity_wh: int) -> None:
@@ -91,35 +87,29 @@ class Network:
     def put(self, state: State, number: int, link: Link) -> None:
         """Write a link of this interval; KeyError if it is not counted. If a step over it was full and is not any more,
         the interval is noted in REOPENED."""
-        state.undo.append((self._undo_put, number, None))
+        state.undo.append((self._look_again, number, None))
         state.put(LINKS, self.keys[number], link)
-        if self.look_again(number) and state.get(REOPENED, self.key) is None:
+        if self._look_again(number, link) and self.key not in state.rows[REOPENED.prefix]:
             state.put(REOPENED, self.key, Reopened())
             schedule.add(state, schedule.RIGHT_AFTER_MS, LINK_REOPENED, self.key)
 
-    def look_again(self, number: int) -> bool:
-        """Derive anew which steps over a link are full. Whether one was that is not any more."""
-        link = self.link(number)
-        if link is None:
-            return False
-        reopened = self._set(number << 1, link.forward_wh <= link.net_wh)
-        return self._set(number << 1 | 1, link.backward_wh <= -link.net_wh) or reopened
+    def _look_again(self, number: int, link: Link | None) -> bool:
+        """Derive anew which steps over a link are full. Whether one was that is not any more. A step of the journal
+        too, hence its shape."""
+        link = link or self.link(number)
+        assert link is not None, "it is counted"
+        reopened = False
+        for step in (number << 1, number << 1 | 1):
+            full = link.free_wh(step) <= 0
+            if full != (step in self.closed):
+                self._turn(step)
+                reopened = reopened or not full
+        return reopened
 
-    def _set(self, step: Step, full: bool) -> bool:
-        if full == (step in self.closed):
-            return False
-        bit = self.topology.bits.get(step)
-        if bit:
-            self.full ^= bit
-            self.ways = {}
-        if full:
-            self.closed.add(step)
-        else:
-            self.closed.discard(step)
-        return not full
-
-    def _undo_put(self, number: int, _: None) -> None:
-        self.look_again(number)
+    def _turn(self, step: Step) -> None:
+        """What was closed is open, what was open is closed."""
+        self.closed ^= {step}
+        self.full ^= self.topology.bits.get(step, 0)
 
 
 NETWORKS: Index[dict[int, Network]] = Index("networks", lambda state: {})
@@ -144,10 +134,9 @@ def settled(state: State, key: bytes) -> None:
 
 def forget(state: State, interval: int) -> int:
     """The interval is over and settled: nobody asks for its links any more. How many were there."""
-    network = network_of(state, interval)
-    used = [key for key in network.keys.values() if key in network.links]
+    used = [key for key in counted_links(state, interval).values() if key in state.rows[LINKS.prefix]]
     for key in used:
         state.delete(LINKS, key)
-    settled(state, network.key)
-    del state.index(NETWORKS)[interval]
+    settled(state, interval_key(interval))
+    state.index(NETWORKS).pop(interval, None)
     return len(used)

@@ -32,6 +32,10 @@ class Link(Record, frozen=True):
     backward_wh: Whole
     net_wh: Signed
 
+    def free_wh(self, step: int) -> int:
+        """What can still go over it along a step (`topology.py`); below zero where capacity was lowered."""
+        return self.backward_wh + self.net_wh if step & 1 else self.forward_wh - self.net_wh
+
 
 class Reopened(Record, frozen=True):
     """Links of this interval have capacity again that were full: orders that rested apart may meet. Until the market

@@ -10,7 +10,7 @@ its zones, its forward direction leads from the lower to the higher one; a feede
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -26,21 +26,21 @@ FEEDER_LINK = 1 << 16
 SEARCHES_KEPT = 4_096
 """Searches remembered at most: all zones, both ways, for the combinations of full borders that come and go."""
 
+_ZONE_BITS = 8
+
 Step = int
 """A link in one direction."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """How energy gets from the seller's zone to the buyer's, over borders or none."""
+    """How energy gets from the seller's zone to the buyer's, over borders or none. `zone`: the one of the two to which
+    the search came."""
 
+    zone: int
     nearness: int
     steps: tuple[Step, ...]
     zones: tuple[int, ...]
     """All that it touches, the seller's first; empty inside one zone."""
-
-
-Routes = Mapping[int, Route]
-"""By the other zone, for one zone."""
 
 
 def border_step(start: int, end: int) -> Step:
@@ -65,7 +65,7 @@ class Topology:
     A border counts both ways, also when only one of the two zones names it.
     """
 
-    __slots__ = ("bits", "nearness_max", "neighbours", "searches", "steps_from", "steps_to", "zone_of")
+    __slots__ = ("bits", "inside", "nearness_max", "neighbours", "searches", "steps_from", "steps_to", "zone_of")
 
     def __init__(self, zone_of: Mapping[int, int], borders: Mapping[int, tuple[int, ...]]) -> None:
         found: dict[int, set[int]] = {zone: set() for zone in borders}
@@ -77,6 +77,8 @@ class Topology:
         self.zone_of = dict(zone_of)
         """The zone of each feeder."""
         self.neighbours = {zone: sorted(others) for zone, others in sorted(found.items())}
+        self.inside = {zone: (Route(zone, SAME_ZONE, (), ()),) for zone in self.neighbours}
+        """The way that crosses no border, of each zone: the first layer of `Ways`."""
         borders_once = [(zone, other) for zone, others in self.neighbours.items() for other in others if zone < other]
         steps = [step for border in borders_once for step in (border_step(*border), border_step(*border[::-1]))]
         self.bits = {step: 1 << place for place, step in enumerate(steps)}
@@ -87,37 +89,22 @@ class Topology:
         """For each zone: neighbour, step from there, its bit."""
         self.nearness_max = SAME_ZONE + max(len(found) - 1, 0)
         """No way goes through a zone twice."""
-        self.searches: dict[tuple[int, bool, int], Routes] = {}
+        self.searches: dict[int, Ways] = {}
 
     def _steps(self, zone: int, outward: bool) -> list[tuple[int, Step, int]]:
         others = self.neighbours[zone]
         steps = [border_step(zone, other) if outward else border_step(other, zone) for other in others]
         return [(other, step, self.bits[step]) for other, step in zip(others, steps, strict=True)]
 
-    def routes(self, zone: int, outward: bool, full: int) -> Routes:
+    def ways(self, zone: int, outward: bool, full: int) -> "Ways":
         """The ways from a zone to others (`outward`) or from them to it, its own included, over borders that are not
-        among the `full` ones (sum of their `bits`). KeyError for a zone that does not exist."""
-        key = (zone, outward, full)
-        routes = self.searches.get(key)
-        if routes is None:
+        among the `full` ones (sum of their `bits`)."""
+        key = (full << _ZONE_BITS | zone) << 1 | outward
+        found = self.searches.get(key)
+        if found is None:
             if len(self.searches) >= SEARCHES_KEPT:
                 self.searches.clear()
-            routes = self.searches[key] = self._search(zone, outward, full)
-        return routes
-
-    def _search(self, zone: int, outward: bool, full: int) -> Routes:
-        """Breadth first: each zone is reached over the fewest borders."""
-        found = {zone: Route(SAME_ZONE, (), ())}
-        waiting = [zone]
-        beside = self.steps_from if outward else self.steps_to
-        for here in waiting:
-            route = found[here]
-            nearness, steps, way = route.nearness + 1, route.steps, route.zones or (here,)
-            for there, step, bit in beside[here]:
-                if there not in found and not bit & full:
-                    passed = (*way, there) if outward else (there, *way)
-                    found[there] = Route(nearness, (*steps, step), passed)
-                    waiting.append(there)
+            found = self.searches[key] = Ways(self, zone, outward, full)
         return found
 
     def nearness(self, buyer_feeder: int, seller_feeder: int) -> int | None:
@@ -125,8 +112,52 @@ class Topology:
         KeyError for a feeder that does not exist."""
         if buyer_feeder == seller_feeder:
             return SAME_FEEDER
-        route = self.routes(self.zone_of[buyer_feeder], False, 0).get(self.zone_of[seller_feeder])
+        route = self.ways(self.zone_of[buyer_feeder], False, 0).to(self.zone_of[seller_feeder])
         return None if route is None else route.nearness
+
+
+class Ways:
+    """From one zone, or to it: the others in layers by nearness, each searched when somebody first asks for it. Most
+    orders find what they look for in their own zone or beside it."""
+
+    __slots__ = ("_beside", "_found", "_full", "_outward", "layers")
+
+    def __init__(self, topology: Topology, zone: int, outward: bool, full: int) -> None:
+        self._beside = topology.steps_from if outward else topology.steps_to
+        self._outward = outward
+        self._full = full
+        self._found = {zone}
+        self.layers: list[tuple[Route, ...]] = [(), topology.inside[zone]]
+        """By nearness, as far as searched; after the farthest zone an empty one. Nobody is in the first: it stands for
+        the feeder itself."""
+
+    def layer(self, nearness: int) -> tuple[Route, ...]:
+        """The zones so near, breadth first: each is reached over the fewest borders. To be asked for one layer after
+        the other, until one is empty."""
+        if nearness < len(self.layers):
+            return self.layers[nearness]
+        found, full, further = self._found, self._full, []
+        for route in self.layers[-1]:
+            here, nearness, steps = route.zone, route.nearness + 1, route.steps
+            passed = route.zones or (here,)
+            for there, step, bit in self._beside[here]:
+                if there not in found and not bit & full:
+                    found.add(there)
+                    zones = (*passed, there) if self._outward else (there, *passed)
+                    further.append(Route(there, nearness, (*steps, step), zones))
+        self.layers.append(tuple(further))
+        return self.layers[-1]
+
+    def all(self) -> Iterator[Route]:
+        """The nearest first."""
+        nearness = SAME_ZONE
+        while layer := self.layer(nearness):
+            yield from layer
+            nearness += 1
+
+    def to(self, zone: int) -> Route | None:
+        """The one to, or from, a zone; None if no way leads there."""
+        return next((route for route in self.all() if route.zone == zone), None)
 
 
 def _build_topology(state: State) -> Topology:

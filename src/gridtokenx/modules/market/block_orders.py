@@ -5,13 +5,12 @@ kill does and trades at the limits of what rests there; when one leg does not fi
 price rule of its own, and in no interval is anybody passed over who asks less, or pays more, than those it trades with.
 
 What cannot be filled waits *beside* the books, where nobody can meet a part of it. Its escrow is held, and its energy
-counts as open in each interval. Once a minute of chain time all that wait are tried again, the earliest first, in
-bounded steps. It ends when trading ends in one of its intervals: it takes part in no call phase and no auction.
+counts as open in each interval. In each minute of chain time all that wait are tried again in bounded steps, those
+first that were tried longest ago. It ends when trading ends in one of its intervals: it takes part in no call phase
+and no auction.
 
 What a block order costs others: nothing in matching, where it cannot be seen; BLOCK_ORDERS_STEPS of each block.
 """
-
-from collections.abc import Mapping
 
 import msgspec
 
@@ -33,7 +32,7 @@ from gridtokenx.modules.grid.state import REOPENED
 from gridtokenx.modules.identity.rosters import powers_at
 from gridtokenx.modules.identity.state import Participant, Portfolio, zone_of
 from gridtokenx.modules.market import bands, calendar, checks, fills
-from gridtokenx.modules.market.block_pairs import Shape, by_shape, find_opposite
+from gridtokenx.modules.market.block_pairs import Shapes, by_shape, find_opposite, has_opposite
 from gridtokenx.modules.market.book import book_of
 from gridtokenx.modules.market.halted import is_halted
 from gridtokenx.modules.market.holds import order_hold_micro
@@ -59,7 +58,7 @@ from gridtokenx.modules.tokens.messages import TokensCode
 from gridtokenx.modules.tokens.state import free_micro, hold
 
 _BLOCK_ORDERS, _INTERVALS, _POSITIONS = BLOCK_ORDERS.prefix, INTERVALS.prefix, POSITIONS.prefix
-_FROM_THE_FIRST = bytes(8)
+_REOPENED = REOPENED.prefix
 Leg = tuple[Order, Terms, Interval]
 _replace = msgspec.structs.replace
 
@@ -91,6 +90,7 @@ def place_block_order(state: State, context: Context, message: PlaceBlockOrder) 
         portfolio.feeder,
         context.take_place(),
         expires_ms,
+        context.time_ms,
         message.scope,
     )
     _take_on(state, context, key, block, portfolio, participant)
@@ -173,11 +173,11 @@ def _let_wait(state: State, context: Context, key: bytes, block: BlockOrder) -> 
         raise Rejected(MarketCode.BLOCK_ORDERS_TOO_MANY, "participant")
     state.put(BLOCK_ORDERS, key, block)
     schedule.add(state, block.expires_ms, EXPIRE_ORDER, key)
-    schedule.add(state, _next_round_ms(context), TRY_BLOCK_ORDERS, _FROM_THE_FIRST)
+    schedule.add(state, _next_round_ms(context), TRY_BLOCK_ORDERS, b"")
 
 
 def _next_round_ms(context: Context) -> int:
-    """Rounds begin at whole minutes, so that it takes no record to know whether one is scheduled."""
+    """Rounds begin at whole minutes: to schedule the next one twice is to schedule it once."""
     return (context.time_ms // BLOCK_ORDERS_RETRY_MS + 1) * BLOCK_ORDERS_RETRY_MS
 
 
@@ -189,46 +189,51 @@ def _takes_legs(state: State, context: Context, leg: Order, interval: Interval) 
     return not is_halted(state, leg.interval, zone_of(state, leg.feeder))
 
 
-_REOPENED = REOPENED.prefix
-
-
-def _fill(
-    state: State, context: Context, key: bytes, block: BlockOrder, shapes: Mapping[Shape, list[bytes]]
-) -> tuple[bool, int]:
+def _fill(state: State, context: Context, key: bytes, block: BlockOrder, shapes: Shapes) -> tuple[bool, int]:
     """Fill all legs of a block order that is held and counted as open, or change nothing: from the books, else with a
     block order that came before it. Whether it did, and its steps: intervals looked at, and orders met."""
-    legs = [(leg, *_terms_and_interval(state, leg)) for leg in block.legs()]
-    for place, (leg, _, interval) in enumerate(legs, 1):
+    waiting = state.rows[_BLOCK_ORDERS]
+    alone = not has_opposite(block, waiting, shapes)
+    legs: list[Leg] = []
+    meets = True
+    for leg in block.legs():
+        terms, interval = _terms_and_interval(state, leg)
+        legs.append((leg, terms, interval))
         if not _takes_legs(state, context, leg, interval):
-            return False, place
-    filled, steps = _fill_from_books(state, context, key, legs)
-    if filled:
-        return True, len(legs) + steps
-    opposite = find_opposite(state, block, state.rows[_BLOCK_ORDERS], shapes, context.time_ms)
+            return False, len(legs)
+        wheeling = wheeling_of(state, interval.terms, terms)
+        meets = meets and meets_somebody(book_of(state, leg.interval), wheeling, leg)
+        if alone and not meets:
+            return False, len(legs)
+    steps = len(legs)
+    if meets:
+        filled, met = _fill_from_books(state, context, key, legs)
+        steps += met
+        if filled:
+            return True, steps
+    opposite, looked = find_opposite(state, block, waiting, shapes, context.time_ms)
+    steps += looked
     if opposite is None:
-        return False, len(legs) + steps
+        return False, steps
     for (leg, terms, interval), (fill, way) in zip(legs, opposite.meetings, strict=True):
         book_of(state, leg.interval).network.use(state, way, leg.remaining_wh)
         fills.trade_resting(state, context, interval, terms, key, leg, [fill], comes_in=True)
-    _forget(state, opposite.key, state.rows[_BLOCK_ORDERS][opposite.key])
-    return True, 2 * len(legs) + steps
+    _forget(state, opposite.key, waiting[opposite.key])
+    return True, steps + len(legs)
 
 
 def _fill_from_books(state: State, context: Context, key: bytes, legs: list[Leg]) -> tuple[bool, int]:
-    for place, (leg, terms, interval) in enumerate(legs, 1):
-        if not meets_somebody(book_of(state, leg.interval), wheeling_of(state, interval.terms, terms), leg):
-            return False, place
-    mark, steps = len(state.undo), len(legs)
-    most = steps + BLOCK_ORDER_STEPS_MAX
+    """Whether all legs found all of their energy in the books, and how many orders they met."""
+    mark, met = len(state.undo), 0
     for leg, terms, interval in legs:
         live = book_of(state, leg.interval)
         matched = bands.meet(state, context, interval, terms, live, leg, may_halt=False)
-        steps += len(matched.fills) + len(matched.expired)
-        if matched.filled_wh < leg.remaining_wh or steps > most:
+        met += len(matched.fills) + len(matched.expired)
+        if matched.filled_wh < leg.remaining_wh or met > BLOCK_ORDER_STEPS_MAX:
             state.roll_back(mark)
-            return False, steps
+            return False, met
         _book(state, context, key, leg, terms, interval, matched)
-    return True, steps
+    return True, met
 
 
 def _book(
@@ -239,12 +244,10 @@ def _book(
 
 
 def try_block_orders(state: State, context: Context, payload: bytes) -> int:
-    """Scheduled at whole minutes while any wait: try all of them again, in the order of their places, some in each
-    block. `payload`: the place after which this piece of the round goes on."""
-    after = int.from_bytes(payload, "big")
+    """Scheduled at whole minutes while any wait, and with the next block until all have been tried in this minute:
+    those first that were tried longest ago, of equals those that came first."""
     rows = state.rows[_BLOCK_ORDERS]
-    if rows and not after:
-        schedule.add(state, _next_round_ms(context), TRY_BLOCK_ORDERS, _FROM_THE_FIRST)
+    began_ms = context.time_ms - context.time_ms % BLOCK_ORDERS_RETRY_MS
     used, shapes = 0, by_shape(rows)
 
     def try_again(state: State, context: Context, key: bytes) -> None:
@@ -258,14 +261,18 @@ def try_block_orders(state: State, context: Context, payload: bytes) -> int:
         used += steps
         if filled:
             _forget(state, key, block)
+        else:
+            state.put(BLOCK_ORDERS, key, _replace(block, tried_ms=context.time_ms))
 
-    for place, key in sorted((block.place, key) for key, block in rows.items() if block.place > after):
+    due = sorted((block.tried_ms, block.place, key) for key, block in rows.items() if block.tried_ms < began_ms)
+    for _, _, key in due:
         if used >= BLOCK_ORDERS_STEPS:
             # In the next block: due right after this moment.
-            schedule.add(state, context.time_ms + 1, TRY_BLOCK_ORDERS, after.to_bytes(8, "big"))
+            schedule.add(state, context.time_ms + 1, TRY_BLOCK_ORDERS, b"")
             break
         schedule.guard(state, context, TRY_BLOCK_ORDERS, key, try_again)
-        after = place
+    if rows:
+        schedule.add(state, _next_round_ms(context), TRY_BLOCK_ORDERS, b"")
     return max(used, 1)
 
 

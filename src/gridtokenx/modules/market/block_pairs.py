@@ -4,7 +4,8 @@ They trade as wholes, the later one at the limit of the earlier (a buyer's less 
 other energy. Nothing is written here: this only finds the earlier one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from heapq import nsmallest
 from typing import NamedTuple
 
 from gridtokenx.ledger.quantities import interval_key
@@ -23,6 +24,15 @@ from gridtokenx.modules.market.wheeling import wheeling_of
 
 Shape = tuple[int, int, int]
 """What two that meet have in common: first interval, number of intervals, Wh in each."""
+
+Shapes = Mapping[tuple[Shape, int], list[bytes]]
+"""Keys of those that wait, by shape and side, rising by place."""
+
+PAIRS_TRIED_MAX = 16
+"""Of those that fit by shape and limit: each is a look at the links of up to 96 intervals."""
+
+PAIRS_PER_STEP = 20
+"""That are no more than compared."""
 
 
 class Meeting(NamedTuple):
@@ -47,34 +57,49 @@ def shape_of(block: BlockOrder) -> Shape:
     return block.interval, block.intervals, block.quantity_wh
 
 
-def by_shape(waiting: Mapping[bytes, BlockOrder]) -> dict[Shape, list[bytes]]:
-    """The keys of those that wait."""
-    found: dict[Shape, list[bytes]] = {}
-    for key, block in waiting.items():
-        found.setdefault(shape_of(block), []).append(key)
+def by_shape(waiting: Mapping[bytes, BlockOrder]) -> Shapes:
+    """All that wait."""
+    found: dict[tuple[Shape, int], list[bytes]] = {}
+    for _, key in sorted((block.place, key) for key, block in waiting.items()):
+        block = waiting[key]
+        found.setdefault((shape_of(block), block.side), []).append(key)
     return found
 
 
+def has_opposite(block: BlockOrder, waiting: Mapping[bytes, BlockOrder], shapes: Shapes) -> bool:
+    """Whether an earlier one of the other side may have the same shape."""
+    first = next(_others(block, waiting, shapes), None)
+    return first is not None and waiting[first].place < block.place
+
+
 def find_opposite(
-    state: State,
-    block: BlockOrder,
-    waiting: Mapping[bytes, BlockOrder],
-    shapes: Mapping[Shape, list[bytes]],
-    time_ms: int,
-) -> Opposite | None:
-    """The best earlier block order that it can trade with as a whole: by delivered price over all intervals, then
-    place. None if there is none."""
+    state: State, block: BlockOrder, waiting: Mapping[bytes, BlockOrder], shapes: Shapes, time_ms: int
+) -> tuple[Opposite | None, int]:
+    """The best earlier block order that it can trade with as a whole, and the steps that it took: by delivered price
+    over all intervals, then place, of the PAIRS_TRIED_MAX with the best limits. None if there is none."""
+    selling = block.side == SELL
+    fitting: list[tuple[int, int, bytes]] = []
+    compared = 0
+    for key in _others(block, waiting, shapes):
+        other = waiting[key]
+        if other.place >= block.place:
+            break
+        compared += 1
+        good = other.price_micro >= block.price_micro if selling else other.price_micro <= block.price_micro
+        if good and other.expires_ms > time_ms and not are_related(state, block.participant, other.participant):
+            fitting.append((-other.price_micro if selling else other.price_micro, other.place, key))
     best: Opposite | None = None
-    for key in shapes.get(shape_of(block), ()):
-        other = waiting.get(key)
-        if other is None or other.side == block.side or other.place >= block.place or other.expires_ms <= time_ms:
-            continue
-        if are_related(state, block.participant, other.participant):
-            continue
-        found = _opposite(state, block, key, other)
+    tried = nsmallest(PAIRS_TRIED_MAX, fitting)
+    for _, _, key in tried:
+        found = _opposite(state, block, key, waiting[key])
         if found is not None and (best is None or found[:2] < best[:2]):
             best = found
-    return best
+    return best, compared // PAIRS_PER_STEP + len(tried) * block.intervals
+
+
+def _others(block: BlockOrder, waiting: Mapping[bytes, BlockOrder], shapes: Shapes) -> Iterator[bytes]:
+    """Of the other side and the same shape, rising by place; some may have traded in this round."""
+    return (key for key in shapes.get((shape_of(block), not block.side), ()) if key in waiting)
 
 
 def _opposite(state: State, block: BlockOrder, key: bytes, other: BlockOrder) -> Opposite | None:
@@ -114,7 +139,7 @@ def _way(state: State, taker: Order, maker: Order) -> tuple[tuple[Step, ...], tu
     network = book_of(state, taker.interval).network
     zones, selling = network.topology.zone_of, taker.side == SELL
     scope = max(taker.scope, maker.scope)
-    route = network.routes(zones[taker.feeder], selling).get(zones[maker.feeder])
+    route = network.topology.ways(zones[taker.feeder], selling, network.full).to(zones[maker.feeder])
     if route is None or scope == Scope.FEEDER or (route.zones and scope):
         return None
     ends = feeder_step(taker.feeder, out=selling), feeder_step(maker.feeder, out=not selling)

@@ -1,21 +1,20 @@
 """The order book of a delivery interval: what rests, and where. Orders meet in `matching.py`.
 
-Orders rest in queues: sellers' by (feeder, source, scope), buyers' by (feeder, mask of sources, scope). A queue has
-price levels, a level is first come, first served. Queues of one zone that differ in the feeder alone stand behind one
-front, which knows the first order of each; fronts are listed by their best rank. So an incoming order looks at fronts,
-the best first, and only at queues whose turn comes: what its filter refuses, what is out of its scope or behind a full
-border costs it one look at a front, however much there is of it.
+Orders rest in queues: sellers' by (feeder, source, scope), buyers' by (feeder, mask of sources, scope). Each feeder
+lists its queues by their first orders. Queues of one zone that differ in the feeder alone stand behind one front, and
+each zone lists its fronts by the first order behind them. So an incoming order looks at the best of its own feeder,
+then zone by zone, the nearest first, at fronts that could be better: what its filter refuses, what is out of its scope
+or behind a full border costs it one look at a front at most, however much there is of it.
 
 The book is derived: the ORDERS table alone says what is open and how much of it, a queue holds (place, key) only. Each
 change puts one step on the journal that takes back records and queues together, so after any roll-back the book holds
 what one built anew from the table holds. Nothing empty stays: no level, no queue, no front, no book.
 
-Levels, the prices of a queue and the lists of first orders and of fronts are sorted lists: what is taken out moves the
+Levels, the prices of a queue and the lists of first orders are sorted lists: what is taken out moves the
 entries behind it, eight bytes each, which for 100,000 of them takes less time than one signature check.
 """
 
 from bisect import bisect_left, insort
-from typing import Any, Generic, TypeVar
 
 from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.grid.network import Network, network_of
@@ -35,10 +34,8 @@ _SELLERS = 1 << 7
 _SCOPE_BIT = 8
 _FEEDER_BIT = 10
 _SCOPE_FEEDER = int(Scope.FEEDER)
-_NOTHING = -(2**63)
-"""A rank below all."""
-
-Item = TypeVar("Item", "Queue", "Front")
+NO_RANK = 2**63
+"""Minus a rank below all."""
 
 
 class Queue:
@@ -48,91 +45,159 @@ class Queue:
     is written once: an order meets a rank while wheeling - rank <= bound, its own limit (buyer) or minus it (seller).
     """
 
-    __slots__ = ("feeder", "front", "head", "levels", "listed", "number", "ranks", "side", "sources", "step")
+    __slots__ = ("beside", "feeder", "front", "half", "head", "levels", "number", "ranks", "side", "sources", "step")
 
-    def __init__(self, order: Order, number: int, front: "Front | None") -> None:
-        self.side = order.side
+    def __init__(self, order: Order, number: int, half: "Half") -> None:
+        feeder, side = order.feeder, order.side
         self.number = number
-        self.feeder = order.feeder
-        self.step: Step = feeder_step(order.feeder, out=order.side != 0)
+        self.side = side
+        self.half = half
+        self.feeder = feeder
+        self.step: Step = feeder_step(feeder, out=side != 0)
         """Over which its energy leaves the feeder, or comes to it."""
-        self.sources = _mask_of(order)
-        self.front = front
-        """None if none of its orders goes beyond the feeder."""
-        self.head: First | None = None
-        """How it stands among the first of its front, if it stands there."""
-        self.listed: int | None = None
-        """The rank under which its feeder lists it."""
+        self.sources = 1 << order.source if side else order.source
+        """Bit mask: what a buyer accepts, or the one source that a seller has."""
+        self.head: Head | None = None
+        """Its first order, as it is listed; None before it is."""
+        self.beside: list[Head] = []
+        """The list of its feeder, once it is listed."""
+        self.front: Front | None = None
+        """Behind which it stands then; None if none of its orders goes beyond the feeder."""
         self.ranks: list[int] = []
         """Rising: the best is the last."""
         self.levels: dict[int, Level] = {}
 
 
-First = tuple[int, int, Queue]
-"""(rank, minus place) of a queue's first order, and the queue: the better, the greater."""
+Head = tuple[int, int, int, Queue]
+"""A queue's first order: minus its rank and its place, so that the better is the smaller; sources; and the queue."""
 
 
 class Front:
     """The queues of one zone, side, source (or mask) and scope, as they look from other feeders."""
 
-    __slots__ = ("firsts", "listed", "number", "queues", "scope", "side", "sources", "zone")
+    __slots__ = ("heads", "number", "scope", "tops", "zone")
 
-    def __init__(self, order: Order, number: int, zone: int) -> None:
+    def __init__(self, number: int, zone: int, scope: int, tops: list[Head]) -> None:
         self.number = number
-        self.side = order.side
         self.zone = zone
-        self.scope = order.scope
-        self.sources = _mask_of(order)
-        self.queues: list[Queue] = []
-        """In no particular order."""
-        self.firsts: list[First] = []
-        """Rising: the best is the last. Kept while there are several queues."""
-        self.listed: int | None = None
-        """The rank under which its side lists it; None while it does not."""
-
-    def best(self) -> int:
-        """The rank of its first order; the lowest of all while what was in its one queue has been met."""
-        if self.firsts:
-            return self.firsts[-1][0]
-        ranks = self.queues[0].ranks
-        return ranks[-1] if ranks else _NOTHING
-
-
-class Listing(Generic[Item]):
-    """Queues or fronts by rank and number, rising. One whose best orders are gone is listed too high until an incoming
-    order looks at it, never too low."""
-
-    __slots__ = ("items",)
-
-    def __init__(self) -> None:
-        self.items: list[tuple[int, int, Item]] = []
-
-    def put(self, item: Item, rank: int | None) -> None:
-        """List an item under a rank, or not any more."""
-        if item.listed is not None:
-            del self.items[bisect_left(self.items, (item.listed, item.number))]
-        if rank is not None:
-            insort(self.items, (rank, item.number, item))
-        item.listed = rank
+        self.scope = scope
+        self.tops = tops
+        """The list of its zone."""
+        self.heads: list[Head] = []
+        """Of its queues, the best first."""
 
 
 class Half:
-    """One side of a book."""
+    """One side of a book. What it lists is exact, but for a queue that stands alone on its side: nobody else can have
+    its turn, so it is listed as it came, until somebody needs to know better."""
 
-    __slots__ = ("at", "count", "fronts")
+    __slots__ = ("at", "best", "count", "fronts", "only", "zones")
 
     def __init__(self) -> None:
-        self.at: dict[int, Listing[Queue]] = {}
-        """Queues by feeder."""
         self.count = 0
         """Of queues."""
-        self.fronts: Listing[Front] = Listing()
+        self.only: Queue | None = None
+        """The one that stands alone."""
+        self.fronts: dict[int, Front] = {}
+        """By the number of their queues, with the zone in the feeder's place."""
+        self.at: dict[int, list[Head]] = {}
+        """Of the queues of each feeder, the best first."""
+        self.zones: dict[int, list[Head]] = {}
+        """Of each zone the best behind each front, the best first."""
+        self.best = NO_RANK
+        """Minus the best rank in all zones."""
+
+    def list(self, queue: Queue, zone: int, scope: int) -> None:
+        """List a queue for the first time."""
+        rank = queue.ranks[-1]
+        head = queue.head = -rank, queue.levels[rank][0][0], queue.sources, queue
+        queue.beside = self.at.setdefault(queue.feeder, [])
+        insort(queue.beside, head)
+        if scope == _SCOPE_FEEDER:
+            return
+        number = queue.number & (1 << _FEEDER_BIT) - 1 | zone << _FEEDER_BIT
+        front = self.fronts.get(number)
+        if front is None:
+            front = self.fronts[number] = Front(number, zone, scope, self.zones.setdefault(zone, []))
+        queue.front = front
+        before = front.heads[0] if front.heads else None
+        insort(front.heads, head)
+        if front.heads[0] is head:
+            if before is not None:
+                del front.tops[bisect_left(front.tops, before)]
+            insort(front.tops, head)
+            self.best = min(self.best, -rank)
+
+    def list_again(self, queue: Queue) -> None:
+        """List a queue by the first order that it has now. (The lists are short, and most have one entry.)"""
+        old, rank, heads = queue.head, queue.ranks[-1], queue.beside
+        assert old is not None, "it is listed"
+        head = queue.head = -rank, queue.levels[rank][0][0], queue.sources, queue
+        if len(heads) == 1:
+            heads[0] = head
+        else:
+            del heads[bisect_left(heads, old)]
+            insort(heads, head)
+        front = queue.front
+        if front is None:
+            return
+        heads = front.heads
+        before = heads[0]
+        if len(heads) == 1:
+            heads[0] = head
+        else:
+            del heads[bisect_left(heads, old)]
+            insort(heads, head)
+        top = heads[0]
+        if top is not before:
+            tops = front.tops
+            if len(tops) == 1:
+                tops[0] = top
+            else:
+                del tops[bisect_left(tops, before)]
+                insort(tops, top)
+            if top[0] <= self.best:
+                self.best = top[0]
+            elif before[0] == self.best:
+                self.best = self._best()
+
+    def drop(self, queue: Queue) -> None:
+        """List a queue, in which nothing is left, no more. No list stays empty."""
+        head, front = queue.head, queue.front
+        assert head is not None, "it is listed"
+        del queue.beside[bisect_left(queue.beside, head)]
+        if not queue.beside:
+            del self.at[queue.feeder]
+        if front is None:
+            return
+        is_top = front.heads[0] is head
+        del front.heads[bisect_left(front.heads, head)]
+        if not front.heads:
+            del self.fronts[front.number]
+        if is_top:
+            del front.tops[bisect_left(front.tops, head)]
+            if front.heads:
+                insort(front.tops, front.heads[0])
+            elif not front.tops:
+                del self.zones[front.zone]
+            if head[0] == self.best:
+                self.best = self._best()
+
+    def first_in(self, zone: int) -> Head | None:
+        """The first order of a zone, of those that go beyond their feeders."""
+        if self.only is not None:
+            self.list_again(self.only)
+        tops = self.zones.get(zone)
+        return tops[0] if tops else None
+
+    def _best(self) -> int:
+        return min([tops[0][0] for tops in self.zones.values()], default=NO_RANK)
 
 
 class Book:
     """The open orders of one interval. It is among `books` while it has any."""
 
-    __slots__ = ("books", "buyers", "fronts", "halts", "interval", "network", "orders", "queues", "sellers", "topology")
+    __slots__ = ("books", "buyers", "halts", "interval", "network", "orders", "queues", "sellers", "topology")
 
     def __init__(self, state: State, books: "dict[int, Book]", interval: int) -> None:
         self.books = books
@@ -143,8 +208,6 @@ class Book:
         self.topology: Topology = self.network.topology
         self.queues: dict[int, Queue] = {}
         """By `number_of` their orders."""
-        self.fronts: dict[int, Front] = {}
-        """By the number of their queues, with the zone in the feeder's place."""
         self.buyers = Half()
         self.sellers = Half()
 
@@ -171,66 +234,33 @@ class Book:
         return level
 
     def _open_queue(self, order: Order, number: int) -> Queue:
-        zone = self.topology.zone_of[order.feeder]
-        front = None
-        if order.scope != _SCOPE_FEEDER:
-            place = number & (1 << _FEEDER_BIT) - 1 | zone << _FEEDER_BIT
-            front = self.fronts.get(place)
-            if front is None:
-                front = self.fronts[place] = Front(order, place, zone)
-        queue = self.queues[number] = Queue(order, number, front)
-        if front is not None:
-            front.queues.append(queue)
-            if len(front.queues) == 2:
-                self.tidy(front.queues[0])
         half = self.half(order.side)
-        if order.feeder not in half.at:
-            half.at[order.feeder] = Listing()
+        queue = self.queues[number] = Queue(order, number, half)
         half.count += 1
+        alone, half.only = half.only, queue if half.count == 1 else None
+        if alone is not None:
+            self.tidy(alone)
         self.books[self.interval] = self
         return queue
 
     def tidy(self, queue: Queue) -> None:
-        """After a queue's first order changed: let its front know, or forget the queue if nothing is left in it; its
-        front, if it was the last one; and the book with its last queue."""
+        """After a queue's first order changed: list it, or forget the queue if nothing is left in it, and the book with
+        its last queue."""
         if not queue.ranks:
             self._close_queue(queue)
-            return
-        front, rank, half = queue.front, queue.ranks[-1], self.half(queue.side)
-        if queue.listed is None or rank > queue.listed:
-            half.at[queue.feeder].put(queue, rank)
-        if front is None:
-            return
-        if len(front.queues) > 1:
-            firsts = front.firsts
-            if queue.head is not None:
-                del firsts[bisect_left(firsts, queue.head)]
-            queue.head = rank, -queue.levels[rank][0][0], queue
-            insort(firsts, queue.head)
-        if front.listed is None or rank > front.listed:
-            half.fronts.put(front, rank)
+        elif queue.head is None:
+            scope = queue.number >> _SCOPE_BIT & (1 << _FEEDER_BIT - _SCOPE_BIT) - 1
+            queue.half.list(queue, self.topology.zone_of[queue.feeder], scope)
+        elif queue.half.only is None:
+            queue.half.list_again(queue)
 
     def _close_queue(self, queue: Queue) -> None:
-        if self.queues.get(queue.number) is not queue:
-            return
+        half = queue.half
         del self.queues[queue.number]
-        half = self.half(queue.side)
+        half.drop(queue)
         half.count -= 1
-        beside = half.at[queue.feeder]
-        beside.put(queue, None)
-        if not beside.items:
-            del half.at[queue.feeder]
-        front = queue.front
-        if front is not None:
-            _drop(front.queues, queue)
-            if queue.head is not None:
-                del front.firsts[bisect_left(front.firsts, queue.head)]
-            if len(front.queues) == 1:
-                front.firsts.clear()
-                front.queues[0].head = None
-            elif not front.queues:
-                del self.fronts[front.number]
-                half.fronts.put(front, None)
+        if half.count < 2:
+            half.only = next((heads[0][3] for heads in half.at.values()), None)
         if not self.queues:
             del self.books[self.interval]
 
@@ -253,17 +283,6 @@ class Book:
             del queue.ranks[bisect_left(queue.ranks, rank)]
         if not first:
             self.tidy(queue)
-
-
-def _drop(items: list[Any], item: object) -> None:
-    """Take an item out of a list whose order does not count."""
-    items[items.index(item)] = items[-1]
-    items.pop()
-
-
-def _mask_of(order: Order) -> int:
-    """Bit mask: what a buyer accepts, or the one source that a seller has."""
-    return 1 << order.source if order.side else order.source
 
 
 def number_of(order: Order) -> int:
@@ -327,8 +346,8 @@ def rest(state: State, book: Book, key: bytes, order: Order) -> None:
     else:
         queue.levels[rank] = [(place, key)]
         insort(queue.ranks, rank)
-        if queue.ranks[-1] == rank:
-            book.tidy(queue)
+        if queue.half.only is None and queue.ranks[-1] == rank:
+            queue.half.list_again(queue)
 
 
 def _undo_rest(book: Book, key: bytes) -> None:

@@ -36,7 +36,8 @@ def free_of(network: Network, interval: int, feeders: Iterable[int]) -> Free:
     for number in numbers[first:] + numbers[:first]:
         link = network.link(number)
         assert link is not None, "it is counted"
-        found.append((number, max(link.forward_wh - link.net_wh, 0), max(link.backward_wh + link.net_wh, 0)))
+        forward_wh, backward_wh = (link.free_wh(step) for step in (number << 1, number << 1 | 1))
+        found.append((number, max(forward_wh, 0), max(backward_wh, 0)))
     return tuple(found)
 
 

@@ -15,9 +15,9 @@ from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.network import settled
 from gridtokenx.modules.grid.state import LINK_REOPENED, REOPENED
-from gridtokenx.modules.grid.topology import SAME_FEEDER
+from gridtokenx.modules.grid.topology import SAME_FEEDER, Step
 from gridtokenx.modules.market import bands, fills, presence
-from gridtokenx.modules.market.book import Book, Front, Listing, Queue, book_of, put_back, remove
+from gridtokenx.modules.market.book import Book, Front, Head, book_of, put_back, remove
 from gridtokenx.modules.market.checks import terms_of, trades_at_once
 from gridtokenx.modules.market.matching import Stopped, first_met
 from gridtokenx.modules.market.messages import Terms
@@ -111,53 +111,51 @@ def find_crossed(book: Book, wheeling: tuple[int, ...]) -> tuple[bytes, Order] |
     One look at each front, and at each queue of a feeder on which prices cross, whatever their filters and scopes.
     """
     closed, halted = book.network.closed, book.halted()
-    found: list[tuple[int, int, bytes]] = []
+    for half in (book.buyers, book.sellers):
+        if half.only is not None:
+            half.list_again(half.only)
+    found: list[Head] = []
     sales = _open_sales(book, halted)
     beyond: dict[tuple[int, int], Offers] = {}
-    for _, _, front in book.buyers.fronts.items:
+    for front in book.buyers.fronts.values():
         if front.zone in halted:
             continue
         offers = beyond.get((front.zone, front.scope))
         if offers is None:
-            offers = _offers_beyond(book, wheeling, sales, front)
-            beyond[front.zone, front.scope] = offers
-        if offers and _can_meet(offers, front.sources, front.best()):
-            for rank, _, queue in reversed(front.firsts or [(front.best(), 0, front.queues[0])]):
-                if queue.step not in closed:
-                    if _can_meet(offers, front.sources, rank):
-                        found.append((-rank, *queue.levels[rank][0]))
-                    break
-    for feeder, beside in book.buyers.at.items():
-        if feeder in book.sellers.at and book.topology.zone_of[feeder] not in halted:
-            found += _crossed_beside(beside, book.sellers.at[feeder], wheeling[SAME_FEEDER])
+            offers = beyond[front.zone, front.scope] = _offers_beyond(book, wheeling, sales, front)
+        if _can_meet(offers, front.heads[0]):
+            found += [head for head in _first_open(front, closed) if _can_meet(offers, head)]
+    for feeder, purchases in book.buyers.at.items():
+        offered = book.sellers.at.get(feeder)
+        if offered is not None and book.topology.zone_of[feeder] not in halted:
+            found += _crossed_beside(purchases, offered, wheeling[SAME_FEEDER])
     if not found:
         return None
-    _, _, key = min(found)
+    minus_rank, _, _, queue = min(found)
+    key = queue.levels[-minus_rank][0][1]
     return key, book.orders[key]
 
 
-def _open_sales(book: Book, halted: frozenset[int]) -> list[tuple[int, Front]]:
-    """Of each front of sales the rank of the first order whose feeder energy may leave."""
-    closed = book.network.closed
-    found = []
-    for _, _, front in book.sellers.fronts.items:
-        if front.zone in halted:
-            continue
-        for rank, _, queue in reversed(front.firsts or [(front.best(), 0, front.queues[0])]):
-            if queue.step not in closed:
-                found.append((rank, front))
-                break
-    return found
+def _first_open(front: Front, closed: set[Step]) -> list[Head]:
+    """The first order behind a front whose feeder energy may leave, or come to, if there is one."""
+    return next(([head] for head in front.heads if head[3].step not in closed), [])
 
 
-def _offers_beyond(book: Book, wheeling: tuple[int, ...], sales: list[tuple[int, Front]], buyers: Front) -> Offers:
+def _open_sales(book: Book, halted: frozenset[int]) -> list[tuple[Head, Front]]:
+    """Of each front of sales, unless its zone is halted, the first that can be met."""
+    closed, fronts = book.network.closed, book.sellers.fronts.values()
+    return [(head, front) for front in fronts if front.zone not in halted for head in _first_open(front, closed)]
+
+
+def _offers_beyond(book: Book, wheeling: tuple[int, ...], sales: list[tuple[Head, Front]], buyers: Front) -> Offers:
     """What purchases of a front can meet beyond their feeders. An offer of a purchase's own feeder may be among it: it
     can meet that one too."""
-    routes, offers = book.network.routes(buyers.zone, False), []
-    for rank, front in sales:
+    network, offers = book.network, []
+    routes = {route.zone: route for route in network.topology.ways(buyers.zone, False, network.full).all()}
+    for head, front in sales:
         route = routes.get(front.zone)
         if route is not None and not (route.zones and (buyers.scope or front.scope)):
-            offers.append((wheeling[route.nearness] - rank, front.sources))
+            offers.append((wheeling[route.nearness] + head[0], head[2]))
     return _cheapest(offers)
 
 
@@ -170,24 +168,21 @@ def _cheapest(offers: Offers) -> Offers:
     return kept
 
 
-def _can_meet(offers: Offers, sources: int, limit: int) -> bool:
-    """Whether a purchase that accepts these sources can meet an offer within its limit."""
+def _can_meet(offers: Offers, purchase: Head) -> bool:
+    """Whether a purchase can meet an offer of a source that it accepts, within its limit."""
+    minus_rank, _, sources, _ = purchase
     for cost, offered in offers:
-        if cost > limit:
+        if cost > -minus_rank:
             break
         if offered & sources:
             return True
     return False
 
 
-def _crossed_beside(buyers: Listing[Queue], sellers: Listing[Queue], charge: int) -> list[tuple[int, int, bytes]]:
+def _crossed_beside(purchases: list[Head], offered: list[Head], charge: int) -> list[Head]:
     """The first orders of purchases of a feeder that can meet a sale of the same one: they came in while others waited
     to meet, so they rested without having met anybody."""
-    if charge - sellers.items[-1][0] > buyers.items[-1][0]:
+    if charge + offered[0][0] > -purchases[0][0]:
         return []
-    offers = _cheapest([(charge - queue.ranks[-1], queue.sources) for _, _, queue in sellers.items])
-    return [
-        (-queue.ranks[-1], *queue.levels[queue.ranks[-1]][0])
-        for _, _, queue in buyers.items
-        if _can_meet(offers, queue.sources, queue.ranks[-1])
-    ]
+    offers = _cheapest([(charge + minus_rank, sources) for minus_rank, _, sources, _ in offered])
+    return [head for head in purchases if _can_meet(offers, head)]

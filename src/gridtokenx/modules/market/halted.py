@@ -34,6 +34,13 @@ def is_covered_widely(halts: Mapping[bytes, Halted], interval: int, zone: int) -
     return any(zone_interval_key(*key) in halts for key in keys)
 
 
+def halted_since_ms(halts: Mapping[bytes, Halted], interval: int, zone: int) -> int | None:
+    """Since when nothing of a zone has traded in an interval; None if it trades."""
+    keys = (interval, zone), (ALL, zone), (interval, ALL), (ALL, ALL)
+    found = [halt.since_ms for key in keys if (halt := halts.get(zone_interval_key(*key))) is not None]
+    return min(found, default=None)
+
+
 def holds_order(state: State, interval: int, zones: Mapping[int, object], key: bytes) -> bool:
     """Whether an order set off a halt whose call has not come yet."""
     halts: Mapping[bytes, Halted] = state.rows[_HALTS]

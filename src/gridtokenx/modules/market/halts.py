@@ -24,7 +24,7 @@ from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.topology import SAME_FEEDER, SAME_ZONE, TOPOLOGY, feeder_step
 from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.state import are_related, require_role
-from gridtokenx.modules.market import checks, crossing, fills, prices
+from gridtokenx.modules.market import checks, crossing, fills, makers, prices
 from gridtokenx.modules.market.auction.clearing import auction
 from gridtokenx.modules.market.auction.work import Work
 from gridtokenx.modules.market.bands import halt_until_ms, least_wh
@@ -115,6 +115,7 @@ def end_halt(state: State, context: Context, key: bytes) -> int:
     interval: Interval | None = state.rows[INTERVALS.prefix].get(key[:4])
     if interval is None or not _is_to_meet(state, context, key, interval):
         state.delete(HALTS, key)
+        makers.note_halt(state, number, zone, halted.since_ms, context.time_ms)
         return 1
     terms = checks.terms_of(state, interval)
     if halted.stage == HaltStage.MEETING:
@@ -136,6 +137,7 @@ def _is_to_meet(state: State, context: Context, key: bytes, interval: Interval) 
 def _end_widely(state: State, context: Context, number: int, zone: int, halted: Halted) -> int:
     """The end of a halt of a zone, an interval or all: each zone's interval with orders goes on by its own call."""
     state.delete(HALTS, zone_interval_key(number, zone))
+    makers.note_halt(state, number, zone, halted.since_ms, context.time_ms)
     books, halts, used = state.index(BOOKS), state.rows[_HALTS], 1
     for own in sorted(books) if number == ALL else [number] if number in books else []:
         zone_of = books[own].topology.zone_of
@@ -319,6 +321,7 @@ def _meet_some(state: State, context: Context, interval: Interval, terms: Terms,
         else:
             _go_on(state, key, halted, HaltStage.MEETING)
     if key not in state.rows[_HALTS]:
+        makers.note_halt(state, number, zone, halted.since_ms, context.time_ms)
         prices.touch(state, number, zone)
     return used
 

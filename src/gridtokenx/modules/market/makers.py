@@ -33,6 +33,7 @@ from gridtokenx.modules.identity.state import (
 )
 from gridtokenx.modules.market import checks, fills, presence
 from gridtokenx.modules.market.checks import PER_MILLE
+from gridtokenx.modules.market.halted import ALL
 from gridtokenx.modules.market.messages import EndMaker, EnrolMaker, MakerTerms, MarketCode, SetMakerProgramme
 from gridtokenx.modules.market.state import (
     CLOSE_GATE,
@@ -263,10 +264,29 @@ def _note_verdict(state: State, context: Context, portfolio: bytes, asked: Maker
 
 def note_standstill(state: State, from_ms: int, until_ms: int) -> None:
     """The chain stood still between two blocks: nobody could trade."""
-    for key, programme in state.items(MAKER_PROGRAMMES):
-        still = (*programme.still, (from_ms, until_ms))
-        needed = [one for one in still if one[1] > until_ms - WINDOW_MS_MAX]
-        state.put(MAKER_PROGRAMMES, key, _replace(programme, still=tuple(needed[-STANDSTILLS_KEPT:])))
+    for key in [key for key, _ in state.items(MAKER_PROGRAMMES)]:
+        _stood_still(state, key, from_ms, until_ms)
+
+
+def note_halt(state: State, number: int, zone: int, from_ms: int, until_ms: int) -> None:
+    """A halt of a zone's interval is over, or one of the zone, the interval or all (`halted.ALL`)."""
+    if number == ALL:
+        for key in [key for key, _ in state.items(MAKER_PROGRAMMES) if zone in (ALL, int.from_bytes(key, "big"))]:
+            _stood_still(state, key, from_ms, until_ms)
+        return
+    rows = state.rows[MAKER_DUTIES.prefix]
+    for portfolio in state.index(DUTIES_BY_INTERVAL).of(number):
+        own = interval_key(number) + portfolio
+        if zone in (ALL, zone_of(state, state.rows[PORTFOLIOS.prefix][portfolio].feeder)) and not rows[own].verdict:
+            halted = (*rows[own].halted, (from_ms, until_ms))
+            state.put(MAKER_DUTIES, own, _replace(rows[own], halted=halted[-STANDSTILLS_KEPT:]))
+
+
+def _stood_still(state: State, key: bytes, from_ms: int, until_ms: int) -> None:
+    programme: MakerProgramme = state.rows[MAKER_PROGRAMMES.prefix][key]
+    still = (*programme.still, (from_ms, until_ms))
+    needed = [one for one in still if one[1] > until_ms - WINDOW_MS_MAX]
+    state.put(MAKER_PROGRAMMES, key, _replace(programme, still=tuple(needed[-STANDSTILLS_KEPT:])))
 
 
 def invariants(state: State) -> Iterator[str]:

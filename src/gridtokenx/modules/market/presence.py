@@ -6,12 +6,13 @@ that counts. It is measured in the time of blocks, and looked at only when somet
 - A purchase stands at the maker's feeder with its limit less the base of wheeling: what a seller beside it gets.
 - What is taken back (cancelled, expired, its owner may not trade) counts until the block before: nobody met it since,
   for cancels come first in a block. What others took, or an amendment changed, counts until now.
-- Time in which nobody could trade (the market was frozen, or the chain stood still) does not exist.
+- Time in which nobody could trade (a halt, the market was frozen, or the chain stood still) does not exist.
 
 For others this costs one look into a dictionary wherever a position changes: a duty has the key of its position.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -24,12 +25,15 @@ from gridtokenx.ledger.state import Index, State
 from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK
 from gridtokenx.modules.identity.state import PORTFOLIOS, zone_key, zone_of
 from gridtokenx.modules.market.checks import terms_of
+from gridtokenx.modules.market.halted import halted_since_ms
 from gridtokenx.modules.market.messages import SELL, MakerTerms, Scope
 from gridtokenx.modules.market.state import (
+    HALTS,
     INTERVALS,
     MAKER_DUTIES,
     MAKER_PROGRAMMES,
     ORDERS,
+    Halted,
     MakerDuty,
     MakerProgramme,
     Order,
@@ -223,20 +227,30 @@ def _shows_enough(state: State, own: bytes, duty: MakerDuty) -> bool:
 
 
 def standstills(state: State, own: bytes, until_ms: int) -> list[Period]:
-    """When nobody could trade in a duty's zone, as far as is known then."""
-    portfolio = state.rows[PORTFOLIOS.prefix][own[4:]]
-    programme = state.rows[MAKER_PROGRAMMES.prefix][zone_key(zone_of(state, portfolio.feeder))]
-    return all_standstills(state, programme, until_ms)
+    """When nobody could trade in a duty's zone and interval, as far as is known then, the earliest first; they may
+    overlap."""
+    zone = zone_of(state, state.rows[PORTFOLIOS.prefix][own[4:]].feeder)
+    programme = state.rows[MAKER_PROGRAMMES.prefix][zone_key(zone)]
+    halted = halts_of(
+        state.rows[_DUTIES][own], state.rows[HALTS.prefix], int.from_bytes(own[:4], "big"), zone, until_ms
+    )
+    return sorted(all_standstills(state, programme, until_ms) + halted)
+
+
+def halts_of(duty: MakerDuty, halts: Mapping[bytes, Halted], number: int, zone: int, until_ms: int) -> list[Period]:
+    """Halts of a duty's zone and interval: those that are over, and the one that holds."""
+    since_ms = halted_since_ms(halts, number, zone)
+    return [*duty.halted, *([] if since_ms is None else [(since_ms, until_ms)])]
 
 
 def all_standstills(state: State, programme: MakerProgramme, until_ms: int) -> list[Period]:
-    """Those of the chain, and the freezes of the market that `state` knows, the earliest first; they may overlap."""
+    """Those of the chain and of the zone, and the freezes of the market that `state` knows."""
     found = [(int.from_bytes(key, "big"), past.until_ms) for key, past in state.items(PAST_FREEZES)]
     found += programme.still
     frozen = state.get(FREEZE, FREEZE_KEY)
     if frozen is not None:
         found.append((frozen.since_ms, until_ms))
-    return sorted(found)
+    return found
 
 
 def present_ms(still: list[Period], duty: MakerDuty, time_ms: int) -> int:

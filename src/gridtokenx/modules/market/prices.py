@@ -12,7 +12,7 @@ from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.network import network_of
 from gridtokenx.modules.grid.topology import FEEDER_LINK, SAME_ZONE, TOPOLOGY, border_step
 from gridtokenx.modules.market import checks, reference
-from gridtokenx.modules.market.book import Book, Front, book_of
+from gridtokenx.modules.market.book import Book, Queue, book_of
 from gridtokenx.modules.market.halted import is_halted
 from gridtokenx.modules.market.matching import Fill
 from gridtokenx.modules.market.messages import SELL, PlaceOrder, Terms
@@ -135,21 +135,15 @@ def update_reference(state: State, context: Context, payload: bytes) -> int:
 
 def best_of(book: Book, zone: int) -> tuple[Best | None, Best | None]:
     """The best limits of a zone's purchases and sales that look beyond their feeder, and what stands there."""
-    best: list[Front | None] = [None, None]
-    for number in sorted(number for number, front in book.fronts.items() if front.zone == zone):
-        front, known = book.fronts[number], best[book.fronts[number].side]
-        if known is None or front.best() > known.best():
-            best[front.side] = front
-    bid, ask = best
+    bid, ask = book.buyers.first_in(zone), book.sellers.first_in(zone)
     return (
-        None if bid is None else (bid.best(), _shown_wh(book, bid)),
-        None if ask is None else (-ask.best(), _shown_wh(book, ask)),
+        None if bid is None else (-bid[0], _shown_wh(book, bid[3])),
+        None if ask is None else (ask[0], _shown_wh(book, ask[3])),
     )
 
 
-def _shown_wh(book: Book, front: Front) -> int:
-    """What the first orders show that stand at the best rank of a front's best queue."""
-    queue = front.firsts[-1][2] if front.firsts else front.queues[0]
+def _shown_wh(book: Book, queue: Queue) -> int:
+    """What the first orders of a queue show."""
     orders = [book.orders[key] for _, key in queue.levels[queue.ranks[-1]][:ORDERS_AT_BEST_MAX]]
     return sum(order.shown_wh or order.remaining_wh for order in orders)
 

@@ -71,8 +71,9 @@ class Order(Record, frozen=True):
 
 class BlockOrder(Record, frozen=True):
     """A block order that waits. Its key is account ‖ client id, a name that no open order has. `quantity_wh` is that of
-    each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order. Its
-    escrow is held, and its energy counts as open in the position of each interval."""
+    each of its intervals, of which `interval` is the earliest; `price_micro`, `source`, `place` as of an order;
+    `tried_ms`: when it was last tried. Its escrow is held, and its energy counts as open in the position of each
+    interval."""
 
     portfolio: Pseudonym
     participant: Pseudonym
@@ -85,6 +86,7 @@ class BlockOrder(Record, frozen=True):
     feeder: Feeder16
     place: Whole
     expires_ms: Whole
+    tried_ms: Whole
     scope: Small = 0
 
     def legs(self) -> Iterator[Order]:
@@ -321,7 +323,8 @@ class MakerDuty(Record, frozen=True):
 
     From `from_ms` until `until_ms` time counts; `held_ms` of it the maker was present, and since `since_ms` it is (0:
     it is not). Orders placed before `place` do not count. `fees_micro`: trading fees of both sides of trades in which
-    its orders rested. After the verdict `rebate_micro` is what it got of them."""
+    its orders rested. After the verdict `rebate_micro` is what it got of them.
+    `halted`: (from, until) of the last times in which this interval was halted in its zone; they do not count."""
 
     asked: MakerTerms
     place: Whole
@@ -332,6 +335,7 @@ class MakerDuty(Record, frozen=True):
     fees_micro: Whole = 0
     rebate_micro: Whole = 0
     verdict: Small = 0
+    halted: tuple[tuple[Whole, Whole], ...] = ()
 
 
 TERMS: Table[Terms] = Table(0x60, "terms", Terms)

@@ -92,22 +92,22 @@ def _void(state: State, context: Context, number: int, trade: Trade) -> None:
     taken = negative(cost)
     _take_from_position(state, trade, trade.buyer_portfolio, BUY, taken, taken.buyer)
     _take_from_position(state, trade, trade.seller_portfolio, SELL, taken, -trade.collateral_micro)
-    _take_from_dues(state, trade, taken)
-    _take_from_links(state, trade)
+    portfolios = state.rows[PORTFOLIOS.prefix]
+    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
+    _take_from_dues(state, trade.interval, buyer_feeder, seller_feeder, taken)
+    rested = trade.seller_portfolio if trade.taker_side == BUY else trade.buyer_portfolio
+    duty = position_key(trade.interval, rested)
+    if duty in state.rows[MAKER_DUTIES.prefix]:
+        earned(state, duty, 2 * taken.trading_fee)
+    if buyer_feeder != seller_feeder:
+        steps = steps_of(seller_feeder, trade.zones, buyer_feeder)
+        network_of(state, trade.interval).use(state, steps, -trade.quantity_wh)
     release(state, trade.buyer, cost.buyer)
     release(state, trade.seller, trade.collateral_micro)
     # Nothing below may fail: the journal does not know it.
     context.trades.append(encode(msgspec.structs.replace(trade, voids=number)))
     context.voided_wh += trade.quantity_wh
     context.voided_micro += cost.value
-
-
-def _take_from_links(state: State, trade: Trade) -> None:
-    portfolios = state.rows[PORTFOLIOS.prefix]
-    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
-    if buyer_feeder != seller_feeder:
-        steps = steps_of(seller_feeder, trade.zones, buyer_feeder)
-        network_of(state, trade.interval).use(state, steps, -trade.quantity_wh)
 
 
 def _take_from_position(
@@ -121,14 +121,8 @@ def _take_from_position(
     put_position(state, key, position)
 
 
-def _take_from_dues(state: State, trade: Trade, taken: TradeCost) -> None:
-    portfolios = state.rows[PORTFOLIOS.prefix]
+def _take_from_dues(state: State, interval: int, buyer_feeder: int, seller_feeder: int, taken: TradeCost) -> None:
     dues: dict[bytes, int] = {}
-    buyer_feeder, seller_feeder = portfolios[trade.buyer_portfolio].feeder, portfolios[trade.seller_portfolio].feeder
     add_dues(state, buyer_feeder, seller_feeder, taken, dues)
     for payee, change_micro in dues.items():
-        change_due(state, interval_key(trade.interval) + payee, change_micro)
-    rested = trade.seller_portfolio if trade.taker_side == BUY else trade.buyer_portfolio
-    own = position_key(trade.interval, rested)
-    if own in state.rows[MAKER_DUTIES.prefix]:
-        earned(state, own, 2 * taken.trading_fee)
+        change_due(state, interval_key(interval) + payee, change_micro)

@@ -120,7 +120,7 @@ class Planner:
         else:
             # The cheat sells in the victim's place, and has no source but this.
             half, sources = book.buyers, 1 << Source.CONVENTIONAL
-        listed = [queue for listing in half.at.values() for _, _, queue in listing.items]
+        listed = [head[3] for heads in half.at.values() for head in heads]
         queues = [queue for queue in listed if queue.sources & sources]
         found = [(rank, entry) for queue in queues for rank in queue.ranks for entry in queue.levels[rank]]
         for rank, (_, key) in sorted(found, key=lambda item: (-item[0], item[1])):

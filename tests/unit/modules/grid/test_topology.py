@@ -4,7 +4,7 @@ import pytest
 from tests.unit.modules.market.trading_floor import empty_state
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
-from gridtokenx.modules.grid.topology import TOPOLOGY, Topology, border_step
+from gridtokenx.modules.grid.topology import SAME_ZONE, TOPOLOGY, Topology, Ways, border_step
 from gridtokenx.modules.market.wheeling import wheeling_micro
 
 
@@ -33,8 +33,17 @@ def test_a_ring_is_walked_the_shorter_way() -> None:
     assert [topology.nearness(0, other) for other in range(6)] == [0, 2, 3, 4, 3, 2]
     assert topology.nearness_max == 6, "with the shorter way full"
     full = topology.bits[border_step(0, 1)]
-    assert [topology.routes(0, True, full)[zone].nearness for zone in range(6)] == [1, 6, 5, 4, 3, 2]
-    assert [topology.routes(0, False, full)[zone].nearness for zone in range(6)] == [1, 2, 3, 4, 3, 2]
+    assert layers(topology.ways(0, True, full)) == [{0}, {5}, {4}, {3}, {2}, {1}]
+    assert layers(topology.ways(0, False, full)) == [{0}, {1, 5}, {2, 4}, {3}]
+
+
+def layers(ways: Ways) -> list[set[int]]:
+    """Zones, the nearest first."""
+    found = []
+    while layer := ways.layer(SAME_ZONE + len(found)):
+        assert {route.nearness for route in layer} == {SAME_ZONE + len(found)}
+        found.append({route.zone for route in layer})
+    return found
 
 
 def test_a_border_to_a_zone_that_does_not_exist_leads_nowhere() -> None:

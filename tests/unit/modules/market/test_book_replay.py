@@ -70,8 +70,7 @@ class Session(Floor):
                 assert action in {"T", "F"}
 
     def top(self, side: Side) -> Top:
-        (listing,) = self.book.half(side).at.values()
-        ((_, _, queue),) = listing.items
+        (queue,) = (queue for queue in self.book.queues.values() if queue.side == side)
         rank = queue.ranks[-1]
         size = sum(self.state.rows[ORDERS.prefix][key].remaining_wh for _, key in queue.levels[rank])
         return abs(rank) // TICK, size

@@ -122,7 +122,7 @@ def passed(world: World, number: int, until_ms: int) -> bool:
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), halt_ms=st.integers(60_001, 3 * 3_600_000), count=st.integers(1, 40))
 def test_what_is_void_is_as_if_it_had_never_been_ordered(seed: int, halt_ms: int, count: int) -> None:
-    lived, draw = founded(1_000, call_phase_ms=0), random.Random(seed)
+    lived, draw = founded(1_000, terms=TRADED_TO_THE_GATE), random.Random(seed)
     for _ in Traffic(lived, seed, (1_000, 20_000, 60_000)).steps(12):
         pass
     lived.block()
@@ -145,9 +145,9 @@ def test_what_is_void_is_as_if_it_had_never_been_ordered(seed: int, halt_ms: int
         if passed(world, trade.interval, until_ms)
     ]
     voiding = world.block(time_ms=until_ms)
-    twin.block(time_ms=until_ms)
-    # Block orders that wait may trade in the same block.
+    later = twin.block(time_ms=until_ms)
     assert [trade.voids for trade in trades_of(voiding) if trade.voids] == doomed
+    assert [trade for trade in trades_of(voiding) if not trade.voids] == trades_of(later)
     assert not voiding.alarms
     assert money_and_energy(world) == money_and_energy(twin)
     for each in (world, twin):
@@ -194,7 +194,7 @@ class Ledger:
 @pytest.mark.parametrize("seed", range(4))
 def test_traffic_that_stands_still_again_and_again(seed: int) -> None:
     """Halts of a minute to an hour after busy blocks. The auditor looks at every block as well."""
-    world, draw = founded(1_000, call_phase_ms=0), random.Random(seed)
+    world, draw = founded(1_000, terms=TRADED_TO_THE_GATE), random.Random(seed)
     watch, ledger = Watch(world), Ledger(world)
     traffic = Traffic(world, seed, (1_000, 20_000, 60_000, 240_000))
     for _ in range(35):

@@ -22,7 +22,7 @@ from gridtokenx.modules.identity.state import (
     feeder_key,
     zone_key,
 )
-from gridtokenx.modules.market.book import BOOKS, Book, Level, Queue, book_of, remove, rest
+from gridtokenx.modules.market.book import BOOKS, NO_RANK, Book, Half, Head, Level, Queue, book_of, remove, rest
 from gridtokenx.modules.market.matching import Matched, match
 from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.modules.market.state import ORDERS, Order
@@ -159,38 +159,45 @@ def check_books(state: State) -> None:
     assert book_content(lived) == book_content(BOOKS.build(state))
     for book in lived.values():
         assert book.queues
-        halves = (book.buyers, book.sellers)
-        beside = [queue for half in halves for listing in half.at.values() for _, _, queue in listing.items]
-        assert sorted(queue.number for queue in beside) == sorted(book.queues)
-        assert sum(half.count for half in halves) == len(book.queues)
-        for half in halves:
-            assert half.fronts.items == sorted(half.fronts.items, key=lambda item: item[:2])
-            assert all(front.listed == rank >= front.best() for rank, _, front in half.fronts.items)
-            for listing in half.at.values():
-                assert listing.items == sorted(listing.items, key=lambda item: item[:2])
-                assert all(queue.listed == rank >= queue.ranks[-1] for rank, _, queue in listing.items)
-        fronts = [front for half in halves for _, _, front in half.fronts.items]
-        assert sorted(front.number for front in fronts) == sorted(book.fronts)
-        assert all(front.firsts == sorted(front.firsts, key=lambda first: first[:2]) for front in fronts)
-        for queue in book.queues.values():
-            assert queue.ranks == sorted(queue.levels)
-            assert all(queue.levels.values())
-            assert queue in [item[2] for item in book.half(queue.side).at[queue.feeder].items]
-            check_front(book, queue)
-        for front in fronts:
-            assert front.queues
-            assert len(front.firsts) == (len(front.queues) if len(front.queues) > 1 else 0)
+        for side, half in enumerate((book.buyers, book.sellers)):
+            own = [queue for queue in book.queues.values() if queue.side == side]
+            assert half.count == len(own)
+            assert [half.only] == (own if len(own) == 1 else [None])
+            for queue in own:
+                check_queue(book, queue)
+            check_lists(half, own)
 
 
-def check_front(book: Book, queue: Queue) -> None:
-    """A queue stands behind its front, with its first order if it does not stand there alone."""
-    if queue.front is None:
-        assert queue.number >> 8 & 3 == Scope.FEEDER
-        return
-    assert queue.front is book.fronts[queue.front.number]
-    assert queue.front in [item[2] for item in book.half(queue.side).fronts.items]
-    assert queue in queue.front.queues
+def check_queue(book: Book, queue: Queue) -> None:
+    """Nothing in a queue is empty, and it is listed with its first order, unless it stands alone on its side."""
+    assert queue is book.queues[queue.number]
+    assert queue.half is book.half(queue.side)
+    assert queue.ranks == sorted(queue.levels)
+    assert all(queue.levels.values())
+    assert queue.head is not None
     best = queue.ranks[-1]
-    crowded = len(queue.front.queues) > 1
-    assert queue.head == ((best, -queue.levels[best][0][0], queue) if crowded else None)
-    assert (queue.head in queue.front.firsts) == crowded
+    assert queue.head[2:] == (queue.sources, queue)
+    assert queue.half.only is queue or queue.head[:2] == (-best, queue.levels[best][0][0])
+    assert (queue.front is None) == (queue.number >> 8 & 3 == Scope.FEEDER)
+
+
+def check_lists(half: Half, queues: list[Queue]) -> None:
+    """Each feeder, front and zone lists what it should, the best first, and no more."""
+    beside: dict[int, list[Head]] = {}
+    fronts: dict[int, list[Head]] = {}
+    zones: dict[int, list[Head]] = {}
+    for head in sorted(queue.head for queue in queues if queue.head is not None):
+        queue = head[3]
+        beside.setdefault(queue.feeder, []).append(head)
+        assert queue.beside is half.at[queue.feeder]
+        if queue.front is not None:
+            behind = fronts.setdefault(queue.front.number, [])
+            behind.append(head)
+            if behind == [head]:
+                zones.setdefault(queue.front.zone, []).append(head)
+            assert queue.front is half.fronts[queue.front.number]
+            assert queue.front.tops is half.zones[queue.front.zone]
+    assert half.at == beside
+    assert {number: front.heads for number, front in half.fronts.items()} == fronts
+    assert half.zones == zones
+    assert half.best == min((heads[0][0] for heads in zones.values()), default=NO_RANK)

@@ -96,7 +96,7 @@ export const en = {
     full: (from: string, to: string) => `Nothing more fits from ${from} to ${to}. What goes the other way makes room again.`,
     shut: "This border is shut in this quarter: nothing fits through either way.",
     difference: "Prices at its ends",
-    differenceHint: (wheeling: string) => `Wheeling over it costs ${wheeling} THB/kWh. Prices differ by more only while it is full.`,
+    differenceHint: (wheeling: string) => `Wheeling over it costs ${wheeling} THB/kWh. In an auction prices differ by more only where it is full.`,
     trades: "Last trades over it",
     noTrades: "No trade of this quarter has crossed it.",
     way: "Way",
