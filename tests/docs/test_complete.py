@@ -6,9 +6,12 @@ from pathlib import Path
 import typer
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
+from gridtokenx.chains.consortium import CONSORTIUM
+from gridtokenx.cli.bench import Benchmark
 from gridtokenx.cli.main import app
 from gridtokenx.gateway.app import ROUTERS
 from gridtokenx.gateway.codes import GatewayCode
+from gridtokenx.gateway.history import PUBLIC
 from gridtokenx.modules.authority.state import ConsortiumTerms
 from gridtokenx.operations.consortium.terms import CeremonyTerms
 from make_reference import codes_reference, reference
@@ -45,6 +48,23 @@ def test_every_metric_stands_in_the_docs() -> None:
     page = text_of("docs/api.md")
     assert len(names) > 10
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_every_table_that_belongs_to_nobody_stands_in_the_docs() -> None:
+    page = text_of("docs/api.md").partition("**The past.**")[2].partition("\n\n")[0]
+    names = {table.name for table in CONSORTIUM.tables.values() if table.prefix in PUBLIC}
+    assert len(names) > 10
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", page)] == []
+
+
+def test_every_file_of_stories_stands_in_their_readme() -> None:
+    page = text_of("tests/scenarios/README.md")
+    assert [path.name for path in (ROOT / "tests/scenarios").glob("*.txt") if f"| `{path.name}` |" not in page] == []
+
+
+def test_every_bench_stands_in_the_readme() -> None:
+    line = next(line for line in text_of("README.md").splitlines() if line.startswith("| `gridtokenx bench NAME`"))
+    assert [name for name in Benchmark if f"`{name.value}`" not in line] == []
 
 
 def test_every_command_stands_in_the_readme() -> None:
