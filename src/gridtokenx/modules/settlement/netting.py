@@ -1,4 +1,4 @@
-"""From contract and meter to money: pure formulas, after `market-rules.md` ("Money").
+"""From contract and meter to money: pure formulas, after `market-rules.md` ("Settlement").
 
 N = sold - bought, M = export - import at the connection point. What M falls short of N is an undelivered sale (as
 far as something was sold) and other import; what it exceeds N by is an unused purchase (as far as something was
