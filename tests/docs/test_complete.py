@@ -68,3 +68,21 @@ def test_links_between_documents_lead_somewhere() -> None:
     links = [(path, link) for path in pages for link in re.findall(r"\]\(([^)#]+)", path.read_text())]
     local = [(path, link) for path, link in links if "://" not in link]
     assert [f"{path.name} -> {link}" for path, link in local if not (path.parent / link).exists()] == []
+
+
+def test_each_link_to_a_section_names_one_that_is_there() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("scenarios/*.md")]
+    pages += [*ROOT.glob("packages/*/README.md"), *ROOT.glob("tests/*/README.md")]
+    links = [(path, *link) for path in pages for link in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text())]
+    assert len(links) > 20
+    assert [
+        f"{path.name} -> {page}#{section}"
+        for path, page, section in links
+        if section not in sections_of(path.parent / page if page else path)
+    ] == []
+
+
+def sections_of(path: Path) -> set[str]:
+    """The anchors of a page's headings, as repositories show them: lower case, words joined by hyphens."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}

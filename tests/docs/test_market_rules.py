@@ -2,11 +2,15 @@
 named exists."""
 
 import re
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.scenarios.table import read_scenarios
+
+from gridtokenx.chains.genesis import DEFAULT_TERMS
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/market-rules.md").read_text(encoding="utf-8")
@@ -34,7 +38,7 @@ def known_tests() -> set[str]:
 
 def test_there_are_rules_in_each_chapter_numbered_without_a_gap() -> None:
     chapters = [int(number) for number in re.findall(r"^## (\d+)\. ", PAGE, re.MULTILINE)]
-    assert chapters == sorted(set(chapters)) and len(RULES) > 120
+    assert chapters == list(range(1, len(re.findall(r"^## ", PAGE, re.MULTILINE)) + 1)) and len(RULES) > 200
     assert [chapter for chapter in chapters if (chapter, 1) not in {rule[:2] for rule in RULES}] == []
     for (chapter, number, _), (next_chapter, next_number, _) in pairwise(RULES):
         assert (next_chapter, next_number) == (chapter, number + 1) or (next_chapter > chapter and next_number == 1)
@@ -42,6 +46,20 @@ def test_there_are_rules_in_each_chapter_numbered_without_a_gap() -> None:
 
 def test_no_rule_is_lost_on_the_way_from_the_page() -> None:
     assert len(RULES) == len(re.findall(r"\*\*\d+\.\d+\*\*", PAGE)) == PAGE.count("→ ")
+
+
+def test_chapters_and_rules_that_the_page_refers_to_are_there() -> None:
+    rules = {f"{chapter}.{number}" for chapter, number, _ in RULES}
+    assert set(re.findall(r"\((\d+\.\d+)\)", PAGE)) <= rules
+    assert set(re.findall(r"\bchapter (\d+)", PAGE)) <= {rule.partition(".")[0] for rule in rules}
+
+
+def test_the_terms_are_those_of_genesis() -> None:
+    """Each by its name, in their order, its default in the unit that the table says."""
+    factors = {"THB": 10**6, "THB/kWh": 10**6, "%": 10**4, "ms": 1, "Wh": 1}
+    rows = re.findall(r"^\| `(\w+)`: [^|]+\| ([\d.,]+) (\S+) \|", PAGE, re.MULTILINE)
+    found = {name: Decimal(number.replace(",", "")) * factors[unit] for name, number, unit in rows}
+    assert found == msgspec.structs.asdict(DEFAULT_TERMS) and list(found) == list(DEFAULT_TERMS.__struct_fields__)
 
 
 @pytest.mark.parametrize(("chapter", "number", "text"), RULES, ids=[f"{rule[0]}.{rule[1]}" for rule in RULES])
@@ -62,7 +80,7 @@ def test_each_test_that_a_rule_names_exists() -> None:
 
 def test_what_cheating_is_worth_is_what_the_page_of_the_block_order_says() -> None:
     figures = (ROOT / "docs/block-order.md").read_text(encoding="utf-8")
-    own = " ".join(PAGE[PAGE.index("**What cheating is worth") : PAGE.index("## 8. ")].split())
+    own = " ".join(PAGE[PAGE.index("**What cheating is worth") : PAGE.index("## 9. ")].split())
     for share in ("44 %", "41 %", "98 %", "91 %"):
         assert share in own and share in figures
     for amount in ("1.25 ± 0.23", "2.76 ± 0.05"):

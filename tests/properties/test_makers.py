@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.invariants import Watch
-from tests.world import MINUTE_MS, WATT, Founding, World, at, interval_at, order, pseudonym
+from tests.world import MINUTE_MS, TRADED_TO_THE_GATE, WATT, Founding, World, at, interval_at, order, pseudonym
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger import schedule
@@ -50,7 +50,7 @@ decode_trade: Decoder[Trade] = Decoder(Trade)
 
 
 def founded(seed: int, *, has_consensus: bool) -> World:
-    founding = Founding(time_ms=at(10, 30))
+    founding = Founding(TRADED_TO_THE_GATE, at(10, 30))
     if has_consensus:
         founding.builder.set_consensus(1_000)
     for name, feeder in MAKERS.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.unit.gateway.market import Market, running_market
 from tests.unit.gateway.test_readmodel import everything
-from tests.world import MINUTE_MS, WATT, Founding, at, buy, interval_at, pseudonym, sell
+from tests.world import MINUTE_MS, TRADED_TO_THE_GATE, WATT, Founding, at, buy, interval_at, pseudonym, sell
 
 from gridtokenx.engine.storage import Reader
 from gridtokenx.gateway.readmodel import ReadModel
@@ -30,7 +30,7 @@ ASKED = {
 
 def community() -> Founding:
     """Dora deals in Bangkok, where there is a programme; it is 10:50. Ann buys."""
-    founding = Founding(time_ms=at(10, 50))
+    founding = Founding(TRADED_TO_THE_GATE, at(10, 50))
     founding.add_dealer("dora", 11, 20_000, 20_000, 1_000 * WATT)
     founding.add_home("ann", 11, import_w=40_000)
     founding.builder.add_maker_programme(1, PROGRAMME)
