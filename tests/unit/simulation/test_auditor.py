@@ -287,7 +287,7 @@ def test_it_watches_every_table_that_holds_money_or_energy() -> None:
 @pytest.fixture(scope="module")
 def makers_story() -> tuple[World, list[tuple[Block, BlockOutcome]]]:
     """A maker keeps its duty at noon, and its resting sale is met."""
-    founding = Founding(time_ms=at(10, 50))
+    founding = Founding(time_ms=at(10, 45))
     founding.add_dealer("dora", 11, 20_000, 20_000, 1_000_000_000)
     founding.add_home("alice", 11, import_w=40_000)
     founding.builder.add_maker_programme(1, MakerTerms(500_000, 1_000, 900, 3_600_000, 500_000, 2, 200))

@@ -164,7 +164,6 @@ export const en = {
     intervalOption: (time: string, day: string) => `${time}, ${day}`,
     gateIn: (time: string) => `Gate closes in ${time}.`,
     gateClosed: "The gate is closed. Choose another quarter.",
-    inCall: "Orders collect for the auction at the gate; nothing trades before. It takes plain limit orders, and all of a zone pay one price.",
     probably: "What will my home do then?",
     probablySame: (day: string, taken: string, given: string) =>
       `At this time on ${day} it took ${taken} kWh from the grid and gave ${given} kWh.`,

@@ -159,7 +159,6 @@ export const th: JoinTexts = {
     intervalOption: (time, day) => `${time} ${day}`,
     gateIn: (time) => `ปิดรับคำสั่งใน ${time}`,
     gateClosed: "ปิดรับคำสั่งแล้ว เลือกช่วงอื่น",
-    inCall: "กำลังรวบรวมคำสั่งเพื่อประมูลตอนปิดรับ ก่อนนั้นไม่มีการซื้อขาย รับเฉพาะคำสั่งจำกัดราคาธรรมดา และทั้งเขตจ่ายราคาเดียวกัน",
     probably: "ตอนนั้นบ้านของฉันจะเป็นอย่างไร",
     probablySame: (day, taken, given) => `เวลาเดียวกันของ ${day} รับเข้า ${taken} หน่วย จ่ายออก ${given} หน่วย`,
     probablyLast: (interval, taken, given) => `ค่าล่าสุดที่รู้ ช่วง ${interval} รับเข้า ${taken} หน่วย จ่ายออก ${given} หน่วย`,
