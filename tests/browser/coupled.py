@@ -46,11 +46,11 @@ def seven_zones(time_ms: int, call_phase_ms: int) -> Founding:
 
 
 class Orders:
-    """Sends what homes sign."""
+    """Sends what homes, and the market operator, sign."""
 
     def __init__(self, market: StandingMarket) -> None:
         self._client = Client(market.url)
-        self._wallets = {name: wallet_of(name) for name in HOMES}
+        self._wallets = {name: wallet_of(name) for name in (*HOMES, "operator")}
 
     def send(self, name: str, *messages: Message) -> None:
         """One transaction; returns when it is in a block."""

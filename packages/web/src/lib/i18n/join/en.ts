@@ -164,7 +164,6 @@ export const en = {
     intervalOption: (time: string, day: string) => `${time}, ${day}`,
     gateIn: (time: string) => `Gate closes in ${time}.`,
     gateClosed: "The gate is closed. Choose another quarter.",
-    inCall: "Orders collect for the auction at the gate; nothing trades before. It takes plain limit orders, and all of a zone pay one price.",
     probably: "What will my home do then?",
     probablySame: (day: string, taken: string, given: string) =>
       `At this time on ${day} it took ${taken} kWh from the grid and gave ${given} kWh.`,
@@ -192,6 +191,23 @@ export const en = {
       bestAsk: "Best offer",
       bestBid: "Best bid",
       last: "Last trade",
+      reference: "Reference price",
+      referenceDelivered: "Reference price, wheeling included",
+    },
+    band: (low: string, high: string) => `Sales in your zone trade between ${low} and ${high}, before wheeling.`,
+    beyond: {
+      buy: {
+        edge: (edge: string) => `Above the price band: in your zone a seller gets at most ${edge}, and you pay wheeling on top, not your limit.`,
+        outside: (edge: string) => `Below the price band: to meet a seller of your zone a limit needs at least ${edge}, wheeling included.`,
+      },
+      sell: {
+        edge: (edge: string) => `Below the price band: you get at least ${edge}.`,
+        outside: (edge: string) => `Above the price band: nobody can pay you more than ${edge}.`,
+      },
+      halts: (seconds: string) =>
+        `Should somebody want to meet it all the same, trade of the zone halts for up to ${seconds} seconds. Then all that has collected meets at one price, and until then this order cannot be taken back.`,
+      cancels: "What would trade beyond the band is cancelled.",
+      waits: "It waits, and trades only if the band moves that far or a halt comes.",
     },
     aboveTariff: "That is more than the supplier's tariff.",
     belowBuyBack: "That is less than the supplier pays.",
@@ -275,6 +291,20 @@ export const en = {
       amend: (what: string) => `change to: ${what}`,
       cancel: (interval: string) => `cancel the order for ${interval}`,
     },
+  },
+  duties: {
+    title: "Your duties as a maker",
+    lead: "What your orders show of what the zone's programme asks, quarter by quarter.",
+    present: "You are there.",
+    absent: "You are not there.",
+    missing: "Missing:",
+    buy: (energy: string) => `${energy} more to buy`,
+    sell: (energy: string) => `${energy} more to sell`,
+    closer: (price: string) => `purchase and sale ${price} closer together`,
+    presence: (share: string, asked: string) => `There for ${share} of the time so far; ${asked} is asked.`,
+    notYet: "Its time does not count yet.",
+    order: "Order for it",
+    more: "Show more quarters",
   },
   orders: {
     title: "My orders",
