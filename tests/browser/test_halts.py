@@ -1,4 +1,4 @@
-"""Reference prices, halts and makers in a real browser: what the operator stops and lets go on, and what a maker owes."""
+"""Reference prices, halts and makers in a real browser: what the operator stops, and what a maker owes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +104,7 @@ def test_the_operator_halts_a_zone_and_lets_it_go_on(
     expect(notice).to_contain_text("trade resumes at 11:40:00")
     expect(page.locator("[data-detail='1'] [data-halt=grid_emergency]")).to_be_visible()
     expect(home.locator("[data-halt=grid_emergency]")).to_contain_text("Trade is halted in your zone")
+    expect(home.locator(".cost")).to_contain_text("Nothing of your zone trades in a halt")
     home.screenshot(path=screenshots / "halts-ticket-phone-en-light.png", full_page=True)
     assert violations(home) == []
     seen = looks.open(f"/intervals/{NOON}", NARROW)
@@ -145,7 +146,7 @@ def test_a_maker_sees_what_is_missing_and_everybody_that_it_is_there(
     assert violations(page) == []
     assert width_needed(page) <= PHONE["width"]
     orders.send("ann", buy("ann", 1_000, NOON, 3_300_000, "better"))
-    expect(duty).to_contain_text("You are there.", timeout=TO_BLOCK_MS)
+    expect(duty).to_contain_text("You are present.", timeout=TO_BLOCK_MS)
     expect(duty).not_to_contain_text("Missing")
     page.goto(f"{halting.url}{PATH}?zone={BANGKOK}")
     shown_prices(page)

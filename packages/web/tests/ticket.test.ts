@@ -2,7 +2,7 @@ import { notForTheCall, Scope, Side, TimeInForce } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
 import { missingOf, presenceOf } from "../src/views/home/duties";
-import { ALL_SOURCES, beyondBand, leastDisplayWh, messageOf, plain, proposal, read, within, type Typed } from "../src/views/home/ticket";
+import { ALL_SOURCES, beyondBand, leastDisplayWh, messageOf, plain, proposal, read, trading, within, type Typed } from "../src/views/home/ticket";
 
 const BOUNDS = { tickMicro: 1_000n, orderWhMin: 100, tariffMicro: 5_798_200n, buyBackMicro: 2_200_000n };
 const TYPED: Typed = {
@@ -175,6 +175,10 @@ describe("a limit beyond the price band", () => {
     expect(beyond({ ...wild, isMarket: true })).toBeUndefined();
     expect(beyond(wild, { lowMicro: null, highMicro: null })).toBeUndefined();
   });
+});
+
+test("nobody in a halted zone can be met", () => {
+  expect(trading([{ feeder: 11 }, { feeder: 21 }], new Set([21, 22]))).toEqual([{ feeder: 11 }]);
 });
 
 describe("a maker's duty", () => {

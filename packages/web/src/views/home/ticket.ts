@@ -67,6 +67,11 @@ export function within<L extends { readonly nearness: number }>(levels: readonly
   return levels.filter((level) => level.nearness <= most);
 }
 
+/** What feeders of halted zones do not hold back. */
+export function trading<L extends { readonly feeder: number }>(levels: readonly L[], halted: ReadonlySet<number>): readonly L[] {
+  return levels.filter((level) => !halted.has(level.feeder));
+}
+
 /** The least that an order of this size may show of itself. */
 export function leastDisplayWh(energyWh: number, orderWhMin: number): number {
   return Math.max(orderWhMin, Math.ceil(energyWh / PARTS_MAX));

@@ -56,6 +56,8 @@ export const en = {
   },
   zone: {
     title: (name: string) => `Zone ${name}`,
+    /** In a sentence. */
+    place: (name: string) => name,
     choose: "Choose a zone or a border on the map for its details.",
     price: "Price",
     bestBid: "Best bid",
@@ -111,7 +113,7 @@ export const en = {
       trades: "Trades",
       renewable: "Renewable premium",
       book: "Waiting orders",
-      congestion: "Full borders",
+      congestion: "Nearly full borders",
     },
     sum: "Together",
     hint: (energy: string) => `Kept between buy-back and tariff. ${energy} kWh of trades count.`,
@@ -137,7 +139,7 @@ export const en = {
     places: (taken: string, places: string) => `Places taken: ${taken} of ${places}.`,
     none: "Nobody is a maker here yet.",
     maker: "Maker",
-    now: "There now",
+    now: "Present now",
     nowOf: (present: string, counting: string) => `${present} of ${counting}`,
     kept: "Kept",
     keptOf: (kept: string, judged: string) => `${kept} of ${judged}`,

@@ -54,6 +54,7 @@ export const th: ZoneTexts = {
   },
   zone: {
     title: (name) => `เขต${name}`,
+    place: (name) => `เขต${name}`,
     choose: "เลือกเขตหรือเขตต่อบนแผนผังเพื่อดูรายละเอียด",
     price: "ราคา",
     bestBid: "เสนอซื้อสูงสุด",
