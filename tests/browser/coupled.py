@@ -82,8 +82,8 @@ def collect_a_call(orders: Orders) -> None:
 
 
 def one_zone() -> Founding:
-    """Bangkok alone, with one home."""
-    community = Founding(time_ms=at(11))
+    """Bangkok alone, with one home, and no call phase."""
+    community = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=0), at(11))
     state = community.builder.state
     for number in (2, 3):
         state.delete(TABLE_OF_ZONES, zone_key(number))

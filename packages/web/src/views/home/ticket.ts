@@ -173,9 +173,9 @@ export function beyondBand(typed: Typed, draft: Draft, band: Band, terms: HaltTe
   if (typed.isMarket || lowMicro === null || highMicro === null) return undefined;
   const least = typed.side === "buy" ? wheelingPerKwhMicro(terms, 0) : 0n;
   const worthMicro = draft.limitMicro - least;
-  const [near, far] = typed.side === "buy" ? [lowMicro - worthMicro, worthMicro - highMicro] : [worthMicro - highMicro, lowMicro - worthMicro];
-  if (far > 0n) return { kind: "edge", edgeMicro: typed.side === "buy" ? highMicro : lowMicro };
-  if (near <= 0n) return undefined;
+  const [lacksMicro, sparesMicro] = typed.side === "buy" ? [lowMicro - worthMicro, worthMicro - highMicro] : [worthMicro - highMicro, lowMicro - worthMicro];
+  if (sparesMicro > 0n) return { kind: "edge", edgeMicro: typed.side === "buy" ? highMicro : lowMicro };
+  if (lacksMicro <= 0n) return undefined;
   const edgeMicro = typed.side === "buy" ? lowMicro + least : highMicro;
   if (typed.postOnly && waits(typed)) return { kind: "waits", edgeMicro };
   const mayHalt = terms.haltMs > 0 && band.haltsByBand < HALTS_OF_ZONE_MAX && draft.energyWh >= HALT_SMALLEST_ORDERS_MIN * terms.orderWhMin;

@@ -205,7 +205,7 @@ export const en = {
         outside: (edge: string) => `Above the price band: nobody can pay you more than ${edge}.`,
       },
       halts: (seconds: string) =>
-        `Should somebody want to meet it all the same, trade of the zone halts for up to ${seconds} seconds. Then all that has collected meets at one price, and until then this order cannot be taken back.`,
+        `Should somebody want to meet it all the same, trade of the zone halts for ${seconds} seconds, or once more for as long. Then all that has collected meets at one price, and until then this order cannot be taken back.`,
       cancels: "What would trade beyond the band is cancelled.",
       waits: "It waits, and trades only if the band moves that far or a halt comes.",
     },
