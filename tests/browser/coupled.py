@@ -46,11 +46,11 @@ def seven_zones(time_ms: int, call_phase_ms: int) -> Founding:
 
 
 class Orders:
-    """Sends what homes sign."""
+    """Sends what homes, and the market operator, sign."""
 
     def __init__(self, market: StandingMarket) -> None:
         self._client = Client(market.url)
-        self._wallets = {name: wallet_of(name) for name in HOMES}
+        self._wallets = {name: wallet_of(name) for name in (*HOMES, "operator")}
 
     def send(self, name: str, *messages: Message) -> None:
         """One transaction; returns when it is in a block."""
@@ -82,8 +82,8 @@ def collect_a_call(orders: Orders) -> None:
 
 
 def one_zone() -> Founding:
-    """Bangkok alone, with one home."""
-    community = Founding(time_ms=at(11))
+    """Bangkok alone, with one home, and no call phase."""
+    community = Founding(msgspec.structs.replace(DEFAULT_TERMS, call_phase_ms=0), at(11))
     state = community.builder.state
     for number in (2, 3):
         state.delete(TABLE_OF_ZONES, zone_key(number))

@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
-from tests.browser.pages import Market
+from tests.browser.pages import Market, Visits
+from tests.unit.gateway.market import key_of
 
 from gridtokenx.client.keys import PrivateKey
+from gridtokenx.client.keystore import Keystore
 from gridtokenx.client.wallet import Wallet
 
 PASSPHRASE = "lamp river seven chairs"
@@ -150,3 +153,16 @@ def buy_at(page: Page, words: Words, interval: int, price: str, energy: str) -> 
     page.get_by_role("radio", name=words.own_limit).check()
     page.get_by_label(words.limit, exact=True).fill(price)
     page.get_by_role("button", name=words.buy).click()
+
+
+def come_home(looks: Visits, name: str, folder: Path, **settings: Any) -> Page:
+    """Bring the key of a home as its owner would: from a file."""
+    keystore = Keystore(folder)
+    keystore.add_development_key(name, key_of(name))
+    page = looks.open("/join?restore", **settings)
+    page.get_by_label("A key file").check()
+    page.locator("input[type=file]").set_input_files(keystore.path(name))
+    page.get_by_role("button", name="Open", exact=True).click()
+    page.get_by_role("link", name="To my home").click(timeout=30_000)
+    expect(page.get_by_label("For the quarter of an hour")).to_be_visible(timeout=30_000)
+    return page

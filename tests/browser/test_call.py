@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.coupled import NOON, Orders, collect_a_call, coupled_market
+from tests.browser.joining import come_home
 from tests.browser.pages import DESKTOP, NARROW, PHONE, StandingMarket, Visits, settle, violations, width_needed
-from tests.unit.gateway.market import key_of
 from tests.world import buy
 
 from gridtokenx.client.client import Client
-from gridtokenx.client.keystore import Keystore
 from gridtokenx.gateway.documents import AuctionView
 from gridtokenx.modules.market.messages import Scope
 
@@ -50,19 +48,6 @@ def shown_call(page: Page) -> None:
     expect(page.locator("[data-state=indicative]")).to_be_visible()
     expect(page.locator("[data-curves=zone]")).to_be_visible()
     settle(page)
-
-
-def come_home(looks: Visits, name: str, folder: Path, **settings: Any) -> Page:
-    """Bring the key of a home as its owner would: from a file."""
-    keystore = Keystore(folder)
-    keystore.add_development_key(name, key_of(name))
-    page = looks.open("/join?restore", **settings)
-    page.get_by_label("A key file").check()
-    page.locator("input[type=file]").set_input_files(keystore.path(name))
-    page.get_by_role("button", name="Open", exact=True).click()
-    page.get_by_role("link", name="To my home").click(timeout=30_000)
-    expect(page.get_by_label("For the quarter of an hour")).to_be_visible(timeout=30_000)
-    return page
 
 
 @pytest.mark.parametrize(("device", "size", "language", "scheme"), SHOWN)

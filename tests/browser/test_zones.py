@@ -90,9 +90,9 @@ def test_what_cannot_be_reached_is_not_shown_as_reachable(looks: Visits) -> None
 def test_the_map_moves_with_the_market(looks: Visits, zoned: StandingMarket) -> None:
     page = looks.open(f"{PATH}?zone=5")
     shown_map(page)
-    expect(page.locator("[data-zone='5']")).to_contain_text("no price yet")
+    expect(page.locator("[data-zone='5']")).to_contain_text("reference")
     Orders(zoned).send("eas", sell("eas", 400, NOON, 5_100_000, "later"))
-    expect(page.locator("[data-zone='5']")).to_contain_text("5.100")
+    expect(page.locator("[data-detail='5'] .facts")).to_contain_text("5.100")
     expect(page.locator("[data-detail='5'] [data-feeder='51']")).to_contain_text("2")
 
 

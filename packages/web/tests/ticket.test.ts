@@ -1,7 +1,8 @@
 import { notForTheCall, Scope, Side, TimeInForce } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
-import { ALL_SOURCES, leastDisplayWh, messageOf, plain, proposal, read, within, type Typed } from "../src/views/home/ticket";
+import { missingOf, presenceOf } from "../src/views/home/duties";
+import { ALL_SOURCES, beyondBand, leastDisplayWh, messageOf, plain, proposal, read, trading, within, type Typed } from "../src/views/home/ticket";
 
 const BOUNDS = { tickMicro: 1_000n, orderWhMin: 100, tariffMicro: 5_798_200n, buyBackMicro: 2_200_000n };
 const TYPED: Typed = {
@@ -138,4 +139,63 @@ test("in the call phase whatever was typed becomes a plain order", () => {
   const order = messageOf(plain(typed), draft!, PORTFOLIO, 100, 0);
   expect(notForTheCall(order, 90_000_000)).toBeUndefined();
   expect(order).toMatchObject({ side: Side.BUY, priceMicro: 3_500_000n, quantityWh: 500n, timeInForce: TimeInForce.GOOD_TILL_GATE });
+});
+
+describe("a limit beyond the price band", () => {
+  const BAND = { lowMicro: 2_000_000n, highMicro: 6_000_000n, haltsByBand: 0 };
+  const TERMS = {
+    ...{ gridFeePpm: 10_000, tradingFeePpm: 500, wheelingBaseMicro: 200_000n, wheelingFeederMicro: 250_000n },
+    ...{ wheelingBorderMicro: 300_000n, undeliveredSpreadMicro: 250_000n, orderWhMin: 100, haltMs: 60_000 },
+  };
+  const beyond = (typed: Partial<Typed>, band: Partial<Parameters<typeof beyondBand>[2]> = {}, haltMs = 60_000) => {
+    const whole = { ...TYPED, quantity: "1", ...typed };
+    return beyondBand(whole, read(whole, BOUNDS).draft!, { ...BAND, ...band }, { ...TERMS, haltMs });
+  };
+
+  test.each([
+    [{ side: "sell", price: "6" }, undefined],
+    [{ side: "sell", price: "2" }, undefined],
+    [{ side: "sell", price: "1.999" }, { kind: "edge", edgeMicro: 2_000_000n }],
+    [{ side: "sell", price: "6.001" }, { kind: "halts", edgeMicro: 6_000_000n }],
+    [{ side: "buy", price: "2.2" }, undefined],
+    [{ side: "buy", price: "6.2" }, undefined],
+    [{ side: "buy", price: "6.201" }, { kind: "edge", edgeMicro: 6_000_000n }],
+    [{ side: "buy", price: "2.199" }, { kind: "halts", edgeMicro: 2_200_000n }],
+  ] as const)("%o: %o", (typed, expected) => {
+    expect(beyond(typed)).toEqual(expected);
+  });
+
+  test("halts trade only with enough energy that stays, and not for ever", () => {
+    const wild = { side: "sell", price: "9" } as const;
+    expect(beyond({ ...wild, quantity: "0.999" })?.kind).toBe("cancels");
+    expect(beyond({ ...wild, force: "now" })?.kind).toBe("cancels");
+    expect(beyond(wild, { haltsByBand: 3 })?.kind).toBe("cancels");
+    expect(beyond(wild, {}, 0)?.kind).toBe("cancels");
+    expect(beyond({ ...wild, postOnly: true })?.kind).toBe("waits");
+    expect(beyond({ ...wild, isMarket: true })).toBeUndefined();
+    expect(beyond(wild, { lowMicro: null, highMicro: null })).toBeUndefined();
+  });
+});
+
+test("nobody in a halted zone can be met", () => {
+  expect(trading([{ feeder: 11 }, { feeder: 21 }], new Set([21, 22]))).toEqual([{ feeder: 11 }]);
+});
+
+describe("a maker's duty", () => {
+  const asked = { spreadMicro: 500_000n, sizeWh: 1_000, presencePerMille: 900, windowMs: 0, rebatePpm: 1, makersMax: 2, missesMax: 1 };
+
+  test("what is missing is said in figures", () => {
+    const duty = { asked, shownBuyWh: 400, shownSellWh: 0, spreadMicro: null, missing: ["buy_size", "sell_size"] };
+    expect(missingOf(duty)).toEqual([
+      { what: "buy", energyWh: 600 },
+      { what: "sell", energyWh: 1_000 },
+    ]);
+    expect(missingOf({ ...duty, spreadMicro: 620_000n, missing: ["spread"] })).toEqual([{ what: "spread", priceMicro: 120_000n }]);
+    expect(missingOf({ ...duty, missing: [] })).toEqual([]);
+  });
+
+  test("presence is a part of the time that has counted, if any has", () => {
+    expect(presenceOf({ presentMs: 3, countedMs: 4 })).toBe(0.75);
+    expect(presenceOf({ presentMs: 0, countedMs: 0 })).toBeUndefined();
+  });
 });

@@ -1,11 +1,12 @@
-import type { LinkView, NetworkView, ZoneState } from "@gridtokenx/sdk";
+import type { HaltView, LinkView, MakerView, NetworkView, ReferenceView, ZoneState } from "@gridtokenx/sdk";
 import { describe, expect, test } from "vitest";
 
-import { intervalIn, isInCall, takesOrders } from "../src/lib/intervals";
+import { endOf, haltOf, haltsIn, intervalIn, isInCall, takesOrders } from "../src/lib/intervals";
 import { between, layout } from "../src/views/zones/layout";
 import { crosses, freeWh, loadOf, thickness, wayTo } from "../src/views/zones/links";
 import { pickedIn, queryOf } from "../src/views/zones/picked";
-import { priceOf } from "../src/views/zones/prices";
+import { makersOf, scoreOf } from "../src/views/zones/makers";
+import { partsOf, priceOf } from "../src/views/zones/prices";
 
 const border = (first: number, second: number, forwardWh: number | null, backwardWh: number | null, netWh = 0): LinkView => ({
   first,
@@ -126,10 +127,70 @@ describe("what is chosen", () => {
   });
 
   test("a zone's price is the best known", () => {
-    expect(priceOf(zone(1))).toEqual({ kind: "none", micro: null });
-    expect(priceOf({ ...zone(1), bestAskMicro: 3n })).toEqual({ kind: "ask", micro: 3n });
-    expect(priceOf({ ...zone(1), bestAskMicro: 3n, lastPriceMicro: 2n })).toEqual({ kind: "last", micro: 2n });
-    expect(priceOf({ ...zone(1), lastPriceMicro: 2n, priceMicro: 1n })).toEqual({ kind: "auction", micro: 1n });
+    const reference = { priceMicro: 4n };
+    expect(priceOf(zone(1), undefined)).toEqual({ kind: "none", micro: null });
+    expect(priceOf({ ...zone(1), bestAskMicro: 3n }, reference)).toEqual({ kind: "reference", micro: 4n });
+    expect(priceOf({ ...zone(1), feeders: 0 }, reference)).toEqual({ kind: "none", micro: null });
+    expect(priceOf({ ...zone(1), lastPriceMicro: 2n }, reference)).toEqual({ kind: "last", micro: 2n });
+    expect(priceOf({ ...zone(1), lastPriceMicro: 2n, priceMicro: 1n }, reference)).toEqual({ kind: "auction", micro: 1n });
+  });
+
+  test("a reference price comes with all its parts, in the order of the formula", () => {
+    const micro = { anchorMicro: 4n, calledMicro: 1n, tradesMicro: 2n, renewableMicro: -3n, bookMicro: 0n, congestionMicro: 5n };
+    expect(partsOf(micro as unknown as ReferenceView).map(({ part, micro: of }) => `${part} ${of}`)).toEqual([
+      ...["anchor 4", "called 1", "trades 2", "renewable -3", "book 0", "congestion 5"],
+    ]);
+  });
+});
+
+describe("a halt", () => {
+  const halt = (untilMs: number | null, more: Partial<HaltView> = {}): HaltView => ({
+    ...{ interval: 7, zone: 1, sinceMs: 1, untilMs, reason: "band", stage: "collecting", extended: false },
+    ...more,
+  });
+
+  test("of several the one that ends last counts, an open one before all", () => {
+    expect(haltOf(undefined)).toBeUndefined();
+    expect(haltOf({ halts: [] })).toBeUndefined();
+    expect(haltOf({ halts: [halt(5), halt(9), halt(7)] })?.untilMs).toBe(9);
+    expect(haltOf({ halts: [halt(5), halt(null), halt(7)] })?.untilMs).toBeNull();
+  });
+
+  test("of several zones is told once", () => {
+    const [all, own] = [halt(null, { interval: null, zone: null }), halt(5)];
+    expect(haltsIn([{ halts: [own, all] }, { halts: [all] }, { halts: [] }])).toEqual([all]);
+    expect(haltsIn([{ halts: [own] }, { halts: [halt(5, { zone: 2 })] }])).toHaveLength(2);
+  });
+
+  test.each([
+    [halt(40), 50, "resumes"],
+    [halt(50), 50, "auction"],
+    [halt(100), 50, "auction"],
+    [halt(101), 50, "cancels"],
+    [halt(99), null, "resumes"],
+    [halt(100), null, "cancels"],
+    [halt(null), 50, "open"],
+    [halt(40, { stage: "calling" }), 50, "meets"],
+    [halt(40, { stage: "meeting" }), null, "meets"],
+  ] as const)("its end %o, with a call at %s, means %s", (one, callMs, end) => {
+    expect(endOf(one, { gateMs: 100, callMs })).toBe(end);
+  });
+});
+
+describe("makers of a zone", () => {
+  const terms = { spreadMicro: 1n, sizeWh: 1, presencePerMille: 900, windowMs: 0, rebatePpm: 1, makersMax: 2, missesMax: 1 };
+  const maker = { zone: 2, kept: 3, missed: 1, excused: 5 } as MakerView;
+
+  test("are shown with its programme, and where one has ended as long as there are some", () => {
+    const all = { height: 1, programmes: [{ zone: 1, terms }, { zone: 2, terms: { ...terms, makersMax: 0 } }], makers: [maker] };
+    expect(makersOf(all, 1)).toEqual({ terms, makers: [] });
+    expect(makersOf(all, 2)?.makers).toEqual([maker]);
+    expect(makersOf({ ...all, makers: [] }, 2)).toBeUndefined();
+    expect(makersOf(all, 3)).toBeUndefined();
+  });
+
+  test("are judged by intervals in which somebody could trade", () => {
+    expect(scoreOf(maker)).toEqual({ kept: 3, judged: 4 });
   });
 });
 

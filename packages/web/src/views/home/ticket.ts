@@ -1,7 +1,7 @@
 /** What is typed into the ticket becomes an order, or says what is missing. Pure. */
 
-import { ANY_SOURCE_MASK, buyOrder, parseEnergy, parseWatt, Scope, sellOrder, TimeInForce } from "@gridtokenx/sdk";
-import type { DeliveredLevel, PlaceOrder } from "@gridtokenx/sdk";
+import { ANY_SOURCE_MASK, buyOrder, parseEnergy, parseWatt, Scope, sellOrder, TimeInForce, wheelingPerKwhMicro } from "@gridtokenx/sdk";
+import type { DeliveredLevel, FeeTerms, PlaceOrder, ReferenceView } from "@gridtokenx/sdk";
 
 export type Side = "buy" | "sell";
 export type Force = "gate" | "15" | "30" | "60" | "now" | "whole";
@@ -11,6 +11,9 @@ export const REACHES: readonly Reach[] = ["anywhere", "zone", "feeder"];
 
 /** An order shows at least this part of itself: one in twenty (`ICEBERG_PARTS_MAX` of the ledger). */
 const PARTS_MAX = 20;
+/** So often bands interrupt trade of a zone's interval, and for so many smallest orders' energy (limits of the ledger). */
+const HALTS_OF_ZONE_MAX = 3;
+const HALT_SMALLEST_ORDERS_MIN = 10;
 
 export interface Typed {
   readonly side: Side;
@@ -62,6 +65,11 @@ export function plain(typed: Typed): Typed {
 export function within<L extends { readonly nearness: number }>(levels: readonly L[], reach: Reach): readonly L[] {
   const most = { anywhere: Infinity, zone: 1, feeder: 0 }[reach];
   return levels.filter((level) => level.nearness <= most);
+}
+
+/** What feeders of halted zones do not hold back. */
+export function trading<L extends { readonly feeder: number }>(levels: readonly L[], halted: ReadonlySet<number>): readonly L[] {
+  return levels.filter((level) => !halted.has(level.feeder));
 }
 
 /** The least that an order of this size may show of itself. */
@@ -144,6 +152,34 @@ export function proposal(
 function roundedFor(side: Side, priceMicro: bigint, tickMicro: bigint): bigint {
   const rest = priceMicro % tickMicro;
   return rest === 0n || side === "sell" ? priceMicro - rest : priceMicro - rest + tickMicro;
+}
+
+/**
+ * What a limit beyond its own zone's price band leads to. `edge`: it trades, at the band's edge, which suits its owner
+ * better. Otherwise it can trade with nobody of the zone inside the band, and `edgeMicro` is the nearest limit that could:
+ * `halts` who would meet it interrupts trade, `cancels` what would trade goes, `waits` it does not trade at once anyway.
+ */
+export interface Beyond {
+  readonly kind: "edge" | "halts" | "cancels" | "waits";
+  /** Of `edge` a trade's price; else a limit, of a purchase with the least wheeling. */
+  readonly edgeMicro: bigint;
+}
+
+type Band = Pick<ReferenceView, "lowMicro" | "highMicro" | "haltsByBand">;
+type HaltTerms = FeeTerms & { readonly orderWhMin: number; readonly haltMs: number };
+
+export function beyondBand(typed: Typed, draft: Draft, band: Band, terms: HaltTerms): Beyond | undefined {
+  const { lowMicro, highMicro } = band;
+  if (typed.isMarket || lowMicro === null || highMicro === null) return undefined;
+  const least = typed.side === "buy" ? wheelingPerKwhMicro(terms, 0) : 0n;
+  const worthMicro = draft.limitMicro - least;
+  const [lacksMicro, sparesMicro] = typed.side === "buy" ? [lowMicro - worthMicro, worthMicro - highMicro] : [worthMicro - highMicro, lowMicro - worthMicro];
+  if (sparesMicro > 0n) return { kind: "edge", edgeMicro: typed.side === "buy" ? highMicro : lowMicro };
+  if (lacksMicro <= 0n) return undefined;
+  const edgeMicro = typed.side === "buy" ? lowMicro + least : highMicro;
+  if (typed.postOnly && waits(typed)) return { kind: "waits", edgeMicro };
+  const mayHalt = terms.haltMs > 0 && band.haltsByBand < HALTS_OF_ZONE_MAX && draft.energyWh >= HALT_SMALLEST_ORDERS_MIN * terms.orderWhMin;
+  return { kind: mayHalt && waits(typed) ? "halts" : "cancels", edgeMicro };
 }
 
 /** All sources, as numbers. */
