@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from tests.processes.processes import Process, free_port, gateway_process, node_process
 from tests.unit.gateway.market import NODE_SEED, founding, wallet_of
-from tests.world import WATT, pseudonym, sell
+from tests.world import pseudonym, sell
 
 from gridtokenx.client.client import Client
 from gridtokenx.client.keys import PrivateKey
@@ -28,7 +28,7 @@ INSTRUCTIONS = f"""
 [[buy]]
 name = "always"
 energy = "{DAILY_WH}Wh"
-price = "1.50"
+price = "2.80"
 """
 COMMAND = "import sys; sys.stdout = sys.stderr; from gridtokenx.cli.main import app; app()"
 
@@ -51,7 +51,7 @@ def test_an_agent_that_is_killed_at_any_moment_places_each_order_once(url: str, 
     Keystore(tmp_path / "keys").add_development_key("bob", PrivateKey(sha256(b"bob/0").digest()))
     with closing(Client(url)) as client:
         numbers = [view.interval for view in client.intervals().intervals if view.phase == "trading"][2:]
-        offers = [replace(sell("ann", 150, number, WATT), client_id=number.to_bytes(8, "big")) for number in numbers]
+        offers = [replace(sell("ann", 150, number, 2_400_000), client_id=number.to_bytes(8, "big")) for number in numbers]
         for first in range(0, len(offers), 60):
             client.execute(wallet_of("ann"), *offers[first : first + 60])
         for placed in (0, 1, 7, 40):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.unit.gateway.market import Market, running_market
 from tests.unit.gateway.test_readmodel import HOMES, _check_against_the_ledger, everything, random_message
-from tests.world import Founding, at, buy, interval_at, pseudonym, sell
+from tests.world import TRADED_TO_THE_GATE, Founding, at, buy, interval_at, pseudonym, sell
 
 from gridtokenx.engine.clocks import VirtualClock
 from gridtokenx.engine.solo import SoloEngine
@@ -24,7 +24,7 @@ def play(folder: Path, begins_ms: int, test: Callable[[Market], Awaitable[None]]
     """Under a consensus of one-second blocks."""
 
     async def life() -> None:
-        community = Founding(time_ms=begins_ms)
+        community = Founding(TRADED_TO_THE_GATE, begins_ms)
         for name, feeder in (("ann", 11), ("bob", 11), ("eve", 12), ("far", 31)):
             community.add_home(name, feeder, {Source.SOLAR: 40_000}, 40_000)
         for name in ("cat", "dan"):
