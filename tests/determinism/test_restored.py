@@ -35,7 +35,7 @@ class Season:
         # Members run it, who stop the market now and then. With this seed there are a halt, such a time and auctions in
         # each of their stages early on.
         world = founded(1_000, members=True)
-        for _ in Traffic(world, 43, PAUSES_MS, nodes=True).steps(BLOCKS):
+        for _ in Traffic(world, 63, PAUSES_MS, nodes=True).steps(BLOCKS):
             pass
         self.path = path
         self.genesis = world.genesis
