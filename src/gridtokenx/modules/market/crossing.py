@@ -15,7 +15,7 @@ from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.network import settled
 from gridtokenx.modules.grid.state import LINK_REOPENED, REOPENED
-from gridtokenx.modules.grid.topology import SAME_FEEDER, Step
+from gridtokenx.modules.grid.topology import SAME_FEEDER, SAME_ZONE, Step
 from gridtokenx.modules.market import bands, fills, presence
 from gridtokenx.modules.market.book import Book, Front, Head, book_of, put_back, remove
 from gridtokenx.modules.market.checks import terms_of, trades_at_once
@@ -30,6 +30,9 @@ _replace = msgspec.structs.replace
 Offers = list[tuple[int, int]]
 """(delivered price, mask of sources) of what some purchases can meet, the cheapest first, and no offer that only has
 sources which a cheaper one has: so there are at most as many as there are sources."""
+
+Sales = dict[int, list[tuple[int, int, int]]]
+"""(minus rank, source, scope) of the first that can be met behind each front, by zone."""
 
 
 def is_free(state: State, context: Context, interval: Interval, terms: Terms, live: Book) -> bool:
@@ -108,14 +111,15 @@ def find_crossed(book: Book, wheeling: tuple[int, ...]) -> tuple[bytes, Order] |
     """The resting purchase that may trade first now that links have capacity again, or a halt is over: the best
     limit, then the earliest place, of those that can meet a resting sale. None if no two orders can meet.
 
-    One look at each front, and at each queue of a feeder on which prices cross, whatever their filters and scopes.
+    One look at each front, and at each queue of a feeder on which prices cross, whatever their filters and scopes; and
+    for each zone and scope of purchases at the fronts of sales that are near and cheap enough for the zone's best one.
     """
     closed, halted = book.network.closed, book.halted()
     for half in (book.buyers, book.sellers):
         if half.only is not None:
             half.list_again(half.only)
     found: list[Head] = []
-    sales = _open_sales(book, halted)
+    sales = _open_sales(book, -book.buyers.best - wheeling[SAME_ZONE], halted)
     beyond: dict[tuple[int, int], Offers] = {}
     for front in book.buyers.fronts.values():
         if front.zone in halted:
@@ -125,10 +129,13 @@ def find_crossed(book: Book, wheeling: tuple[int, ...]) -> tuple[bytes, Order] |
             offers = beyond[front.zone, front.scope] = _offers_beyond(book, wheeling, sales, front)
         if _can_meet(offers, front.heads[0]):
             found += [head for head in _first_open(front, closed) if _can_meet(offers, head)]
+    charge, offered_at = wheeling[SAME_FEEDER], book.sellers.at
     for feeder, purchases in book.buyers.at.items():
-        offered = book.sellers.at.get(feeder)
-        if offered is not None and book.topology.zone_of[feeder] not in halted:
-            found += _crossed_beside(purchases, offered, wheeling[SAME_FEEDER])
+        offered = offered_at.get(feeder)
+        if offered is None or charge + offered[0][0] > -purchases[0][0]:
+            continue
+        if book.topology.zone_of[feeder] not in halted:
+            found += _crossed_beside(purchases, offered, charge)
     if not found:
         return None
     minus_rank, _, _, queue = min(found)
@@ -141,21 +148,34 @@ def _first_open(front: Front, closed: set[Step]) -> list[Head]:
     return next(([head] for head in front.heads if head[3].step not in closed), [])
 
 
-def _open_sales(book: Book, halted: frozenset[int]) -> list[tuple[Head, Front]]:
-    """Of each front of sales, unless its zone is halted, the first that can be met."""
-    closed, fronts = book.network.closed, book.sellers.fronts.values()
-    return [(head, front) for front in fronts if front.zone not in halted for head in _first_open(front, closed)]
+def _open_sales(book: Book, most: int, halted: frozenset[int]) -> Sales:
+    """What can be met beyond its feeder, and is not above `most` (minus rank)."""
+    found: Sales = {}
+    for zone, tops in book.sellers.zones.items():
+        if zone in halted or tops[0][0] > most:
+            continue
+        sales = found[zone] = []
+        for minus_rank, _, _, queue in tops:
+            if minus_rank > most:
+                break
+            front = queue.front
+            if front is not None:
+                sales += [(head[0], head[2], front.scope) for head in _first_open(front, book.network.closed)]
+    return found
 
 
-def _offers_beyond(book: Book, wheeling: tuple[int, ...], sales: list[tuple[Head, Front]], buyers: Front) -> Offers:
-    """What purchases of a front can meet beyond their feeders. An offer of a purchase's own feeder may be among it: it
-    can meet that one too."""
+def _offers_beyond(book: Book, wheeling: tuple[int, ...], sales: Sales, buyers: Front) -> Offers:
+    """What purchases of a front's zone and scope can meet beyond their feeders, no dearer than the best of the zone
+    gives. An offer of a purchase's own feeder may be among it: it can meet that one too."""
     network, offers = book.network, []
-    routes = {route.zone: route for route in network.topology.ways(buyers.zone, False, network.full).all()}
-    for head, front in sales:
-        route = routes.get(front.zone)
-        if route is not None and not (route.zones and (buyers.scope or front.scope)):
-            offers.append((wheeling[route.nearness] + head[0], head[2]))
+    most_micro, best = -buyers.tops[0][0], book.sellers.best
+    for route in network.topology.ways(buyers.zone, False, network.full).all():
+        charge = wheeling[route.nearness]
+        if charge + best > most_micro or (route.zones and buyers.scope):
+            break
+        for minus_rank, sources, scope in sales.get(route.zone, ()):
+            if charge + minus_rank <= most_micro and not (route.zones and scope):
+                offers.append((charge + minus_rank, sources))
     return _cheapest(offers)
 
 
@@ -182,7 +202,5 @@ def _can_meet(offers: Offers, purchase: Head) -> bool:
 def _crossed_beside(purchases: list[Head], offered: list[Head], charge: int) -> list[Head]:
     """The first orders of purchases of a feeder that can meet a sale of the same one: they came in while others waited
     to meet, so they rested without having met anybody."""
-    if charge + offered[0][0] > -purchases[0][0]:
-        return []
     offers = _cheapest([(charge + minus_rank, sources) for minus_rank, _, sources, _ in offered])
     return [head for head in purchases if _can_meet(offers, head)]
