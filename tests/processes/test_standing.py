@@ -51,7 +51,9 @@ def test_an_agent_that_is_killed_at_any_moment_places_each_order_once(url: str, 
     Keystore(tmp_path / "keys").add_development_key("bob", PrivateKey(sha256(b"bob/0").digest()))
     with closing(Client(url)) as client:
         numbers = [view.interval for view in client.intervals().intervals if view.phase == "trading"][2:]
-        offers = [replace(sell("ann", 150, number, 2_400_000), client_id=number.to_bytes(8, "big")) for number in numbers]
+        offers = [
+            replace(sell("ann", 150, number, 2_400_000), client_id=number.to_bytes(8, "big")) for number in numbers
+        ]
         for first in range(0, len(offers), 60):
             client.execute(wallet_of("ann"), *offers[first : first + 60])
         for placed in (0, 1, 7, 40):
