@@ -57,7 +57,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, members: bool) -> DataFolde
 def lived(folder: DataFolder, members: bool) -> Iterator[RecordedWorld]:
     """Twelve hundred blocks, with halts, and with all that goes on among nodes, and members if there are any."""
     with recorded(founded(block_ms=1_000, members=members), folder.path) as world:
-        for _ in Traffic(world, 11, PAUSES_MS, nodes=True).steps(BLOCKS):
+        # Seeds with which all of it happens, trades that a halt makes void too.
+        for _ in Traffic(world, 16 if members else 11, PAUSES_MS, nodes=True).steps(BLOCKS):
             pass
         yield world
 
