@@ -21,7 +21,7 @@ from gridtokenx.operations.network.founding import found_network
 from gridtokenx.operations.network.plan import NetworkPlan
 from gridtokenx.operations.network.proxy import control_socket
 
-WAIT_SECONDS_MAX = 180.0
+WAIT_SECONDS_MAX = 400.0
 STOP_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.1
 
