@@ -187,6 +187,8 @@ class Auditor:
             own = key[1:]
             old = rows.get(own)
             new = None if data is None else self._decode[key[0]](data)
+            if new is None and old is None:
+                continue  # A transaction that was taken back had opened it.
             changed[key[0]][own] = (old, new)
             if new is None:
                 rows.pop(own, None)
@@ -227,9 +229,7 @@ class Auditor:
     def _follow_accounts(self, changes: dict[int, Changed]) -> None:
         for key, (old, new) in changes[ACCOUNTS.prefix].items():
             if new is None:
-                # One that was opened by what was taken back again was never there.
-                if old is not None:
-                    self._find(f"account {key.hex()} vanished")
+                self._find(f"account {key.hex()} vanished")
                 continue
             self._touched[key] = None
             self.balances += new.balance_micro - (old.balance_micro if old else 0)

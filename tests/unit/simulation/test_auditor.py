@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.consortium import Consortium
+from tests.invariants import Watch
 from tests.traffic import Traffic, founded
 from tests.world import NOON, Founding, World, at, buy, pseudonym, sell
 
@@ -96,6 +98,24 @@ def test_the_truth_has_no_findings(story: tuple[World, Any]) -> None:
     assert auditor.check_state(tuple(genesis_rows("consortium", world.export()))) == []
     assert sum(len(outcome.trades) for _, outcome in told) > 20
     assert any(outcome.summary.settled_wh for _, outcome in told)
+
+
+def test_what_a_transaction_opened_that_was_taken_back_was_never_there(story: tuple[World, Any]) -> None:
+    """The changes of its block name such a record as absent, of whatever table."""
+
+    def told_as_absent(block: Block, outcome: BlockOutcome) -> BlockOutcome:
+        never_there: Changes = [(bytes([table.prefix]) + b"\xff" * 40, None) for table in WATCHED]
+        return replace(outcome, changes=[*outcome.changes, *never_there])
+
+    assert audited(story, told_as_absent) == []
+
+
+def test_an_application_that_is_taken_back_leaves_nothing_to_find() -> None:
+    consortium = Consortium()
+    watch = Watch(consortium.world)
+    application = consortium.application("newcomer")
+    assert consortium.do("newcomer", application, application) == "MEMBER_EXISTS"
+    watch.finish()
 
 
 @pytest.mark.parametrize(
