@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import open_client, open_wallet
-from gridtokenx.cli.console import failures, out, print_facts, print_json
+from gridtokenx.cli.console import failures, print_facts, print_json, say
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 from gridtokenx.cli.tx import only_portfolio
 
@@ -41,7 +41,7 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with failures(), _agent(file, key, _memory_of(file, memory), keys, passphrase_file, account, url) as agent:
-        _say(f"follows {len(agent.instructions)} instructions, memory in {agent.memory.folder}")
+        say(f"follows {len(agent.instructions)} instructions, memory in {agent.memory.folder}")
         if once:
             agent.round()
         else:
@@ -80,9 +80,9 @@ def plan(
         print_json(lines)
         return
     for line in lines:
-        _say("{delivery}  {side} {kwh} kWh at {price}  ({instruction})".format(**line))
+        say("{delivery}  {side} {kwh} kWh at {price}  ({instruction})".format(**line))
     if not lines:
-        _say("nothing: too little is known or left, or it is placed already")
+        say("nothing: too little is known or left, or it is placed already")
 
 
 @app.command()
@@ -131,12 +131,8 @@ def _agent(
     with open_client(url) as client:
         wallet = open_wallet(keys, key, passphrase_file, account)
         with Memory(memory) as kept:
-            yield StandingAgent(client, wallet, only_portfolio(client, wallet, named), instructions, kept, _say)
+            yield StandingAgent(client, wallet, only_portfolio(client, wallet, named), instructions, kept, say)
 
 
 def _memory_of(file: Path, memory: Path | None) -> Path:
     return memory or file.with_suffix(".memory")
-
-
-def _say(line: str) -> None:
-    out.print(line, markup=False, highlight=False, soft_wrap=True)

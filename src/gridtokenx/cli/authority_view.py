@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gridtokenx.cli.console import out
+from gridtokenx.cli.console import out, say
 from gridtokenx.cli.values import bangkok, watt
 
 if TYPE_CHECKING:
@@ -136,17 +136,12 @@ def print_proposals(page: "Proposals", nothing: str) -> None:
     if not page.proposals:
         out.print(nothing)
     for one in page.proposals:
-        _say(f"{one.number}  {_act(one)}, by {one.proposer.name or one.proposer.member}")
-        _say(f"   {_state(one)}")
+        say(f"{one.number}  {_act(one)}, by {one.proposer.name or one.proposer.member}")
+        say(f"   {_state(one)}")
         for yes in (True, False):
             names = [vote.name or vote.member for vote in one.votes if vote.yes == yes]
             if names:
-                _say(f"   {'yes' if yes else 'no'}: {', '.join(names)}")
-
-
-def _say(line: str) -> None:
-    """As it is: names are others' words."""
-    out.print(line, markup=False, highlight=False, soft_wrap=True)
+                say(f"   {'yes' if yes else 'no'}: {', '.join(names)}")
 
 
 def _act(one: "ProposalView") -> str:

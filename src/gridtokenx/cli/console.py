@@ -25,6 +25,11 @@ def refuse(sentence: str, *advice: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
+def say(line: str) -> None:
+    """A line as it is: much of it is others' words."""
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def advice_on(code_name: str) -> str:
     """What happened and what to do, for a code of the ledger; in Thai where the terminal speaks Thai. Nothing for what
     is no code."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import open_client, open_wallet
-from gridtokenx.cli.console import err, failures, out, print_facts, print_json
+from gridtokenx.cli.console import err, failures, print_facts, print_json, say
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 from gridtokenx.cli.sending import Sending, signs
 
@@ -32,10 +32,10 @@ def list_makers(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         print_json(view)
         return
     for programme in view.programmes:
-        _line(f"zone {programme.zone}: {_terms_text(programme.terms)}")
+        say(f"zone {programme.zone}: {_terms_text(programme.terms)}")
         for one in view.makers:
             if one.zone == programme.zone:
-                _line(f"  {_maker_text(one)}")
+                say(f"  {_maker_text(one)}")
     if not view.programmes:
         err.print("The operator has no programme for makers.")
 
@@ -111,7 +111,7 @@ def status(
     own = {duty.portfolio for duty in view.duties}
     for one in makers:
         if one.portfolio in own:
-            _line(_maker_text(one))
+            say(_maker_text(one))
     for duty in view.duties:
         _print_duty(duty)
     if not view.duties:
@@ -164,10 +164,6 @@ def _terms_text(terms: "MakerTermsView") -> str:
 
 def _minutes(time_ms: int) -> str:
     return f"{time_ms / MINUTE_MS:.1f}"
-
-
-def _line(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
 
 
 def _from(view: "TransactionView") -> dict[str, str]:

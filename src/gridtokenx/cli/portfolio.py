@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gridtokenx.cli.connection import open_client, open_wallet
-from gridtokenx.cli.console import err, failures, out, print_facts, print_json
+from gridtokenx.cli.console import err, failures, print_facts, print_json, say
 from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
 from gridtokenx.cli.sending import Sending, signs
 
@@ -47,10 +47,10 @@ def list_aggregators(url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
         print_json(view)
         return
     for one in view.aggregators:
-        _line(f"{one.portfolio}  feeder {one.feeder}, zone {one.zone}, {one.members} members")
-        _line(f"  {_rule_text(one.rule)}")
+        say(f"{one.portfolio}  feeder {one.feeder}, zone {one.zone}, {one.members} members")
+        say(f"  {_rule_text(one.rule)}")
     if view.aggregators:
-        _line(f"Who joins or leaves now does so from {delivery(view.first_interval)} on (Bangkok time).")
+        say(f"Who joins or leaves now does so from {delivery(view.first_interval)} on (Bangkok time).")
     else:
         err.print("No aggregator has opened a portfolio.")
 
@@ -173,10 +173,10 @@ def splits(
         return
     for one in view.splits:
         whose = f"site {one.member} in " if one.member else ""
-        _line(f"{delivery(one.interval)}  {whose}portfolio {one.portfolio}")
-        _line(f"  gain {watt(one.gain_micro)}, commission {watt(one.commission_micro)}")
+        say(f"{delivery(one.interval)}  {whose}portfolio {one.portfolio}")
+        say(f"  gain {watt(one.gain_micro)}, commission {watt(one.commission_micro)}")
         weight = f"{one.weight} of {one.weights}"
-        _line(f"  old bill {watt(one.old_bill_micro)}, share {watt(one.share_micro)} (weight {weight})")
+        say(f"  old bill {watt(one.old_bill_micro)}, share {watt(one.share_micro)} (weight {weight})")
     if not view.splits:
         err.print("Nothing was split in the intervals that are not final yet.")
 
@@ -199,11 +199,7 @@ def _print_portfolio(one: "OwnPortfolio") -> None:
             text += f" from {delivery(membership.first)}"
         if membership.until:
             text += f" until {delivery(membership.until)}"
-        _line(text)
-
-
-def _line(text: str) -> None:
-    out.print(text, highlight=False, soft_wrap=True)
+        say(text)
 
 
 def _powers(export_w: list[int]) -> str:

@@ -54,11 +54,6 @@ class TradeSum(NamedTuple):
         return self.sale_value_micro - self.sale_fee_micro
 
 
-def bill_micro(statement: Statement) -> int:
-    """What the portfolio pays for the interval; negative when it earns."""
-    return statement.purchase_cost_micro - statement.sale_proceeds_micro + statement.owed_micro()
-
-
 def without_meters(statement: Statement) -> Statement:
     """The statement of a portfolio with members without what its members' own statements count already."""
     return replace(statement, import_wh=0, export_wh=0)
@@ -124,7 +119,7 @@ def interval_lines(
         lines.unused_micro += statement.credit_micro - other_export
         lines.split_charge_micro += statement.split_charge_micro
         lines.split_credit_micro += statement.split_credit_micro
-        lines.bill_micro += bill_micro(statement)
+        lines.bill_micro += statement.bill_micro()
         lines.old_import_micro += value_micro(prices.tariff_micro, statement.import_wh)
         lines.old_export_micro += value_micro(prices.terms.buy_back_micro, statement.export_wh)
     lines.intervals = 1

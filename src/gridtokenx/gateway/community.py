@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from gridtokenx.gateway.bills import Prices, bill_micro, old_bill_micro
+from gridtokenx.gateway.bills import Prices, old_bill_micro
 from gridtokenx.modules.settlement.state import Quality, Statement
 
 INTERVALS_MAX = 9_600
@@ -69,7 +69,7 @@ class Sums(msgspec.Struct):
         self.unused_wh += sign * statement.unused_wh
         self.other_import_wh += sign * statement.other_import_wh
         self.other_export_wh += sign * statement.other_export_wh
-        self.bill_micro += sign * bill_micro(statement)
+        self.bill_micro += sign * statement.bill_micro()
         self.old_bill_micro += sign * old_bill_micro(statement, prices)
 
 

@@ -3,7 +3,7 @@
 from gridtokenx.gateway.documents import HaltView, PricesView, ReferenceView
 from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.modules.market import reference
-from gridtokenx.modules.market.halted import ALL
+from gridtokenx.modules.market.halted import keys_over
 from gridtokenx.modules.market.messages import HaltReason
 from gridtokenx.modules.market.state import Halted, HaltStage, zone_interval_key
 
@@ -22,7 +22,6 @@ def _reference_view(model: ReadModel, number: int, zone: int) -> ReferenceView:
     terms = model.terms[interval.terms]
     known = model.references.get(zone_interval_key(number, zone)) or reference.opening(terms, interval)
     low, high = reference.band(terms, known.price_micro) if terms.band_ppm else (None, None)
-    keys = [zone_interval_key(*place) for place in ((number, zone), (ALL, zone), (number, ALL), (ALL, ALL))]
     return ReferenceView(
         zone,
         known.price_micro,
@@ -37,7 +36,7 @@ def _reference_view(model: ReadModel, number: int, zone: int) -> ReferenceView:
         known.congestion_micro,
         known.traded_wh,
         known.halts,
-        [_halt_view(key, model.halts[key]) for key in keys if key in model.halts],
+        [_halt_view(key, model.halts[key]) for key in keys_over(number, zone) if key in model.halts],
     )
 
 

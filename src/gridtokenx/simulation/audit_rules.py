@@ -30,6 +30,16 @@ def up(numerator: int, denominator: int) -> int:
     return quotient + (1 if rest else 0)
 
 
+def net_sale_wh(position: Position) -> int:
+    """What a portfolio has sold and offers, less what it bought."""
+    return position.sold_wh + position.open_sell_wh - position.bought_wh
+
+
+def net_purchase_wh(position: Position) -> int:
+    """What it has bought and asks for, less what it sold."""
+    return position.bought_wh + position.open_buy_wh - position.sold_wh
+
+
 def buyers_escrow(terms: Terms, limit_micro: int, energy_wh: int) -> int:
     """Limit x quantity, and both fees as if all of it were energy value."""
     worst = down(limit_micro * energy_wh, 1_000)

@@ -33,9 +33,11 @@ class StorageAudit:
             interval, before = int.from_bytes(key[:4], "big"), old or EMPTY_POSITION
             now = self.copy[STORAGE_LEVELS.prefix].get(key[4:])
             starts = [one for one in levels.get(key[4:], ()) if one] or [now]
-            if _sale(new) > _sale(before) and all(self._short(storage, one, key[4:], interval) for one in starts):
+            if rules.net_sale_wh(new) > rules.net_sale_wh(before) and all(
+                self._short(storage, one, key[4:], interval) for one in starts
+            ):
                 found.append(f"position {key.hex()} sells what cannot be in its battery")
-            grew = storage.alone and _purchase(new) > _purchase(before)
+            grew = storage.alone and rules.net_purchase_wh(new) > rules.net_purchase_wh(before)
             if grew and all(self._too_full(storage, one, key[4:], interval) for one in starts):
                 found.append(f"position {key.hex()} buys what does not fit into its battery")
         return found
@@ -69,7 +71,11 @@ class StorageAudit:
                 moved = position.bought_wh - position.sold_wh - position.open_sell_wh
                 level += rules.down(moved * storage.efficiency_ppm, 10**6) if moved > 0 else moved
             else:
-                needed = max(0, _sale(position)) - self._others(portfolio, interval) if _sale(position) > 0 else 0
+                needed = (
+                    max(0, rules.net_sale_wh(position)) - self._others(portfolio, interval)
+                    if rules.net_sale_wh(position) > 0
+                    else 0
+                )
                 gained = rules.down(rules.down(storage.charge_w, 4) * storage.efficiency_ppm, 10**6)
                 level += -needed if needed > 0 else gained
             if level < 0 and interval >= since:
@@ -100,11 +106,3 @@ class StorageAudit:
         zone = self.copy[FEEDERS.prefix][site.feeder.to_bytes(2, "big")].zone
         sky = self.copy[SKY.prefix].get(bytes([zone, rules.bangkok(interval).month]))
         return rules.can_export(site.export_w, sky, interval, without=Source.STORAGE)
-
-
-def _sale(position: Position) -> int:
-    return position.sold_wh + position.open_sell_wh - position.bought_wh
-
-
-def _purchase(position: Position) -> int:
-    return position.bought_wh + position.open_buy_wh - position.sold_wh

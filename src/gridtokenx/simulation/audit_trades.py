@@ -344,10 +344,10 @@ class TradeAudit:
             short_wh = long_wh = 0
             if participant.licence == Licence.DEALER:
                 short_wh, long_wh = participant.short_wh, participant.long_wh
-            sale, sale_before = _net_sale(new), _net_sale(before)
+            sale, sale_before = rules.net_sale_wh(new), rules.net_sale_wh(before)
             if sale > sale_before and sale > self._can_export(key[:4], portfolio) + short_wh:
                 self.findings.append(f"position {key.hex()} sells {sale} Wh net, more than it may")
-            purchase, purchase_before = _net_purchase(new), _net_purchase(before)
+            purchase, purchase_before = rules.net_purchase_wh(new), rules.net_purchase_wh(before)
             if purchase > purchase_before and purchase > rules.down(portfolio.import_w, 4) + long_wh:
                 self.findings.append(f"position {key.hex()} buys {purchase} Wh net, more than it may")
 
@@ -380,11 +380,3 @@ def _sums_of(position: Position) -> list[int]:
         position.purchase_value_micro,
         position.purchase_cost_micro,
     ]
-
-
-def _net_sale(position: Position) -> int:
-    return position.sold_wh + position.open_sell_wh - position.bought_wh
-
-
-def _net_purchase(position: Position) -> int:
-    return position.bought_wh + position.open_buy_wh - position.sold_wh

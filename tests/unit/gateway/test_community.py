@@ -19,7 +19,7 @@ from gridtokenx.client.wallet import Wallet
 from gridtokenx.engine.storage import Reader
 from gridtokenx.gateway import readmodel
 from gridtokenx.gateway.billing import safe_text
-from gridtokenx.gateway.bills import Prices, bill_micro, old_bill_micro
+from gridtokenx.gateway.bills import Prices, old_bill_micro
 from gridtokenx.gateway.community import SITES_MIN, CommunityMemory, ShowcaseUnusable, Sums, load_showcase
 from gridtokenx.gateway.core import Gateway
 from gridtokenx.gateway.readmodel import FOLLOWED, ReadModel
@@ -120,7 +120,7 @@ def test_sums_of_an_interval_are_those_of_its_statements(day: Day) -> None:
             own = [one for (number, _), one in day.statements.items() if number == line["interval"]]
             assert line["statements"] == line["sites"] == len(own) == len(day.scenario.sites)
             assert [line[name] for name in SUMMED] == [sum(getattr(one, name) for one in own) for name in SUMMED]
-            assert line["bill_micro"] == sum(bill_micro(one) for one in own)
+            assert line["bill_micro"] == sum(one.bill_micro() for one in own)
             assert line["old_bill_micro"] == sum(day.old_bill_micro(line["interval"], one) for one in own)
             assert line["estimated"] == sum(one.quality == Quality.ESTIMATED for one in own)
             assert (line["mean_price_micro"] is None) == (line["sold_wh"] == 0)
@@ -142,7 +142,7 @@ def test_savings_are_the_same_readings_at_the_old_bill_and_homes_sum_to_the_comm
         changes = []
         for name, connection in connections.items():
             own = day.of(connection.portfolio)
-            bill = sum(bill_micro(one) for one in own.values())
+            bill = sum(one.bill_micro() for one in own.values())
             old = sum(day.old_bill_micro(number, one) for number, one in own.items())
             home = homes[name]
             assert (home["bill_micro"], home["old_bill_micro"], home["saved_micro"]) == (bill, old, old - bill)
@@ -230,7 +230,7 @@ def test_a_bill_is_the_sum_of_the_ledgers_statements(day: Day) -> None:
         total = bill["total"]
         assert total["intervals"] == len(own)
         assert [total[name] for name in SUMMED] == [sum(getattr(one, name) for one in own.values()) for name in SUMMED]
-        assert total["bill_micro"] == sum(bill_micro(one) for one in own.values())
+        assert total["bill_micro"] == sum(one.bill_micro() for one in own.values())
         assert total["old_bill_micro"] == sum(day.old_bill_micro(number, one) for number, one in own.items())
         assert total["saved_micro"] == total["old_bill_micro"] - total["bill_micro"]
         assert total["purchase_cost_micro"] == sum(one.purchase_cost_micro for one in own.values()) > 0
@@ -299,7 +299,7 @@ def test_the_old_bill_is_what_settlement_charges_who_never_trades(import_wh: int
     energy = split_energy(0, import_wh, export_wh)
     charge, credit = residual_money(DEFAULT_TERMS, tariff, EMPTY_POSITION, energy)
     statement = Statement(import_wh, export_wh, 0, 0, 0, 0, import_wh, export_wh, 0, 0, charge, credit, 0)
-    assert old_bill_micro(statement, Prices(tariff, DEFAULT_TERMS)) == charge - credit == bill_micro(statement)
+    assert old_bill_micro(statement, Prices(tariff, DEFAULT_TERMS)) == charge - credit == statement.bill_micro()
 
 
 @given(st.text(max_size=20))

@@ -19,7 +19,7 @@ from gridtokenx.simulation.bills import bills_without_market
 from gridtokenx.simulation.driver import STEP_MS, Driver, DriverState
 from gridtokenx.simulation.engine_market import EngineMarket
 from gridtokenx.simulation.genesis import make_genesis
-from gridtokenx.simulation.report import Recorder, bill_micro, invariant_breaches
+from gridtokenx.simulation.report import Recorder, invariant_breaches
 from gridtokenx.simulation.scenario import Scenario, ScenarioError, load_scenario
 from gridtokenx.simulation.simulate import Result, run_simulation
 
@@ -145,7 +145,7 @@ def test_after_the_last_recorded_row_the_meters_stand_still(scenario: Scenario) 
     later = {key: line for key, line in recorder.statements.items() if key not in before}
     assert len(later) > 10
     for key, line in later.items():
-        bills[key[4:]] += bill_micro(line)
+        bills[key[4:]] += line.bill_micro()
         assert (line.import_wh, line.export_wh, line.quality) == (0, 0, Quality.MEASURED)
     assert set(bills.values()) == {0}
     assert invariant_breaches(market.state) == []

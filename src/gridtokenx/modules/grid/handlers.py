@@ -3,19 +3,14 @@
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.module import Module
-from gridtokenx.ledger.quantities import (
-    DAY_MS,
-    INTERVALS_PER_DAY,
-    bangkok_day_start_ms,
-    energy_wh_of,
-    interval_of,
-)
+from gridtokenx.ledger.quantities import INTERVALS_PER_DAY, energy_wh_of, interval_of
 from gridtokenx.ledger.state import State
 from gridtokenx.modules.grid.messages import GridCode, LinkKind, SetCapacity, SetLimit
 from gridtokenx.modules.grid.network import NETWORKS, network_of
 from gridtokenx.modules.grid.state import LIMITS, LINKS, REOPENED, Limit, Link, invariants, link_key
 from gridtokenx.modules.grid.topology import DISTRIBUTORS, TOPOLOGY, Step, border_step, feeder_step
 from gridtokenx.modules.identity.messages import IdentityCode, RoleName
+from gridtokenx.modules.identity.rosters import first_unopened
 from gridtokenx.modules.identity.state import require_role
 
 
@@ -77,11 +72,6 @@ def in_direction(step: Step, forward_w: int, backward_w: int) -> tuple[int, int]
     """What a link carries each way in an interval, in Wh, as its own direction has it."""
     forward_wh, backward_wh = energy_wh_of(forward_w), energy_wh_of(backward_w)
     return (backward_wh, forward_wh) if step & 1 else (forward_wh, backward_wh)
-
-
-def first_unopened(time_ms: int) -> int:
-    """Today's and tomorrow's intervals (in Bangkok) have opened."""
-    return interval_of(bangkok_day_start_ms(time_ms) + 2 * DAY_MS)
 
 
 MODULE = Module(

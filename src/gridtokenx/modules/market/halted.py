@@ -30,15 +30,23 @@ def halted_zones(halts: Mapping[bytes, Halted], interval: int, zones: Iterable[i
 
 def is_covered_widely(halts: Mapping[bytes, Halted], interval: int, zone: int) -> bool:
     """Whether a halt of more than this zone's interval holds."""
-    keys = (ALL, zone), (interval, ALL), (ALL, ALL)
-    return any(zone_interval_key(*key) in halts for key in keys)
+    return any(key in halts for key in keys_over(interval, zone)[1:])
 
 
 def halted_since_ms(halts: Mapping[bytes, Halted], interval: int, zone: int) -> int | None:
     """Since when nothing of a zone has traded in an interval; None if it trades."""
-    keys = (interval, zone), (ALL, zone), (interval, ALL), (ALL, ALL)
-    found = [halt.since_ms for key in keys if (halt := halts.get(zone_interval_key(*key))) is not None]
-    return min(found, default=None)
+    return min((halt.since_ms for halt in halts_over(halts, interval, zone)), default=None)
+
+
+def halts_over(halts: Mapping[bytes, Halted], interval: int, zone: int) -> list[Halted]:
+    """All that hold for a zone in an interval."""
+    return [halts[key] for key in keys_over(interval, zone) if key in halts]
+
+
+def keys_over(interval: int, zone: int) -> list[bytes]:
+    """Of all halts that may hold for a zone in an interval, that of the zone's interval first."""
+    places = (interval, zone), (ALL, zone), (interval, ALL), (ALL, ALL)
+    return [zone_interval_key(*place) for place in places]
 
 
 def holds_order(state: State, interval: int, zones: Mapping[int, object], key: bytes) -> bool:
@@ -53,11 +61,7 @@ def holds_order(state: State, interval: int, zones: Mapping[int, object], key: b
 def is_halted_at_gate(state: State, interval: int, zone: int, gate_ms: int) -> bool:
     """Whether a halt that began before the gate holds beyond it: then the zone's orders take no part in the auction."""
     halts: Mapping[bytes, Halted] = state.rows[_HALTS]
-    if not halts:
-        return False
-    keys = (interval, zone), (ALL, zone), (interval, ALL), (ALL, ALL)
-    found = (halts.get(zone_interval_key(*key)) for key in keys)
     return any(
-        halt is not None and halt.since_ms < gate_ms and (not halt.until_ms or halt.until_ms > gate_ms)
-        for halt in found
+        halt.since_ms < gate_ms and (not halt.until_ms or halt.until_ms > gate_ms)
+        for halt in halts_over(halts, interval, zone)
     )

@@ -109,6 +109,11 @@ class Statement(Record, frozen=True):
         """What is owed to the residual supplier in all; below zero what it owes."""
         return self.charge_micro - self.credit_micro + self.split_charge_micro - self.split_credit_micro
 
+    def bill_micro(self) -> int:
+        """What the portfolio pays for the interval, trades with their fees and wheeling, and what the meter differs;
+        below zero what it earns."""
+        return self.purchase_cost_micro - self.sale_proceeds_micro + self.owed_micro()
+
 
 class Split(Record, frozen=True):
     """How the result of a portfolio with members was split in one interval. Key: interval ‖ portfolio.

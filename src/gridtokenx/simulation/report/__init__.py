@@ -10,7 +10,7 @@ market from the recorded rows with the same batteries run for own use alone.
 """
 
 from gridtokenx.simulation.report.figures import Check, HomeReport, Party, Report
-from gridtokenx.simulation.report.make import RunRecord, bill_micro, make_report
+from gridtokenx.simulation.report.make import RunRecord, make_report
 from gridtokenx.simulation.report.recorder import Recorder, balances_micro, invariant_breaches
 from gridtokenx.simulation.report.without import WithoutMarket
 
@@ -23,7 +23,6 @@ __all__ = [
     "RunRecord",
     "WithoutMarket",
     "balances_micro",
-    "bill_micro",
     "invariant_breaches",
     "make_report",
 ]

@@ -66,11 +66,6 @@ class RunRecord(NamedTuple):
     without: WithoutMarket
 
 
-def bill_micro(statement: Statement) -> int:
-    """What the site pays for the interval: trades with their fees and wheeling, and residual energy."""
-    return statement.purchase_cost_micro - statement.sale_proceeds_micro + statement.owed_micro()
-
-
 def lines_of_run(scenario: Scenario, genesis: ScenarioGenesis, recorder: Recorder, end_interval: int) -> Lines:
     """Every statement from the scenario's start to `end_interval` with its trades; what does not agree is said."""
     terms = terms_of_scenario(scenario)
@@ -218,7 +213,7 @@ def _home(
         import_micro[bangkok_day(interval)] += max(0, -net_wh) * scenario.tariff.price_micro(interval) // 1_000
         export_micro += max(0, net_wh) * scenario.tariff.buy_back_micro // 1_000
     statements = [line.statement for line in lines.values()]
-    bill_with_micro = sum(map(bill_micro, statements))
+    bill_with_micro = sum(statement.bill_micro() for statement in statements)
     saved_micro = without.bills_micro[name] - bill_with_micro
     vat_micro, vat_without_micro = vat_of_days(paid_by_day.values()), vat_of_days(import_micro.values())
     site = next(each for each in scenario.sites if each.name == name)
@@ -276,7 +271,7 @@ def _parties(
 
 def _dealer_micro(lines: Lines, name: str) -> int:
     """What a dealer paid in all, less its rebates."""
-    return sum(map(bill_micro, lines.dealers[name])) - lines.rebates_micro[name]
+    return sum(statement.bill_micro() for statement in lines.dealers[name]) - lines.rebates_micro[name]
 
 
 def _party(name: str, without_micro: int, with_micro: int) -> Party:
