@@ -5,14 +5,15 @@ the smallest order (100 Wh). What is asserted is work (`work.py`), never time.
 
 import pytest
 from tests.adversaries.ground import HOME_FEEDERS, Ground, eve
+from tests.adversaries.work import work_of
 from tests.world import MINUTE_MS, NOON, WATT, at, buy, pseudonym, sell
 
 from gridtokenx.ledger import limits
 from gridtokenx.ledger.limits import ICEBERG_PARTS_MAX, MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.ledger.schedule import DUE, FORGOTTEN_KEPT, SCHEDULE
-from gridtokenx.modules.identity.messages import Source
+from gridtokenx.modules.identity.messages import Source, SuspendParticipant
 from gridtokenx.modules.market.messages import AmendOrder, CancelOrder, PlaceOrder, Scope, TimeInForce
-from gridtokenx.modules.market.state import EXPIRE_ORDER
+from gridtokenx.modules.market.state import EXPIRE_ORDER, ORDERS
 
 PURCHASE = buy("buyer", 1_000, NOON, 5 * WATT, "victim")
 SALE = sell("seller", 1_000, NOON, 2 * WATT, "victim")
@@ -177,3 +178,20 @@ def test_of_a_pile_that_takes_several_blocks_each_order_clears_a_part(monkeypatc
     first, second = ground.world.run(purchase, again, time_ms=at(10, 30))
     assert first.results[0][1:] == (0, 0) and second.results[0][1:] == (1_000, 0)
     assert ground.open_orders() == 0
+
+
+def test_for_many_changes_of_the_registrar_in_a_block_all_orders_are_looked_at_once() -> None:
+    ground = Ground()
+    for feeder in (11, 21, 31):
+        ground.do(eve(feeder), *dust(feeder, 1_000, 4 * WATT))
+    world = ground.world
+
+    def work_of_changes(feeders: tuple[int, ...], suspended: bool) -> int:
+        changes = [SuspendParticipant(pseudonym(eve(feeder)), suspended) for feeder in feeders]
+        batch = world.batch(world.sign("registrar", *changes))
+        return work_of(lambda: world.block(batch))
+
+    one, four = work_of_changes((41,), True), work_of_changes((51, 61, 71, 41), False)
+    assert four - one < one / 2
+    work_of_changes((11, 51, 31), True)
+    assert {order.participant for _, order in world.state.items(ORDERS)} == {pseudonym(eve(21))}

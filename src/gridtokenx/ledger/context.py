@@ -49,6 +49,9 @@ class Context:
     """Participants who reported a bad batch in this block, rightly or not."""
     computed: set[bytes] = field(default_factory=set)
     """What was metered for the first time in this block: corrected in the same block, it changes the sums below."""
+    orders_of: tuple[int, dict[bytes, list[bytes]]] = field(default_factory=lambda: (-1, {}))
+    """Keys of open orders by participant, as they were when `place_next` was the first of the two. Replaced, not
+    changed."""
     traded_wh: int = 0
     traded_micro: int = 0
     metered_import_wh: int = 0

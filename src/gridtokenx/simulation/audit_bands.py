@@ -67,7 +67,8 @@ class BandAudit:
 
     def _fits(self, terms: Terms, interval: Interval, key: bytes, resting: int, price: int) -> bool:
         """Whether the price is the resting order's, moved into the band of the reference with which the block began; or
-        of what due work made of it first."""
+        of what due work made of it first. Where halts end, calls and what they set free make references of which the
+        block tells the last one only: there any will do."""
         if not terms.band_ppm:
             return price == resting
         old = self.copy[REFERENCES.prefix].get(key)
@@ -76,12 +77,18 @@ class BandAudit:
         if key in self.new and (waits or self._halts(key)):
             found.append(self.new[key].price_micro)
         for reference in found:
-            width = rules.down(reference * terms.band_ppm, 1_000_000)
-            low = max(rules.up(reference - width, terms.tick_micro) * terms.tick_micro, terms.tick_micro)
-            high = rules.down(reference + width, terms.tick_micro) * terms.tick_micro
+            low, high = _band(terms, reference)
             if price == min(max(resting, low), high):
                 return True
-        return False
+        if not self._ends_halt(key):
+            return False
+        least, most = (_band(terms, reference) for reference in _limits(terms, interval))
+        return price == resting or least[0] <= price <= most[1]
+
+    def _ends_halt(self, key: bytes) -> bool:
+        """Whether a halt of any zone ends in this block, in this interval or in all."""
+        halts = self.copy[HALTS.prefix].items()
+        return any(own[:4] in (key[:4], bytes(4)) and 0 < halt.until_ms <= self.time_ms for own, halt in halts)
 
     def _zone(self, portfolio: bytes) -> int:
         feeder = self.copy[PORTFOLIOS.prefix][portfolio].feeder
@@ -122,6 +129,13 @@ class BandAudit:
 def _limits(terms: Terms, interval: Interval) -> tuple[int, int]:
     low = max(rules.up(terms.buy_back_micro, terms.tick_micro) * terms.tick_micro, terms.tick_micro)
     return low, max(rules.down(interval.tariff_micro, terms.tick_micro) * terms.tick_micro, low)
+
+
+def _band(terms: Terms, reference: int) -> tuple[int, int]:
+    """The lowest and the highest price around it."""
+    width = rules.down(reference * terms.band_ppm, 1_000_000)
+    low = max(rules.up(reference - width, terms.tick_micro) * terms.tick_micro, terms.tick_micro)
+    return low, rules.down(reference + width, terms.tick_micro) * terms.tick_micro
 
 
 def _anchor(terms: Terms, interval: Interval) -> int:

@@ -17,7 +17,6 @@ from gridtokenx.modules.identity.messages import RoleName
 from gridtokenx.modules.identity.rosters import powers_at
 from gridtokenx.modules.identity.state import (
     PARTICIPANT_CHANGED,
-    PARTICIPANTS,
     PORTFOLIOS,
     Participant,
     Portfolio,
@@ -34,13 +33,14 @@ from gridtokenx.modules.market import (
     fills,
     gate,
     halts,
+    leaving,
     makers,
     presence,
     prices,
     void,
 )
 from gridtokenx.modules.market.book import BOOKS
-from gridtokenx.modules.market.gate import CANCELS_PER_STEP, GATES
+from gridtokenx.modules.market.gate import GATES
 from gridtokenx.modules.market.halted import covers, holds_order
 from gridtokenx.modules.market.holds import order_hold_micro
 from gridtokenx.modules.market.matching import MET_NOTHING, Matched
@@ -399,29 +399,6 @@ def expire_order(state: State, context: Context, key: bytes) -> int:
     return 1
 
 
-def participant_changed(state: State, context: Context, participant_id: bytes) -> int:
-    """Scheduled when licence, KYC or suspension changed: cancel the orders of one who may no longer trade, and
-    come back when that day arrives. What stands in an auction whose gate has passed stays in it."""
-    participant = state.rows[PARTICIPANTS.prefix][participant_id]
-    until_ms = participant.trades_until_ms()
-    rows = state.rows[ORDERS.prefix]
-    own = [(key, order) for key, order in rows.items() if order.participant == participant_id]
-    keys = sorted(key for key, order in own if not checks.is_decided(state, context, order))
-    blocks = [(key, block) for key, block in state.items(BLOCK_ORDERS) if block.participant == participant_id]
-    if not keys and not blocks:
-        return 1
-    if until_ms > context.time_ms:
-        schedule.add(state, until_ms, PARTICIPANT_CHANGED, participant_id)
-        return 1
-    for key, block in blocks:
-        block_orders.take_out(state, key, block)
-    for key in keys[:CANCELS_PER_STEP]:
-        fills.withdraw(state, context, key, rows[key])
-    if len(keys) > CANCELS_PER_STEP:
-        schedule.add(state, context.time_ms, PARTICIPANT_CHANGED, participant_id)
-    return min(len(keys), CANCELS_PER_STEP) + sum(block.intervals for _, block in blocks)
-
-
 def all_invariants(state: State) -> Iterator[str]:
     """Those of orders, positions and auctions, and of makers."""
     yield from invariants(state)
@@ -454,7 +431,7 @@ MODULE = Module(
         OPEN_DAY: open_day,
         CLOSE_GATE: gate.close_gate,
         EXPIRE_ORDER: expire_order,
-        PARTICIPANT_CHANGED: participant_changed,
+        PARTICIPANT_CHANGED: leaving.participant_changed,
         VOID_TRADES: void.void_trades,
         LINK_REOPENED: crossing.link_reopened,
         UPDATE_REFERENCE: prices.update_reference,

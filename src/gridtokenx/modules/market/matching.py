@@ -292,28 +292,29 @@ def _portion(level: Level, steps: int, rival: int | None) -> Level:
 
 
 def _undo_match(book: Book, met: list[Fill]) -> None:
-    """Put back all that was met, level by level, so that it costs no more than the match did. What a bug that broke
-    the match off left in its level stays there."""
-    levels: dict[tuple[int, int], dict[Entry, None]] = {}
+    """Put back all that was met, level by level, so that it costs no more than the match did, and no level is empty
+    when another one is opened. What a bug that broke the match off left in its level stays there."""
+    levels: dict[
+        tuple[int, int], dict[Entry, bool]
+    ] = {}  # of each what comes back, and what goes: icebergs' next parts
     for fill in reversed(met):
         maker, key = fill.maker, fill.key
+        own = number_of(maker), rank_of(maker)
         now = book.orders.get(key)
-        if now is not None and now.place != maker.place:  # its next part
-            later = book.open_level(now)
-            entry = now.place, key
-            found = bisect_left(later, entry)
-            if later[found : found + 1] == [entry]:
-                del later[found]
-            levels.setdefault((number_of(now), rank_of(now)), {}).pop(entry, None)
+        if now is not None and now.place != maker.place:
+            levels.setdefault(own, {})[now.place, key] = False
         book.orders[key] = maker
         if fill.quantity_wh in (0, maker.shown_wh or maker.remaining_wh):
-            levels.setdefault((number_of(maker), rank_of(maker)), {})[maker.place, key] = None
-    for (number, _), gone in levels.items():
-        entries = sorted(gone)
-        if entries:
-            level = book.open_level(book.orders[entries[0][1]])
-            level[:0] = [entry for entry in entries if entry < level[0]] if level else entries
-            book.tidy(book.queues[number])
+            levels.setdefault(own, {})[maker.place, key] = True
+    for (number, _), entries in levels.items():
+        back = sorted(entry for entry, comes_back in entries.items() if comes_back)
+        level = book.open_level(book.orders[back[0][1]])
+        for entry in [entry for entry, comes_back in entries.items() if not comes_back]:
+            found = bisect_left(level, entry)
+            if level[found : found + 1] == [entry]:
+                del level[found]
+        level[:0] = [entry for entry in back if entry < level[0]] if level else back
+        book.tidy(book.queues[number])
 
 
 def meets_somebody(book: Book, wheeling: tuple[int, ...], taker: Order) -> bool:

@@ -343,6 +343,20 @@ def test_a_transaction_that_does_everything_is_taken_back() -> None:
     floor.check()
 
 
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_an_iceberg_that_was_met_in_full_is_taken_back_with_what_was_met_behind_it(parts: int) -> None:
+    floor = Floor()
+    floor.sell(1, 100 * parts, 40, display_wh=100)
+    floor.sell(2, 50, 41)
+    floor.state.keep()
+    before, rows = book_content(floor.state.index(BOOKS)), dict(floor.state.rows[ORDERS.prefix])
+    assert floor.buy(9, 100 * parts + 50, 41).filled_wh == 100 * parts + 50
+    floor.state.roll_back(0)
+    assert book_content(floor.state.index(BOOKS)) == before
+    assert floor.state.rows[ORDERS.prefix] == rows
+    floor.check()
+
+
 @pytest.mark.parametrize("feeder", [0, 2])
 def test_a_match_that_a_bug_breaks_off_is_taken_back(feeder: int) -> None:
     floor = Floor()

@@ -22,6 +22,7 @@ from tests.unit.modules.market.trading_floor import (
     book_content,
     key_of,
     order,
+    with_left,
 )
 
 from gridtokenx.modules.market import matching
@@ -70,7 +71,7 @@ class Model:
     def match(self, taker: Order, time_ms: int) -> dict[str, Any]:
         """What `Matched` should say, in names."""
         fills, expired = [], []
-        left_wh, steps, stopped = taker.remaining_wh, 0, Stopped.NO
+        left_wh, steps, stopped, place = taker.remaining_wh, 0, Stopped.NO, taker.place
         while left_wh and (waiting := self.meets(taker)):
             (_, nearness, _), name = waiting[0]
             maker, wheeling = self.open[name], self.wheeling[nearness]
@@ -85,13 +86,18 @@ class Model:
             if related(taker.participant, maker.participant):
                 stopped = Stopped.RELATED
                 break
-            quantity_wh = min(left_wh, maker.remaining_wh)
+            quantity_wh = min(left_wh, maker.shown_wh or maker.remaining_wh)
             left_wh -= quantity_wh
             price = maker.price_micro if maker.side == Side.SELL else maker.price_micro - wheeling
             fills.append((name, maker, quantity_wh, price, wheeling))
-            self.open[name] = replace(maker, remaining_wh=maker.remaining_wh - quantity_wh)
-            if not self.open[name].remaining_wh:
+            remaining_wh, shown_wh = maker.remaining_wh - quantity_wh, maker.shown_wh - quantity_wh
+            if not remaining_wh:
                 del self.open[name]
+            elif maker.display_wh and not shown_wh:
+                place += 1
+                self.open[name] = replace(with_left(maker, remaining_wh), place=place)
+            else:
+                self.open[name] = replace(maker, remaining_wh=remaining_wh, shown_wh=max(shown_wh, 0))
         filled_wh = taker.remaining_wh - left_wh
         return {"fills": fills, "expired": expired, "filled_wh": filled_wh, "stopped": stopped}
 
@@ -99,7 +105,7 @@ class Model:
         matched = self.match(taker, time_ms)
         left_wh = taker.remaining_wh - matched["filled_wh"]
         if left_wh and not matched["stopped"]:
-            self.open[name] = replace(taker, remaining_wh=left_wh)
+            self.open[name] = with_left(taker, left_wh)
         return matched
 
 
@@ -153,6 +159,7 @@ def entering(draw: st.DrawFn, *, crosses: bool) -> Operation:
         "feeder": draw(st.sampled_from([0, 0, 1, 2, 2, 3, 4])),
         "participant": draw(st.sampled_from(sorted(GROUPS) + UNREGISTERED)),
         "expires_ms": draw(st.sampled_from([NEVER_MS, NEVER_MS, NEVER_MS, 10, 30])),
+        "display_wh": draw(st.sampled_from([0, 0, 1, 2])),
     }
     name = draw(names)
     return lambda machine: machine.enter(name, side, quantity, price, options)
@@ -244,7 +251,7 @@ class BookMachine(RuleBasedStateMachine):
         resting = self.model.open.get(name)
         if resting is None:
             return
-        amended = replace(resting, remaining_wh=quantity_wh, price_micro=price_ticks * TICK)
+        amended = replace(with_left(resting, quantity_wh), price_micro=price_ticks * TICK)
         if amended.price_micro == resting.price_micro and quantity_wh < resting.remaining_wh:
             self.model.open[name] = amended
             self.floor.state.put(ORDERS, key_of(name), amended)

@@ -11,7 +11,7 @@ from gridtokenx.ledger.crypto import hash_bytes
 from gridtokenx.ledger.errors import Rejected
 from gridtokenx.ledger.limits import MATCH_STEPS_PER_ORDER_MAX
 from gridtokenx.modules.identity.messages import Source, SuspendParticipant
-from gridtokenx.modules.market import handlers
+from gridtokenx.modules.market import gate, handlers
 from gridtokenx.modules.market.messages import AmendOrder, MarketCode, TimeInForce
 from gridtokenx.modules.market.state import ORDERS
 
@@ -72,7 +72,7 @@ def test_an_order_that_fills_exactly_at_the_limit_of_steps_is_not_stopped(world:
 
 
 def test_a_gate_with_many_orders_closes_in_steps_and_no_order_comes_in_between(world: World) -> None:
-    offer(world, 3 * handlers.CANCELS_PER_STEP // 2, price_micro=6 * WATT)
+    offer(world, 3 * gate.CANCELS_PER_STEP // 2, price_micro=6 * WATT)
     held = world.account("plant").held_micro
     assert held > 0
     world.skip_to(at(11, 55))
@@ -83,7 +83,7 @@ def test_a_gate_with_many_orders_closes_in_steps_and_no_order_comes_in_between(w
 
 
 def test_a_suspension_with_many_orders_cancels_all(world: World) -> None:
-    offer(world, handlers.CANCELS_PER_STEP + 20, price_micro=6 * WATT)
+    offer(world, gate.CANCELS_PER_STEP + 20, price_micro=6 * WATT)
     assert world.code("registrar", SuspendParticipant(pseudonym("plant"), suspended=True)) == "OK"
     assert world.state.rows[ORDERS.prefix] == {}
     assert world.account("plant").held_micro == 0

@@ -87,6 +87,7 @@ def order(
     participant: int = 0,
     expires_ms: int = NEVER_MS,
     interval: int = INTERVAL,
+    display_wh: int = 0,
 ) -> Order:
     """A buyer takes any source and a seller sells solar, unless told otherwise; each participant is its place, unless
     told otherwise."""
@@ -94,7 +95,13 @@ def order(
         source = 0 if side == Side.SELL else ANY_SOURCE_MASK
     who = pseudonym(participant or 1_000_000 + place)
     price_micro = price_ticks * TICK
-    return Order(who, who, interval, side, price_micro, quantity_wh, source, feeder, place, expires_ms, quantity_wh)
+    plain = Order(who, who, interval, side, price_micro, quantity_wh, source, feeder, place, expires_ms, quantity_wh)
+    return replace(plain, display_wh=display_wh)
+
+
+def with_left(taker: Order, left_wh: int) -> Order:
+    """What rests of an order that came in."""
+    return replace(taker, remaining_wh=left_wh, shown_wh=min(taker.display_wh, left_wh))
 
 
 class Floor:
@@ -122,7 +129,7 @@ class Floor:
         matched = match(self.state, self.book, self.wheeling, taker, self.time_ms, self.take_place)
         left_wh = taker.remaining_wh - matched.filled_wh
         if left_wh and not matched.stopped:
-            rest(self.state, self.book, key_of(name), replace(taker, remaining_wh=left_wh))
+            rest(self.state, self.book, key_of(name), with_left(taker, left_wh))
         return matched
 
     def buy(self, name: int, quantity_wh: int, price_ticks: int, **options: Any) -> Matched:

@@ -1,0 +1,77 @@
+"""The auditor's look at bands, on a copy made by hand: two zones with a feeder and a home each, tariff 4.20 and
+buy-back 2.20 by the default terms, so a first reference of 3.20 and, at half of it, a band from 1.60 to 4.80."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.world import pseudonym
+
+from gridtokenx.chains.genesis import DEFAULT_TERMS
+from gridtokenx.ledger.block import Block
+from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, Feeder, Portfolio, feeder_key
+from gridtokenx.modules.market.messages import HaltReason, Side
+from gridtokenx.modules.market.state import (
+    HALTS,
+    REFERENCES,
+    Halted,
+    HaltStage,
+    Interval,
+    Phase,
+    Trade,
+    zone_interval_key,
+)
+from gridtokenx.simulation.audit_bands import BandAudit
+from gridtokenx.simulation.auditor import WATCHED
+
+NUMBER, TIME_MS = 1_978_100, 10**12
+TERMS = replace(DEFAULT_TERMS, band_ppm=500_000, buy_back_micro=2_200_000, tick_micro=1_000)
+INTERVAL = Interval(1, 4_200_000, TIME_MS * 2, Phase.TRADING)
+
+
+def audit(ending: int | None = None) -> BandAudit:
+    """Of a block in which the halt of a zone ends, or none."""
+    copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
+    for zone in (1, 2):
+        copy[FEEDERS.prefix][feeder_key(zone * 10)] = Feeder(zone, "")
+        name = pseudonym(f"home {zone}")
+        copy[PORTFOLIOS.prefix][name] = Portfolio(bytes(32), name, zone * 10, 0, (0,) * 7, b"")
+    if ending is not None:
+        halted = Halted(1, TIME_MS, HaltReason.BAND, HaltStage.COLLECTING, False, b"")
+        copy[HALTS.prefix][zone_interval_key(NUMBER, ending)] = halted
+    assert not copy[REFERENCES.prefix]
+    found = BandAudit(copy)
+    found.begin_block(Block(2, TIME_MS, bytes(8), ()), ())
+    return found
+
+
+def objections(found: BandAudit, price_micro: int, resting_micro: int, zones: tuple[int, int] = (1, 1)) -> list[str]:
+    """To a purchase that met a sale which rested at this limit."""
+    seller, buyer = (pseudonym(f"home {zone}") for zone in zones)
+    nobody, order = bytes(32), bytes(8)
+    parties = nobody, order, nobody, order
+    trade = Trade(NUMBER, *parties, 1_000, price_micro, 0, Side.BUY, 0, buyer, seller, 0, 0)
+    return found.objections(TERMS, INTERVAL, trade, resting_micro, 9_000_000)
+
+
+@pytest.mark.parametrize(
+    ("price_micro", "resting_micro", "fine"),
+    [
+        (3_000_000, 3_000_000, True),
+        (1_600_000, 1_000_000, True),
+        (1_000_000, 1_000_000, False),
+        (2_065_000, 1_200_000, False),
+        (4_800_000, 4_800_000, True),
+    ],
+)
+def test_a_trade_is_at_the_resting_limit_moved_into_the_band(price_micro: int, resting_micro: int, fine: bool) -> None:
+    assert (objections(audit(), price_micro, resting_micro) == []) is fine
+
+
+@pytest.mark.parametrize(
+    ("price_micro", "fine"), [(1_200_000, True), (2_065_000, True), (1_099_000, False), (6_301_000, False)]
+)
+def test_where_a_halt_ends_it_is_so_for_some_reference(price_micro: int, fine: bool) -> None:
+    """Between half of the buy-back and half more than the tariff."""
+    assert (objections(audit(ending=2), price_micro, 1_200_000) == []) is fine
+    assert (objections(audit(ending=1), price_micro, 1_200_000, (1, 2)) == []) is fine
