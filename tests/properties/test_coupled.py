@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from tests.coupled_model import Deal, SlowMarket, open_orders
 from tests.invariants import Watch
+from tests.unit.modules.market.trading_floor import check_books
 from tests.world import NOON, WATT, Founding, World, at, order, pseudonym
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
@@ -76,6 +77,7 @@ class CoupledMachine(RuleBasedStateMachine):
         mask=st.sampled_from([127, 127, 2, 32]),
         scope=st.sampled_from([0, 0, 0, 0, 1, 2]),
         parts=st.sampled_from([1, 1, 1, 2, 3]),
+        twice=st.sampled_from([0, 0, 1]),
     )
     def place(self, owner: str, side: Side, price: int, quantity_wh: int, wind: bool, mask: int, **more: int) -> None:
         source = mask if side == Side.BUY else int(Source.WIND if wind else Source.STORAGE)
@@ -88,6 +90,8 @@ class CoupledMachine(RuleBasedStateMachine):
             owner, side, quantity_wh, NOON, middle + price * 100_000, name, source, scope=more["scope"],
             display_wh=display_wh,
         )  # fmt: skip
+        if more["twice"]:
+            self.take_back(owner, message)
         self.owners[name] = owner
         self.do(owner, message)
         self.slow.place(name, owner, OWNERS[owner], message)
@@ -123,6 +127,13 @@ class CoupledMachine(RuleBasedStateMachine):
     def do(self, who: str, message: Any) -> None:
         receipt = self.world.do(who, message)
         assert receipt.code == KernelCode.OK, receipt
+
+    def take_back(self, who: str, message: Any) -> None:
+        """The same with something behind it that is refused: nothing of it stays."""
+        rows = dict(self.world.state.rows[ORDERS.prefix])
+        assert self.world.code(who, message, CancelOrder(pseudonym("nobody's"))) == "ORDER_UNKNOWN"
+        assert self.world.state.rows[ORDERS.prefix] == rows
+        check_books(self.world.state)
 
     def compare(self) -> None:
         trades = [decode_trade.trusted(wire) for wire in self.world.trades]
