@@ -1,34 +1,23 @@
 """The node is killed in each stage of an auction, and again on the way back: it has the state of one that lived."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slow_gates import SLOW, STAGES, VARIABLE
+from slow_gates import GATE_STAGES, SLOW
+from tests.faults.stages import POINTS, check_lived, opened, run_until_killed, with_accepted
 from tests.unit.modules.market.test_gate import BUYERS, SELLERS
-from tests.world import NODE, NOON, WATT, Founding, at, buy, sell
+from tests.world import NOON, WATT, Founding, at, buy, sell
 
-from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.engine.application import Application
-from gridtokenx.engine.faultpoints import EXIT_STATUS
-from gridtokenx.engine.folder import DataFolder, create_data_folder
-from gridtokenx.engine.node import Node, NodeSettings
-from gridtokenx.ledger.batch import check_batch
+from gridtokenx.engine.folder import DataFolder
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.modules.identity.messages import Source
 from gridtokenx.modules.market.state import AUCTIONS, CLEARINGS, INTERVALS, ORDERS, Phase
-from gridtokenx.operations.network.programs import CHAIN
 
-PROGRAM = Path(__file__).parents[1] / "fixtures" / "slow_gates.py"
-POINTS = ("block.finalized", "storage.batch_written", "storage.batch_synced", "block.committed")
 KEY = interval_key(NOON)
 TRADES = 8
 """Of the twelve orders those that trade: a border carries four of six bids."""
-SPEED = 300
 BLOCKS_MAX = 200
 
 
@@ -57,32 +46,13 @@ def collecting(slow: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for names, order, price in ((SELLERS, sell, 2), (BUYERS, buy, 4))
         for name in names
     ]
-    folder = create_data_folder(tmp_path_factory.mktemp("call") / "node", world.genesis, NODE.secrets[0])
-    node = opened(folder)
-    node.engine.start()
-    answers = node.engine.submit(orders)
-    assert not any(answer.code for answer in answers)
-    node.close()
-    return folder.path
+    return with_accepted(tmp_path_factory.mktemp("call") / "node", world, orders)
 
 
 @pytest.fixture
 def folder(collecting: Path, tmp_path: Path) -> DataFolder:
     shutil.copytree(collecting, tmp_path / "node")
     return DataFolder(tmp_path / "node")
-
-
-def opened(folder: DataFolder) -> Node:
-    return Node(NodeSettings(folder.path, CHAIN, speed=1, workers=0))
-
-
-def run_until_killed(folder: DataFolder, stage: str, point: str) -> None:
-    """A node in a process of its own, until it comes by that place in that stage."""
-    options = {"--data": folder.path, "--chain": CHAIN, "--speed": SPEED, "--workers": 0, "--interval-ms": 15}
-    command = [sys.executable, str(PROGRAM), *(str(part) for option in options.items() for part in option)]
-    environment = os.environ | {VARIABLE: f"{stage}:{point}"}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-    assert run.returncode == EXIT_STATUS, run.stderr
 
 
 def finish_and_check(folder: DataFolder) -> None:
@@ -101,18 +71,7 @@ def finish_and_check(folder: DataFolder) -> None:
     state = application.state
     assert KEY in state.rows[CLEARINGS.prefix]
     assert not state.rows[AUCTIONS.prefix] and not state.rows[ORDERS.prefix]
-    assert not [breach for module in CONSORTIUM.modules for breach in module.invariants(state)]
-    lived = Application(CONSORTIUM)
-    with folder.genesis.open("rb") as genesis:
-        lived.init_chain(genesis)
-    trades = 0
-    for height in range(1, node.storage.head().height + 1):
-        block, results = node.storage.block(height), node.storage.results(height)
-        outcome = lived.finalize_block(block.block, lambda wire: check_batch(wire, CONSORTIUM.body))
-        lived.commit()
-        assert outcome.app_hash == results.app_hash, f"block {height} comes to another hash"
-        trades += len(outcome.trades)
-    assert trades == TRADES
+    assert check_lived(folder, node) == TRADES
     node.close()
 
 
@@ -121,13 +80,13 @@ def test_without_a_kill_the_auction_takes_many_blocks(folder: DataFolder) -> Non
 
 
 @pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", GATE_STAGES)
 def test_killed_in_a_stage(folder: DataFolder, stage: str, point: str) -> None:
     run_until_killed(folder, stage, point)
     finish_and_check(folder)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", GATE_STAGES)
 def test_killed_in_a_stage_and_again_on_the_way_back(folder: DataFolder, stage: str) -> None:
     """Before the block with that stage's work is on disk: so the same stage comes again, and is killed again."""
     run_until_killed(folder, stage, "block.finalized")
@@ -136,6 +95,6 @@ def test_killed_in_a_stage_and_again_on_the_way_back(folder: DataFolder, stage: 
 
 
 def test_killed_in_each_stage_in_turn(folder: DataFolder) -> None:
-    for stage in STAGES:
+    for stage in GATE_STAGES:
         run_until_killed(folder, stage, "block.finalized")
     finish_and_check(folder)

@@ -38,11 +38,15 @@ class BandAudit:
         self.new: dict[bytes, Reference] = {}
         self.calls: defaultdict[bytes, list[int]] = defaultdict(list)
         """Prices of this block's trades that only a call explains, by interval ‖ zone."""
+        self.ending: list[bytes] = []
+        """Keys of the halts that end in this block."""
 
     def begin_block(self, block: Block, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """The copy must still be that from before the block."""
         self.findings, self.time_ms = [], block.time_ms
         self.calls.clear()
+        halts = self.copy[HALTS.prefix].items()
+        self.ending = [key for key, halt in halts if 0 < halt.until_ms <= self.time_ms]
         decode = REFERENCES.decode.trusted
         self.new = {key[1:]: decode(data) for key, data in changes if key[0] == REFERENCES.prefix and data is not None}
 
@@ -80,15 +84,19 @@ class BandAudit:
             low, high = _band(terms, reference)
             if price == min(max(resting, low), high):
                 return True
-        if not self._ends_halt(key):
-            return False
-        least, most = (_band(terms, reference) for reference in _limits(terms, interval))
-        return price == resting or least[0] <= price <= most[1]
+        return bool(self._ending(key)) and (price == resting or _is_in_widest(terms, interval, price))
 
-    def _ends_halt(self, key: bytes) -> bool:
-        """Whether a halt of any zone ends in this block, in this interval or in all."""
-        halts = self.copy[HALTS.prefix].items()
-        return any(own[:4] in (key[:4], bytes(4)) and 0 < halt.until_ms <= self.time_ms for own, halt in halts)
+    def _may_follow_call(self, key: bytes, prices: Sequence[int]) -> bool:
+        """Whether those of other prices than the first may have met because other halts ended."""
+        interval: Interval = self.copy[INTERVALS.prefix][key[:4]]
+        terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+        return self._ending(key) != [key] and all(
+            price == prices[0] or _is_in_widest(terms, interval, price) for price in prices
+        )
+
+    def _ending(self, key: bytes) -> list[bytes]:
+        """Halts of any zone that end in this block, in this interval or in all."""
+        return [own for own in self.ending if own[:4] in (key[:4], bytes(4))]
 
     def _zone(self, portfolio: bytes) -> int:
         feeder = self.copy[PORTFOLIOS.prefix][portfolio].feeder
@@ -108,10 +116,11 @@ class BandAudit:
         )
 
     def check(self, references: Changed) -> None:
-        """One price in each call; and each reference price is the sum of its parts, between buy-back and tariff. The
-        copy must be that from after the block."""
+        """One price in each call (where other zones' halts end with it, what they set free may meet in this zone too,
+        within its band); and each reference price is the sum of its parts, between buy-back and tariff. The copy must
+        be that from after the block."""
         for key, prices in self.calls.items():
-            if len(set(prices)) > 1 + len(prices) // TRADES_OF_A_CALL:
+            if len(set(prices)) > 1 + len(prices) // TRADES_OF_A_CALL and not self._may_follow_call(key, prices):
                 self.findings.append(f"the call of {key.hex()} has {len(set(prices))} prices")
         for key, (_, new) in references.items():
             interval = self.copy[INTERVALS.prefix].get(key[:4])
@@ -124,6 +133,12 @@ class BandAudit:
             expected = min(max(parts - parts % terms.tick_micro, low), high)
             if new.price_micro != expected or new.anchor_micro != _anchor(terms, interval):
                 self.findings.append(f"reference {key.hex()} is {new.price_micro}, its parts give {expected}")
+
+
+def _is_in_widest(terms: Terms, interval: Interval, price: int) -> bool:
+    """Whether it is in the band of some reference."""
+    least, most = (_band(terms, reference) for reference in _limits(terms, interval))
+    return least[0] <= price <= most[1]
 
 
 def _limits(terms: Terms, interval: Interval) -> tuple[int, int]:

@@ -9,16 +9,20 @@ from tests.world import pseudonym
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger.block import Block
+from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, Feeder, Portfolio, feeder_key
+from gridtokenx.modules.market import state
 from gridtokenx.modules.market.messages import HaltReason, Side
 from gridtokenx.modules.market.state import (
     HALTS,
+    INTERVALS,
     REFERENCES,
     Halted,
     HaltStage,
     Interval,
     Phase,
     Trade,
+    terms_key,
     zone_interval_key,
 )
 from gridtokenx.simulation.audit_bands import BandAudit
@@ -29,16 +33,18 @@ TERMS = replace(DEFAULT_TERMS, band_ppm=500_000, buy_back_micro=2_200_000, tick_
 INTERVAL = Interval(1, 4_200_000, TIME_MS * 2, Phase.TRADING)
 
 
-def audit(ending: int | None = None) -> BandAudit:
-    """Of a block in which the halt of a zone ends, or none."""
+def audit(*ending: int) -> BandAudit:
+    """Of a block in which the halts of these zones end."""
     copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
     for zone in (1, 2):
         copy[FEEDERS.prefix][feeder_key(zone * 10)] = Feeder(zone, "")
         name = pseudonym(f"home {zone}")
         copy[PORTFOLIOS.prefix][name] = Portfolio(bytes(32), name, zone * 10, 0, (0,) * 7, b"")
-    if ending is not None:
+    copy[INTERVALS.prefix][interval_key(NUMBER)] = INTERVAL
+    copy[state.TERMS.prefix][terms_key(INTERVAL.terms)] = TERMS
+    for zone in ending:
         halted = Halted(1, TIME_MS, HaltReason.BAND, HaltStage.COLLECTING, False, b"")
-        copy[HALTS.prefix][zone_interval_key(NUMBER, ending)] = halted
+        copy[HALTS.prefix][zone_interval_key(NUMBER, zone)] = halted
     assert not copy[REFERENCES.prefix]
     found = BandAudit(copy)
     found.begin_block(Block(2, TIME_MS, bytes(8), ()), ())
@@ -73,5 +79,25 @@ def test_a_trade_is_at_the_resting_limit_moved_into_the_band(price_micro: int, r
 )
 def test_where_a_halt_ends_it_is_so_for_some_reference(price_micro: int, fine: bool) -> None:
     """Between half of the buy-back and half more than the tariff."""
-    assert (objections(audit(ending=2), price_micro, 1_200_000) == []) is fine
-    assert (objections(audit(ending=1), price_micro, 1_200_000, (1, 2)) == []) is fine
+    assert (objections(audit(2), price_micro, 1_200_000) == []) is fine
+    assert (objections(audit(1), price_micro, 1_200_000, (1, 2)) == []) is fine
+
+
+@pytest.mark.parametrize(
+    ("ending", "prices_micro", "fine"),
+    [
+        ((1,), (3_000_000, 3_000_000), True),
+        ((1,), (3_000_000, 3_100_000), False),
+        ((1, 2), (3_000_000, 3_100_000), True),
+        ((1, 2), (3_000_000, 7_000_000), False),
+        ((0,), (3_000_000, 3_100_000), True),
+    ],
+)
+def test_a_call_has_one_price_unless_other_halts_end_with_it(
+    ending: tuple[int, ...], prices_micro: tuple[int, ...], fine: bool
+) -> None:
+    found = audit(*ending)
+    for price_micro in prices_micro:
+        assert objections(found, price_micro, 1_200_000) == []
+    found.check({})
+    assert (found.findings == []) is fine
