@@ -26,6 +26,7 @@ from gridtokenx.modules.market.state import (
     REFERENCES,
     Halted,
     Order,
+    Reference,
     Trade,
     zone_interval_key,
 )
@@ -68,6 +69,24 @@ class SlowPrice:
         return (self.base * 5_000 + sum(weight * price for weight, price in kept)) / (
             5_000 + sum(weight for weight, _ in kept)
         )
+
+
+def suffixes(seen: list[tuple[Fraction, Seen]]) -> list[list[tuple[Fraction, Seen]]]:
+    """What may have come after a call: nothing, the last trade, the last two, and so on; faded as far as it is much."""
+    found = []
+    for count in range(len(seen) + 1):
+        price = SlowPrice()
+        for _, each in seen[len(seen) - count :]:
+            price.add(each)
+        found.append(price.seen)
+    return found
+
+
+def difference(seen: list[tuple[Fraction, Seen]], record: Reference) -> tuple[Fraction, Fraction]:
+    """Between what was traded and what a record remembers: energy in steps of 100 Wh, then money."""
+    energy_wh = abs(sum((weight for weight, _ in seen), Fraction()) - record.traded_wh)
+    money = sum((weight * each.price_micro / 1_000 for weight, each in seen), Fraction())
+    return energy_wh // 100, abs(money - record.traded_micro)
 
 
 class Game:
@@ -165,18 +184,26 @@ class Game:
         return [halts[zone_interval_key(*key)] for key in keys if zone_interval_key(*key) in halts]
 
     def look_at(self, trade: Trade, bands: dict[tuple[int, int], tuple[int, int]], time_ms: int) -> None:
-        """Not in a halt; within the band, unless a halt of the seller's zone ends in this block."""
+        """Not in a halt; within the band, unless a halt of the seller's zone ends in this block. Where others end,
+        calls make references between this block's and the next."""
         ends = [self.zone_of(trade.seller), self.zone_of(trade.buyer)]
         for zone in ends:
             for halt in self.halts_of(self.halted_before, trade.interval, zone):
                 assert halt.until_ms and halt.until_ms <= time_ms, (trade, halt)
         if not self.halts_of(self.halted_before, trade.interval, ends[0]):
             low, high = bands[trade.interval, ends[0]]
+            if any(self.ends(halt, trade.interval, time_ms) for halt in self.halted_before.items()):
+                low, high = min(low, LOW // 2), max(high, HIGH * 3 // 2)
             assert low <= trade.price_micro <= high, (trade, low, high)
         self.slow[trade.interval, ends[0]].add(Seen(trade.quantity_wh, trade.price_micro, trade.source))
         if ends[0] != ends[1]:
             arrived = trade.price_micro + (len(trade.zones) - 1) * TERMS.wheeling_border_micro
             self.slow[trade.interval, ends[1]].add(Seen(trade.quantity_wh, arrived, trade.source))
+
+    def ends(self, halt: tuple[bytes, Halted], number: int, time_ms: int) -> bool:
+        """Whether it ends now, in this interval or in all."""
+        key, record = halt
+        return key[:4] in (number.to_bytes(4, "big"), bytes(4)) and 0 < record.until_ms <= time_ms
 
     def zone_of(self, account: bytes) -> int:
         (name,) = [name for name, own in self.world.accounts.items() if own == account and name in HOMES]
@@ -190,13 +217,7 @@ class Game:
             forgot = record.traded_wh + 50 < sum(weight for weight, _ in slow.seen)
             if forgot or record.called_micro != before.get(key, 0):
                 slow.base = Fraction(record.anchor_micro + record.called_micro)
-                kept, left_wh = [], record.traded_wh
-                for _, seen in reversed(slow.seen):
-                    if left_wh <= 0:
-                        break
-                    kept.append((Fraction(seen.quantity_wh), seen))
-                    left_wh -= seen.quantity_wh
-                slow.seen = kept[::-1]
+                slow.seen = min(suffixes(slow.seen), key=lambda seen: difference(seen, record))
                 self.called += 1
 
     def check_prices(self) -> None:
