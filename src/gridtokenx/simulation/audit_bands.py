@@ -40,11 +40,14 @@ class BandAudit:
         """Prices of this block's trades that only a call explains, by interval ‖ zone."""
         self.ending: list[bytes] = []
         """Keys of the halts that end in this block."""
+        self.moved: set[bytes] = set()
+        """Interval ‖ zone of trades of due work, after which references are made anew within the block."""
 
     def begin_block(self, block: Block, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """The copy must still be that from before the block."""
         self.findings, self.time_ms = [], block.time_ms
         self.calls.clear()
+        self.moved.clear()
         halts = self.copy[HALTS.prefix].items()
         self.ending = [key for key, halt in halts if 0 < halt.until_ms <= self.time_ms]
         decode = REFERENCES.decode.trusted
@@ -71,7 +74,7 @@ class BandAudit:
 
     def _fits(self, terms: Terms, interval: Interval, key: bytes, resting: int, price: int) -> bool:
         """Whether the price is the resting order's, moved into the band of the reference with which the block began; or
-        of what due work made of it first. Where halts end, calls and what they set free make references of which the
+        of what due work made of it first. Where due work trades, and where halts end, references are made of which the
         block tells the last one only: there any will do."""
         if not terms.band_ppm:
             return price == resting
@@ -84,7 +87,13 @@ class BandAudit:
             low, high = _band(terms, reference)
             if price == min(max(resting, low), high):
                 return True
-        return bool(self._ending(key)) and (price == resting or _is_in_widest(terms, interval, price))
+        is_free = key in self.moved or bool(self._ending(key))
+        return is_free and (price == resting or _is_in_widest(terms, interval, price))
+
+    def note_due_work(self, trade: Trade) -> None:
+        """It came of no transaction of this block."""
+        ends = self._zone(trade.seller_portfolio), self._zone(trade.buyer_portfolio)
+        self.moved.update(trade.interval.to_bytes(4, "big") + bytes([zone]) for zone in ends)
 
     def _may_follow_call(self, key: bytes, prices: Sequence[int]) -> bool:
         """Whether those of other prices than the first may have met because other halts ended."""

@@ -62,9 +62,9 @@ class TradeAudit:
         self.bands = BandAudit(copy)
         self.auctions = AuctionAudit(copy, self.bands)
         self._with_auctions: list[Trade] = []
+        """Of this block; they need its outcomes."""
         self.with_fees: list[tuple[Trade, int]] = []
         """The block's trades of two orders, each with a side's trading fee; below zero of those that are void."""
-        """Of this block; they need its outcomes."""
         self._legs: dict[bytes, tuple[list[PlaceBlockOrder | BlockOrder], defaultdict[int, int]]] = {}
         """Block orders that traded in this block, by their names: what each may be, and its energy by interval."""
         self._sums: defaultdict[bytes, list[int]] = defaultdict(lambda: [0] * 6)
@@ -183,6 +183,8 @@ class TradeAudit:
                     if not reasons:
                         self._add(trade, money, 1)
                         self._count_legs(told, trade)
+                        if all(self._rested(key) for key in _keys(trade)):
+                            self.bands.note_due_work(trade)
                         return
         self.findings.append(f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}")
 
@@ -207,11 +209,15 @@ class TradeAudit:
         waiting = self.copy[BLOCK_ORDERS.prefix].get(key)
         return [*told.placed_blocks.get(key, ()), *([] if waiting is None else [waiting])]
 
+    def _rested(self, key: bytes) -> bool:
+        """Whether an order of this name, or a block order, stood there before the block."""
+        return key in self.copy[ORDERS.prefix] or key in self.copy[BLOCK_ORDERS.prefix]
+
     def _count_legs(self, told: Told, trade: Trade) -> None:
         """What names of block orders traded, in which interval."""
-        for key in (trade.buyer + trade.buyer_order, trade.seller + trade.seller_order):
+        for key in _keys(trade):
             blocks = self._blocks(told, key)
-            if blocks:
+            if blocks and key not in self.copy[ORDERS.prefix]:
                 self._legs.setdefault(key, (blocks, defaultdict(int)))[1][trade.interval] += trade.quantity_wh
 
     def check_blocks(self, told: Told, changes: dict[bytes, tuple[Any, Any]]) -> None:
@@ -380,3 +386,8 @@ def _sums_of(position: Position) -> list[int]:
         position.purchase_value_micro,
         position.purchase_cost_micro,
     ]
+
+
+def _keys(trade: Trade) -> tuple[bytes, bytes]:
+    """Of its orders, the buyer's and the seller's."""
+    return trade.buyer + trade.buyer_order, trade.seller + trade.seller_order

@@ -54,10 +54,14 @@ def audit(*ending: int) -> BandAudit:
 def objections(found: BandAudit, price_micro: int, resting_micro: int, zones: tuple[int, int] = (1, 1)) -> list[str]:
     """To a purchase that met a sale which rested at this limit."""
     seller, buyer = (pseudonym(f"home {zone}") for zone in zones)
+    return found.objections(TERMS, INTERVAL, a_trade(seller, buyer, price_micro), resting_micro, 9_000_000)
+
+
+def a_trade(seller: bytes, buyer: bytes, price_micro: int) -> Trade:
+    """Of a kilowatt-hour that a purchase took."""
     nobody, order = bytes(32), bytes(8)
     parties = nobody, order, nobody, order
-    trade = Trade(NUMBER, *parties, 1_000, price_micro, 0, Side.BUY, 0, buyer, seller, 0, 0)
-    return found.objections(TERMS, INTERVAL, trade, resting_micro, 9_000_000)
+    return Trade(NUMBER, *parties, 1_000, price_micro, 0, Side.BUY, 0, buyer, seller, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,14 @@ def test_where_a_halt_ends_it_is_so_for_some_reference(price_micro: int, fine: b
     """Between half of the buy-back and half more than the tariff."""
     assert (objections(audit(2), price_micro, 1_200_000) == []) is fine
     assert (objections(audit(1), price_micro, 1_200_000, (1, 2)) == []) is fine
+
+
+def test_where_due_work_traded_it_is_so_too_for_its_zones_alone() -> None:
+    found = audit()
+    seller, buyer = pseudonym("home 2"), pseudonym("home 2")
+    found.note_due_work(a_trade(seller, buyer, 3_000_000))
+    assert objections(found, 2_065_000, 1_200_000, (2, 1)) == []
+    assert objections(found, 2_065_000, 1_200_000, (1, 2)) != []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from tests.consortium import Consortium
 from tests.invariants import Watch
 from tests.traffic import Traffic, founded
-from tests.world import NOON, Founding, World, at, buy, pseudonym, sell
+from tests.world import NOON, WATT, Founding, World, at, buy, pseudonym, sell
 
 from gridtokenx.chains.consortium import CONSORTIUM
 from gridtokenx.ledger.account import ACCOUNTS
@@ -19,8 +19,8 @@ from gridtokenx.ledger.genesis import genesis_rows
 from gridtokenx.ledger.quantities import interval_end_ms, interval_key
 from gridtokenx.ledger.schedule import SET_ASIDE, SetAside
 from gridtokenx.ledger.state import Table
-from gridtokenx.modules.identity.messages import Source
-from gridtokenx.modules.market.messages import EnrolMaker, MakerTerms
+from gridtokenx.modules.identity.messages import ANY_SOURCE_MASK, Source
+from gridtokenx.modules.market.messages import EnrolMaker, MakerTerms, PlaceBlockOrder, Side, TimeInForce
 from gridtokenx.modules.market.state import DUES, MAKER_DUTIES, ORDERS, POSITIONS, MakerDuty, Trade, Verdict
 from gridtokenx.modules.settlement.state import PAYABLES, REGISTERS, SETTLEMENTS, STATEMENTS, Payable
 from gridtokenx.modules.tokens.state import MONEY
@@ -350,3 +350,52 @@ def test_a_rebate_is_looked_for_in_what_is_owed_to_the_pool(makers_story: tuple[
         return with_record(DUES, more("amount_micro"))(block, outcome)
 
     assert any("the trades give" in finding for finding in audited(makers_story, lie))
+
+
+@pytest.fixture(scope="module")
+def blocks_story() -> tuple[World, list[tuple[Block, BlockOutcome]]]:
+    """Two block orders of two intervals that meet."""
+    founding = Founding(time_ms=at(10))
+    founding.add_home("alice", 11, {Source.SOLAR: 40_000})
+    founding.add_home("bob", 11, import_w=40_000)
+    world = founding.start()
+    told: list[tuple[Block, BlockOutcome]] = []
+    world.watchers.append(lambda block, outcome: told.append((block, outcome)))
+    world.do("alice", block_order("alice", Side.SELL, 3 * WATT, int(Source.SOLAR)))
+    world.do("bob", block_order("bob", Side.BUY, 4 * WATT, ANY_SOURCE_MASK))
+    return world, told
+
+
+def block_order(who: str, side: Side, price_micro: int, source: int, name: str = "block") -> PlaceBlockOrder:
+    """A kilowatt-hour in each of the two intervals from noon."""
+    force = int(TimeInForce.GOOD_TILL_GATE)
+    return PlaceBlockOrder(pseudonym(who), pseudonym(name), NOON, 2, int(side), price_micro, 1_000, source, force, 0)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        with_trade(more("quantity_wh", -100)),
+        lambda block, outcome: replace(outcome, trades=outcome.trades[:1]) if outcome.trades else None,
+    ],
+    ids=["less of one interval", "one interval alone"],
+)
+def test_a_block_order_that_trades_in_part_is_found(blocks_story: tuple[World, Any], lie: Any) -> None:
+    assert any("block order" in finding and "traded" in finding for finding in audited(blocks_story, lie))
+
+
+def test_a_name_that_a_block_order_takes_from_an_order_that_was_met_in_its_block_is_no_lie() -> None:
+    founding = Founding(time_ms=at(10))
+    founding.add_home("alice", 11, {Source.SOLAR: 40_000}, balance_micro=1_000 * WATT)
+    founding.add_home("bob", 11, import_w=40_000, balance_micro=1_000 * WATT)
+    world = founding.start()
+    watch = Watch(world)
+    taken = []
+    for number in range(12):  # in half of the blocks the draw lets the purchase be first
+        name = f"name {number}"
+        world.do("alice", sell("alice", 100, NOON, 3 * WATT, name))
+        again = world.sign("alice", block_order("alice", Side.SELL, 9 * WATT, int(Source.SOLAR), name))
+        taken.append(world.run(world.sign("bob", buy("bob", 100, NOON, 4 * WATT, name)), again)[1].code == 0)
+        world.block()
+    watch.finish()
+    assert any(taken) and not all(taken)
