@@ -235,7 +235,7 @@ def cancel_order(state: State, context: Context, message: CancelOrder) -> tuple[
 
 def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[int, ...]:
     """`ORDER_UNKNOWN`, `BLOCK_NOT_AMENDED`, `NOTHING_TO_AMEND`, `GATE_CLOSED`, `EXPIRY_IN_PAST`, `HALT_HOLDS_ORDER`,
-    and as for a placement. In the call phase an order that is not plain can only be made smaller
+    and as for a placement. In the call phase an order that its auction cannot take can only be made smaller
     (`CALL_TAKES_PLAIN`)."""
     key = order_key(context.sender, message.client_id)
     order = state.get(ORDERS, key)
@@ -263,7 +263,8 @@ def amend_order(state: State, context: Context, message: AmendOrder) -> tuple[in
         if own in state.rows[_MAKER_DUTIES]:
             presence.changed(state, context, own, key)
         return order.place, 0, message.remaining_wh
-    if checks.in_call(context, interval, terms) and not checks.is_plain(order):
+    takes_part = checks.is_plain(order) and order.expires_ms >= interval.gate_ms
+    if not takes_part and checks.in_call(context, interval, terms):
         raise Rejected(MarketCode.CALL_TAKES_PLAIN, "client_id")
     fills.take_out(state, key, order)
     anew = _replace(
