@@ -9,8 +9,10 @@ from gridtokenx.ledger.schedule import SCHEDULE
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS
 from gridtokenx.modules.market.messages import Side, Terms
 from gridtokenx.modules.market.state import (
+    BLOCK_ORDERS,
     HALTS,
     INTERVALS,
+    ORDERS,
     REFERENCES,
     TERMS,
     UPDATE_REFERENCE,
@@ -62,7 +64,8 @@ class BandAudit:
             return ["in a zone that is halted"]
         resting = ask_micro if trade.taker_side == Side.BUY else worth_micro
         price = trade.price_micro
-        if halts[0]:  # the end of a halt of the seller's zone: no band, and what met in the call has one price
+        if halts[0] and self._is_due_work(trade):
+            # The end of a halt of the seller's zone: no band, and what met in the call has one price.
             if price != resting and ends[0] == ends[1]:
                 self.calls[keys[0]].append(price)
             elif price != resting and not self._fits(terms, interval, keys[0], resting, price):
@@ -90,10 +93,18 @@ class BandAudit:
         is_free = key in self.moved or bool(self._ending(key))
         return is_free and (price == resting or _is_in_widest(terms, interval, price))
 
-    def note_due_work(self, trade: Trade) -> None:
-        """It came of no transaction of this block."""
+    def note(self, trade: Trade) -> None:
+        """There is nothing against it: later ones of its zones may meet at another reference."""
+        if not self._is_due_work(trade):
+            return
         ends = self._zone(trade.seller_portfolio), self._zone(trade.buyer_portfolio)
         self.moved.update(trade.interval.to_bytes(4, "big") + bytes([zone]) for zone in ends)
+
+    def _is_due_work(self, trade: Trade) -> bool:
+        """Whether it came of no transaction of this block: both sides, or their names, stood there before."""
+        return all(
+            key in self.copy[ORDERS.prefix] or key in self.copy[BLOCK_ORDERS.prefix] for key in rules.order_keys(trade)
+        )
 
     def _may_follow_call(self, key: bytes, prices: Sequence[int]) -> bool:
         """Whether those of other prices than the first may have met because other halts ended."""

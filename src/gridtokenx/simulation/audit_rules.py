@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gridtokenx.modules.identity.messages import Source, SplitKind, SplitRule
 from gridtokenx.modules.identity.state import Feeder, Zone
 from gridtokenx.modules.market.messages import Terms
-from gridtokenx.modules.market.state import Position, SkyMonth
+from gridtokenx.modules.market.state import Position, SkyMonth, Trade
 from gridtokenx.modules.settlement.state import Quality, Registers, Statement
 
 BANGKOK = timezone(timedelta(hours=7))
@@ -28,6 +28,11 @@ def up(numerator: int, denominator: int) -> int:
     """A quotient in which a fraction counts as a whole."""
     quotient, rest = divmod(numerator, denominator)
     return quotient + (1 if rest else 0)
+
+
+def order_keys(trade: Trade) -> tuple[bytes, bytes]:
+    """Of the orders that met, the buyer's and the seller's."""
+    return trade.buyer + trade.buyer_order, trade.seller + trade.seller_order
 
 
 def net_sale_wh(position: Position) -> int:

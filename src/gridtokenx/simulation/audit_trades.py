@@ -183,8 +183,7 @@ class TradeAudit:
                     if not reasons:
                         self._add(trade, money, 1)
                         self._count_legs(told, trade)
-                        if all(self._rested(key) for key in _keys(trade)):
-                            self.bands.note_due_work(trade)
+                        self.bands.note(trade)
                         return
         self.findings.append(f"trade {number} of {trade.quantity_wh} Wh at {trade.price_micro}: {', '.join(reasons)}")
 
@@ -209,13 +208,9 @@ class TradeAudit:
         waiting = self.copy[BLOCK_ORDERS.prefix].get(key)
         return [*told.placed_blocks.get(key, ()), *([] if waiting is None else [waiting])]
 
-    def _rested(self, key: bytes) -> bool:
-        """Whether an order of this name, or a block order, stood there before the block."""
-        return key in self.copy[ORDERS.prefix] or key in self.copy[BLOCK_ORDERS.prefix]
-
     def _count_legs(self, told: Told, trade: Trade) -> None:
         """What names of block orders traded, in which interval."""
-        for key in _keys(trade):
+        for key in rules.order_keys(trade):
             blocks = self._blocks(told, key)
             if blocks and key not in self.copy[ORDERS.prefix]:
                 self._legs.setdefault(key, (blocks, defaultdict(int)))[1][trade.interval] += trade.quantity_wh
@@ -386,8 +381,3 @@ def _sums_of(position: Position) -> list[int]:
         position.purchase_value_micro,
         position.purchase_cost_micro,
     ]
-
-
-def _keys(trade: Trade) -> tuple[bytes, bytes]:
-    """Of its orders, the buyer's and the seller's."""
-    return trade.buyer + trade.buyer_order, trade.seller + trade.seller_order

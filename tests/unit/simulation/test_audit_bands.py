@@ -16,6 +16,7 @@ from gridtokenx.modules.market.messages import HaltReason, Side
 from gridtokenx.modules.market.state import (
     HALTS,
     INTERVALS,
+    ORDERS,
     REFERENCES,
     Halted,
     HaltStage,
@@ -33,13 +34,15 @@ TERMS = replace(DEFAULT_TERMS, band_ppm=500_000, buy_back_micro=2_200_000, tick_
 INTERVAL = Interval(1, 4_200_000, TIME_MS * 2, Phase.TRADING)
 
 
-def audit(*ending: int) -> BandAudit:
-    """Of a block in which the halts of these zones end."""
+def audit(*ending: int, rested: bool = True) -> BandAudit:
+    """Of a block in which the halts of these zones end, and whose trades are of orders that rested before, or not."""
     copy: dict[int, dict[bytes, Any]] = {table.prefix: {} for table in WATCHED}
     for zone in (1, 2):
         copy[FEEDERS.prefix][feeder_key(zone * 10)] = Feeder(zone, "")
         name = pseudonym(f"home {zone}")
         copy[PORTFOLIOS.prefix][name] = Portfolio(bytes(32), name, zone * 10, 0, (0,) * 7, b"")
+    if rested:
+        copy[ORDERS.prefix][bytes(40)] = "an order"
     copy[INTERVALS.prefix][interval_key(NUMBER)] = INTERVAL
     copy[state.TERMS.prefix][terms_key(INTERVAL.terms)] = TERMS
     for zone in ending:
@@ -88,11 +91,14 @@ def test_where_a_halt_ends_it_is_so_for_some_reference(price_micro: int, fine: b
 
 
 def test_where_due_work_traded_it_is_so_too_for_its_zones_alone() -> None:
-    found = audit()
+    found = audit(rested=True)
     seller, buyer = pseudonym("home 2"), pseudonym("home 2")
-    found.note_due_work(a_trade(seller, buyer, 3_000_000))
+    found.note(a_trade(seller, buyer, 3_000_000))
     assert objections(found, 2_065_000, 1_200_000, (2, 1)) == []
     assert objections(found, 2_065_000, 1_200_000, (1, 2)) != []
+    found = audit(rested=False)
+    found.note(a_trade(seller, buyer, 3_000_000))
+    assert objections(found, 2_065_000, 1_200_000, (2, 1)) != []
 
 
 @pytest.mark.parametrize(
@@ -113,3 +119,11 @@ def test_a_call_has_one_price_unless_other_halts_end_with_it(
         assert objections(found, price_micro, 1_200_000) == []
     found.check({})
     assert (found.findings == []) is fine
+
+
+def test_what_a_transaction_trades_after_a_halt_keeps_to_some_band_and_is_none_of_its_call() -> None:
+    found = audit(1, rested=False)
+    assert objections(found, 2_065_000, 1_200_000) == objections(found, 2_500_000, 1_200_000) == []
+    assert objections(found, 6_301_000, 1_200_000) != []
+    found.check({})
+    assert found.findings == []
