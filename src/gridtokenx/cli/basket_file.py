@@ -19,7 +19,7 @@ import msgspec
 import typer
 
 from gridtokenx.cli import values
-from gridtokenx.cli.tx import ForceName
+from gridtokenx.cli.options import ForceName
 from gridtokenx.client.baskets import Basket
 from gridtokenx.ledger.limits import BLOCK_ORDER_INTERVALS_MAX
 from gridtokenx.modules.market.messages import Scope, TimeInForce

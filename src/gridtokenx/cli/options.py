@@ -1,5 +1,6 @@
 """Options that several commands share, so that they read alike everywhere."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -35,3 +36,12 @@ AccountHex = Annotated[
 Height = Annotated[
     int | None, typer.Option("--height", min=0, help="As it was after this block, on an archive; else as it is.")
 ]
+
+
+class ForceName(StrEnum):
+    """How long an order stays, under the names of the market's `TimeInForce`."""
+
+    GOOD_TILL_GATE = "gtc"
+    GOOD_TILL_TIME = "gtd"
+    IMMEDIATE_OR_CANCEL = "ioc"
+    FILL_OR_KILL = "fok"

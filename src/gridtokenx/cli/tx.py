@@ -9,7 +9,17 @@ import typer
 
 from gridtokenx.cli.connection import account_of, open_client, open_keys, open_wallet
 from gridtokenx.cli.console import err, failures, out, print_facts, print_json, refuse, write_new
-from gridtokenx.cli.options import DEFAULT_KEYS, DEFAULT_URL, AccountHex, AsJson, KeyNames, Keys, PassphraseFile, Url
+from gridtokenx.cli.options import (
+    DEFAULT_KEYS,
+    DEFAULT_URL,
+    AccountHex,
+    AsJson,
+    ForceName,
+    KeyNames,
+    Keys,
+    PassphraseFile,
+    Url,
+)
 from gridtokenx.cli.sending import Sending, print_outcome, signs, still_missing
 
 if TYPE_CHECKING:
@@ -41,15 +51,6 @@ class ScopeName(StrEnum):
     ANYWHERE = "anywhere"
     ZONE = "zone"
     FEEDER = "feeder"
-
-
-class ForceName(StrEnum):
-    """How long an order stays, under the names of the market's `TimeInForce`."""
-
-    GOOD_TILL_GATE = "gtc"
-    GOOD_TILL_TIME = "gtd"
-    IMMEDIATE_OR_CANCEL = "ioc"
-    FILL_OR_KILL = "fok"
 
 
 @app.command()

@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Awaitable, Sequence
@@ -27,6 +26,7 @@ from gridtokenx.engine.comet.consensus import Consensus, ConsensusSettings
 from gridtokenx.engine.comet.engine import CometEngine
 from gridtokenx.engine.comet.home import FOLDER, ConsensusHome, read_beginning
 from gridtokenx.engine.database import DatabaseFailed
+from gridtokenx.engine.ending import told_to_end
 from gridtokenx.engine.engine import LostBlocks, NotLicensed, node_id_of, require_whole
 from gridtokenx.engine.folder import (
     DataFolder,
@@ -169,12 +169,7 @@ class Node:
     async def serve(self) -> None:
         """Take transactions and make blocks until a signal says stop; then close everything. Whatever must stop the
         node at once ends the process here."""
-        loop = asyncio.get_running_loop()
-        stopping, stop_blocks = asyncio.Event(), threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopping.set)
-        if self.settings.end_with_input:
-            loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
+        stopping, stop_blocks = told_to_end(with_input=self.settings.end_with_input), threading.Event()
         pause_seconds = 0.0 if self._consensus is None else PAUSE_SECONDS_CONSENSUS
         intake = Intake(self.engine, self.verifier, pause_seconds)
         server = Server(self.engine, intake, self.verifier)
@@ -243,12 +238,6 @@ async def _first_of(*work: Awaitable[object]) -> None:
         error = task.exception()
         if error is not None:
             stop_now(error)
-
-
-def _read_until_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4_096):
-        loop.remove_reader(sys.stdin.fileno())
-        stopping.set()
 
 
 def stop_now(error: BaseException) -> NoReturn:

@@ -13,7 +13,6 @@ import asyncio
 import logging
 import os
 import resource
-import signal
 import socket
 import ssl
 import sys
@@ -27,6 +26,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from gridtokenx.engine.ending import told_to_end
 from gridtokenx.engine.folder import DataFolder, FolderUnusable
 from gridtokenx.gateway.app import make_app
 from gridtokenx.gateway.community import ShowcaseUnusable, load_showcase
@@ -111,12 +111,7 @@ async def serve(settings: GatewaySettings) -> None:
         ssl_key=settings.key,
         log_enabled=False,
     )
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    if settings.end_with_input:
-        loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
+    stopping = told_to_end(with_input=settings.end_with_input)
     folder.run.mkdir(mode=0o700, exist_ok=True)
     pid = pid_file(settings.data)
     pid.write_text(f"{os.getpid()}\n")
@@ -179,12 +174,6 @@ def _require_certificate(settings: GatewaySettings) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)
     except (OSError, ssl.SSLError) as error:
         raise CannotStart(f"certificate {settings.certificate} and key cannot be used: {error}") from error
-
-
-def _read_until_end(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4_096):
-        loop.remove_reader(sys.stdin.fileno())
-        stopping.set()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from gridtokenx.engine.comet.binary import find_cometbft
 from gridtokenx.engine.comet.home import FOLDER
 from gridtokenx.engine.comet.launcher import Cometbft, LaunchSettings
-from gridtokenx.operations.network.ending import told_to_end
+from gridtokenx.engine.ending import told_to_end
 
 APPLICATION = "kvstore"
 LOG = "cometbft.log"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from gridtokenx.engine.control import Document, serve
-from gridtokenx.operations.network.ending import told_to_end
+from gridtokenx.engine.ending import told_to_end
 from gridtokenx.operations.network.links import Flow, Link, groups_of, heal, partition
 from gridtokenx.operations.network.relay_tcp import TcpRelay
 from gridtokenx.operations.network.relay_udp import UdpRelay

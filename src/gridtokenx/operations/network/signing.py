@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from gridtokenx.engine.ending import told_to_end
 from gridtokenx.engine.folder import FolderUnusable
-from gridtokenx.operations.network.ending import told_to_end
 from gridtokenx.signer.folder import SignerFolder
 from gridtokenx.signer.server import Signer
 

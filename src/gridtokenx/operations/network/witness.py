@@ -23,8 +23,8 @@ import msgspec
 
 from gridtokenx.engine.comet.answers import Answer, CommitAnswer, ValidatorsAnswer, read_answer
 from gridtokenx.engine.comet.light_errors import BlockInvalid
+from gridtokenx.engine.ending import told_to_end
 from gridtokenx.engine.folder import DataFolder, socket_address
-from gridtokenx.operations.network.ending import told_to_end
 from gridtokenx.operations.network.join_file import JoinFile, read_join_file
 from gridtokenx.operations.network.node_folder import consensus_home
 

@@ -1,4 +1,4 @@
-"""When a process of a network has to end: on a signal, or when whoever started it is gone."""
+"""When a process has to end: on a signal, or when whoever started it is gone."""
 
 import asyncio
 import os
@@ -6,12 +6,13 @@ import signal
 import sys
 
 
-def told_to_end() -> asyncio.Event:
-    """Set on SIGTERM and SIGINT, and when standard input closes: it is a pipe that our supervisor holds."""
+def told_to_end(*, with_input: bool = True) -> asyncio.Event:
+    """Set on SIGTERM and SIGINT, and when standard input closes, if that is a pipe that our supervisor holds."""
     stopping, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
+    if with_input:
+        loop.add_reader(sys.stdin.fileno(), _read_until_end, loop, stopping)
     return stopping
 
 
