@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from gridtokenx.ledger import freeze, schedule
+from gridtokenx.ledger.by_interval import KeysByInterval
 from gridtokenx.ledger.context import Context
 from gridtokenx.ledger.module import Module
 from gridtokenx.ledger.quantities import interval_end_ms, interval_key
@@ -33,7 +34,6 @@ from gridtokenx.modules.market.state import (
     METERING_DEADLINE,
     POSITIONS,
     POSITIONS_BY_INTERVAL,
-    KeysByInterval,
 )
 from gridtokenx.modules.settlement.compute import freeze_registers, make_statement
 from gridtokenx.modules.settlement.correction import recalculate

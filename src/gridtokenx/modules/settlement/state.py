@@ -5,6 +5,7 @@ from enum import IntEnum
 from heapq import heapify
 
 from gridtokenx.ledger.account import ACCOUNTS
+from gridtokenx.ledger.by_interval import KeysByInterval
 from gridtokenx.ledger.codec import Record
 from gridtokenx.ledger.quantities import interval_key
 from gridtokenx.ledger.state import Index, State, Table
@@ -17,7 +18,6 @@ from gridtokenx.modules.market.state import (
     INTERVALS,
     POSITIONS,
     TERMS,
-    KeysByInterval,
     account_of_order,
     open_orders,
     terms_key,
