@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import msgspec
 from tests.members import Members, add_consortium
 from tests.nodes import Nodes
+from tests.stirring import Stirring
 from tests.world import WATT, Founding, World, at, pseudonym, sell
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
@@ -72,10 +73,12 @@ class Traffic:
         seed: int,
         pauses_ms: tuple[int, ...] = (1_000, 20_000, 60_000, 240_000),
         nodes: bool = False,
+        stirred: bool = False,
     ) -> None:
         """With `nodes` also what goes on among many nodes: validators, evidence, bad batches; and what the members of a
-        consortium do, if the world has one."""
+        consortium do, if the world has one. `stirred`: see there."""
         self.world = world
+        self.stirring = Stirring(world, seed) if stirred else None
         self.nodes = Nodes(world, seed, HOMES) if nodes else None
         has_members = world.state.get(CONSORTIUM_TERMS, THE_ONE) is not None
         self.members = Members(world, seed) if has_members else None
@@ -104,6 +107,8 @@ class Traffic:
         if draw.random() < 0.2:
             wires.append(world.sign("dealer", *self._order("dealer")))
         wires += self._offices()
+        if self.stirring is not None:
+            wires += self.stirring.wires()
         draw.shuffle(wires)
         cut = draw.randint(0, len(wires))
         batches = [world.batch(*part) for part in (wires[:cut], wires[cut:]) if part]
@@ -167,17 +172,16 @@ class Traffic:
         if name != "dealer" and not int(name[-1]) % 2:
             selling = draw.random() < 0.03
         source = draw.choice((Source.SOLAR, Source.STORAGE)) if name != "dealer" else Source.CONVENTIONAL
-        return (
-            msgspec.structs.replace(
-                plain,
-                client_id=pseudonym(draw.choice(NAMES)),
-                side=int(Side.SELL if selling else Side.BUY),
-                source=int(source) if selling else draw.choice((127, 127, 33, 64)),
-                time_in_force=force,
-                good_till_ms=now + draw.randrange(60_000, 1_200_000) if force == TimeInForce.GOOD_TILL_TIME else 0,
-                minimum_wh=draw.choice((0, 0, 0, 200)) if force != TimeInForce.FILL_OR_KILL else 0,
-            ),
+        order = msgspec.structs.replace(
+            plain,
+            client_id=pseudonym(draw.choice(NAMES)),
+            side=int(Side.SELL if selling else Side.BUY),
+            source=int(source) if selling else draw.choice((127, 127, 33, 64)),
+            time_in_force=force,
+            good_till_ms=now + draw.randrange(60_000, 1_200_000) if force == TimeInForce.GOOD_TILL_TIME else 0,
+            minimum_wh=draw.choice((0, 0, 0, 200)) if force != TimeInForce.FILL_OR_KILL else 0,
         )
+        return (order if self.stirring is None else self.stirring.dressed(order),)
 
     def _block_order(self, plain: PlaceOrder) -> PlaceBlockOrder:
         """As an order, but small and eager, in two or three intervals."""

@@ -14,11 +14,15 @@ WIDE = (20_000, 240_000, 600_000)
 """Pauses with which a thousand blocks last for a day and a half: windows of correction end in it."""
 
 
-def run(seed: int, blocks: int, pauses_ms: tuple[int, ...] | None = None, call_phase_ms: int = 0) -> World:
+QUICK = (1_000, 20_000, 60_000, 240_000)
+
+
+def run(
+    seed: int, blocks: int, pauses_ms: tuple[int, ...] = QUICK, call_phase_ms: int = 0, stirred: bool = False
+) -> World:
     world = founded(terms=replace(DEFAULT_TERMS, call_phase_ms=call_phase_ms))
     watch = Watch(world)
-    traffic = Traffic(world, seed) if pauses_ms is None else Traffic(world, seed, pauses_ms)
-    for outcome in traffic.steps(blocks):
+    for outcome in Traffic(world, seed, pauses_ms, stirred=stirred).steps(blocks):
         assert not outcome.alarms
     watch.finish()
     assert not world.state.rows[schedule.SET_ASIDE.prefix]
@@ -47,6 +51,12 @@ def test_halts_and_stops_around_auctions(seed: int) -> None:
     assert not world.state.rows[schedule.SET_ASIDE.prefix]
 
 
+@pytest.mark.parametrize("seed", [11, 12])
+def test_hours_of_stirred_traffic(seed: int) -> None:
+    """Halts by hand, links that fail and come back, makers, icebergs, auctions, all at once."""
+    run(seed, 400, call_phase_ms=300_000, stirred=True)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 4])
 def test_two_days_of_traffic(seed: int) -> None:
@@ -58,3 +68,9 @@ def test_two_days_of_traffic(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(100, 120))
 def test_a_week_of_traffic(seed: int) -> None:
     run(seed, 10_000, WIDE)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(200, 240))
+def test_days_of_stirred_traffic(seed: int) -> None:
+    run(seed, 2_500, call_phase_ms=300_000, stirred=True)

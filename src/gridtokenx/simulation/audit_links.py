@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from gridtokenx.modules.grid.state import LINKS, Link
+from gridtokenx.modules.grid.state import LIMITS, LINKS, Link
 from gridtokenx.modules.identity.state import PORTFOLIOS
 from gridtokenx.modules.market.state import Trade
 
@@ -56,7 +56,8 @@ class LinkAudit:
 
     def check(self, changed: Mapping[bytes, tuple[Link | None, Link | None]]) -> None:
         """Each border's record is the sum of its trades, and so is a feeder's that is counted; none carries more than
-        it can but one whose capacity was lowered, and that not more than before."""
+        it can but one whose capacity was lowered, and that not more than before. (Where capacity changed in this block
+        due work may have come before it.)"""
         for key, energy_wh in self.moved.items():
             link = self.copy[LINKS.prefix].get(key)
             if link is None:
@@ -67,9 +68,23 @@ class LinkAudit:
                 self.findings.append(f"link {key.hex()} counts {link.net_wh} Wh, its trades {self.net_wh[key]}")
             if key in self.cleared:
                 continue
-            over = link.net_wh > link.forward_wh and energy_wh > 0
-            if over or (-link.net_wh > link.backward_wh and energy_wh < 0):
+            forward_wh, backward_wh = self._most(key, link, changed)
+            over = link.net_wh > forward_wh and energy_wh > 0
+            if over or (-link.net_wh > backward_wh and energy_wh < 0):
                 self.findings.append(f"link {key.hex()} carries more than it can: {link}")
         for key, (_, link) in changed.items():
             if link is None:
                 self.net_wh.pop(key, None)
+
+    def _most(
+        self, key: bytes, link: Link, changed: Mapping[bytes, tuple[Link | None, Link | None]]
+    ) -> tuple[int, int]:
+        """What it could carry each way, before the block or after it. One without a record carries its limit."""
+        before = changed[key][0] if key in changed else link
+        if before is not None:
+            forward_wh, backward_wh = before.forward_wh, before.backward_wh
+        else:
+            number, limit = int.from_bytes(key[:4], "big"), self.copy[LIMITS.prefix].get(key[4:])
+            known = [] if limit is None else [each for each in limit.changes if each[0] <= number]
+            _, forward_wh, backward_wh = known[-1] if known else (0, 0, 0)
+        return max(forward_wh, link.forward_wh), max(backward_wh, link.backward_wh)

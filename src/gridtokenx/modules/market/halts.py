@@ -144,9 +144,8 @@ def _end_widely(state: State, context: Context, number: int, zone: int, halted: 
         for place in sorted({zone_of[queue.feeder] for queue in books[own].queues.values()}):
             if zone in (ALL, place) and not covers(halts, own, place):
                 key = zone_interval_key(own, place)
-                record = _replace(halted, until_ms=context.time_ms, stage=HaltStage.CALLING, order=b"")
-                state.put(HALTS, key, record)
-                schedule.add(state, context.time_ms, END_HALT, key)
+                state.put(HALTS, key, _replace(halted, stage=HaltStage.CALLING, order=b""))
+                schedule.add(state, halted.until_ms, END_HALT, key)
                 used += 1
     return used
 

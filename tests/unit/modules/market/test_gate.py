@@ -17,7 +17,7 @@ from gridtokenx.modules.identity.messages import Licence, Source, SuspendPartici
 from gridtokenx.modules.identity.state import ROLES
 from gridtokenx.modules.market import gate, gate_booking
 from gridtokenx.modules.market.auction.clearing import Method
-from gridtokenx.modules.market.messages import CancelOrder, SetTerms
+from gridtokenx.modules.market.messages import CancelOrder, Halt, HaltReason, Resume, SetTerms
 from gridtokenx.modules.market.state import (
     AUCTIONS,
     CLEARINGS,
@@ -203,3 +203,17 @@ def test_a_portfolio_with_many_orders_is_booked_in_pieces(monkeypatch: pytest.Mo
     assert len(world.trades) == 2 * count
     world.skip_to(at(13))
     assert settlement_of(world.state, NOON).stage == Stage.SETTLED
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 1), (NOON, 0), (NOON, 1)], ids=["all", "zone", "interval", "both"])
+@pytest.mark.parametrize("late_ms", [1, 60_000, 600_000])
+def test_a_halt_that_ended_before_the_gate_keeps_nobody_out_however_late_the_next_block(
+    place: tuple[int, int], late_ms: int
+) -> None:
+    lived, world = market(), market()
+    assert world.code("operator", Halt(*place, 0, int(HaltReason.EXERCISE))) == "OK"
+    assert world.code("operator", Resume(*place)) == "OK"
+    for each in (lived, world):
+        each.block(time_ms=at(11, 55) + late_ms)
+        until(each, None)
+    assert world.state.rows[CLEARINGS.prefix][KEY] == lived.state.rows[CLEARINGS.prefix][KEY]
