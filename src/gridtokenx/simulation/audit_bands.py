@@ -6,15 +6,18 @@ from typing import Any
 
 from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.schedule import SCHEDULE
-from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS
+from gridtokenx.modules.grid.state import LINK_REOPENED
+from gridtokenx.modules.identity.state import FEEDERS, PARTICIPANT_CHANGED, PORTFOLIOS
 from gridtokenx.modules.market.messages import Side, Terms
 from gridtokenx.modules.market.state import (
     BLOCK_ORDERS,
+    EXPIRE_ORDER,
     HALTS,
     INTERVALS,
     ORDERS,
     REFERENCES,
     TERMS,
+    TRY_BLOCK_ORDERS,
     UPDATE_REFERENCE,
     Halted,
     Interval,
@@ -26,6 +29,9 @@ from gridtokenx.simulation import audit_rules as rules
 ALL = 0
 TRADES_OF_A_CALL = 1_000
 """A call of so many trades may be followed by another, at another price, in the same block."""
+
+_CHANGE_BOOKS = (PARTICIPANT_CHANGED, LINK_REOPENED, TRY_BLOCK_ORDERS)
+"""Kinds of due work that may cancel or trade orders of any interval."""
 
 Changed = Mapping[bytes, tuple[Any, Any]]
 
@@ -77,8 +83,8 @@ class BandAudit:
 
     def _fits(self, terms: Terms, interval: Interval, key: bytes, resting: int, price: int) -> bool:
         """Whether the price is the resting order's, moved into the band of the reference with which the block began; or
-        of what due work made of it first. Where due work trades, and where halts end, references are made of which the
-        block tells the last one only: there any will do."""
+        of what due work made of it first. Where due work trades or changes the book, and where halts end, references
+        are made of which the block tells the last one only: there any will do."""
         if not terms.band_ppm:
             return price == resting
         old = self.copy[REFERENCES.prefix].get(key)
@@ -90,8 +96,20 @@ class BandAudit:
             low, high = _band(terms, reference)
             if price == min(max(resting, low), high):
                 return True
-        is_free = key in self.moved or bool(self._ending(key))
+        is_free = key in self.moved or bool(self._ending(key)) or self._was_touched(int.from_bytes(key[:4], "big"))
         return is_free and (price == resting or _is_in_widest(terms, interval, price))
+
+    def _was_touched(self, number: int) -> bool:
+        """Whether due work may change the interval's book before the block's transactions."""
+        orders, blocks = self.copy[ORDERS.prefix], self.copy[BLOCK_ORDERS.prefix]
+        for item in self.copy[SCHEDULE.prefix]:
+            kind, payload = item[8], item[9:]
+            if int.from_bytes(item[:8], "big") > self.time_ms:
+                continue
+            ended = orders.get(payload) if kind == EXPIRE_ORDER else None
+            if (ended is not None and ended.interval == number) or payload in blocks or kind in _CHANGE_BOOKS:
+                return True
+        return False
 
     def note(self, trade: Trade) -> None:
         """There is nothing against it: later ones of its zones may meet at another reference."""

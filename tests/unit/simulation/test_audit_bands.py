@@ -5,15 +5,19 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from tests.world import pseudonym
+from tests.world import buy, pseudonym
 
 from gridtokenx.chains.genesis import DEFAULT_TERMS
 from gridtokenx.ledger.block import Block
 from gridtokenx.ledger.quantities import interval_key
+from gridtokenx.ledger.schedule import SCHEDULE
+from gridtokenx.modules.grid.state import LINK_REOPENED
 from gridtokenx.modules.identity.state import FEEDERS, PORTFOLIOS, Feeder, Portfolio, feeder_key
 from gridtokenx.modules.market import state
 from gridtokenx.modules.market.messages import HaltReason, Side
 from gridtokenx.modules.market.state import (
+    CLOSE_GATE,
+    EXPIRE_ORDER,
     HALTS,
     INTERVALS,
     ORDERS,
@@ -99,6 +103,23 @@ def test_where_due_work_traded_it_is_so_too_for_its_zones_alone() -> None:
     found = audit(rested=False)
     found.note(a_trade(seller, buyer, 3_000_000))
     assert objections(found, 2_065_000, 1_200_000, (2, 1)) != []
+
+
+@pytest.mark.parametrize(
+    ("due_ms", "kind", "payload", "fine"),
+    [
+        (TIME_MS, EXPIRE_ORDER, bytes(40), True),
+        (TIME_MS + 1, EXPIRE_ORDER, bytes(40), False),
+        (TIME_MS, EXPIRE_ORDER, b"another's".ljust(40), False),
+        (TIME_MS, LINK_REOPENED, b"", True),
+        (TIME_MS, CLOSE_GATE, interval_key(NUMBER), False),
+    ],
+)
+def test_where_due_work_changes_the_book_it_is_so_too(due_ms: int, kind: int, payload: bytes, fine: bool) -> None:
+    found = audit()
+    found.copy[ORDERS.prefix][bytes(40)] = buy("bob", 100, NUMBER, 1)  # type: ignore[index]
+    found.copy[SCHEDULE.prefix][due_ms.to_bytes(8, "big") + bytes([kind]) + payload] = None  # type: ignore[index]
+    assert (objections(found, 2_065_000, 1_200_000) == []) is fine
 
 
 @pytest.mark.parametrize(
