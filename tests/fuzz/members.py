@@ -84,10 +84,11 @@ def observations(draw: st.DrawFn, height: int) -> authority.Observed:
 
 @st.composite
 def rotations(draw: st.DrawFn, name: str | None = None) -> authority.RotateKey:
-    """To a key of the member's own, rarely to another's."""
+    """To a key of the member's own, rarely to another's. (Seven is no favourite of Hypothesis, as the ends of a range
+    are.)"""
     owner = draw(organisations) if name is None else name
     rotation = rotation_to(owner, draw(st.sampled_from(RotatedKey)), draw(st.integers(0, 3)))
-    return rotation if draw(st.integers(0, 5)) else msgspec.structs.replace(rotation, member=pseudonym("erc"))
+    return rotation if draw(st.integers(0, 11)) != 7 else msgspec.structs.replace(rotation, member=pseudonym("erc"))
 
 
 @st.composite
