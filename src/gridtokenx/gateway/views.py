@@ -15,6 +15,7 @@ from gridtokenx.gateway.documents import (
     BlockOrderView,
     BlockView,
     BookView,
+    DeliveredLevel,
     IntervalView,
     OrderView,
     PathStep,
@@ -39,6 +40,7 @@ from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
 from gridtokenx.modules.grid.topology import FEEDER_LINK
 from gridtokenx.modules.market.checks import is_plain
+from gridtokenx.modules.market.halted import halted_zones
 from gridtokenx.modules.market.messages import Scope, Side
 from gridtokenx.modules.market.state import POSITIONS, BlockOrder, Phase, client_id_of_order, position_key
 from gridtokenx.modules.settlement.state import NEW_SETTLEMENT, Quality, Stage, Statement
@@ -123,10 +125,22 @@ def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: 
         feeder,
     )
     if feeder is not None:
-        network = model.network(number)
-        view.delivered_bids = delivered(depth.side(Side.BUY), Side.BUY, feeder, terms, network, levels)
-        view.delivered_asks = delivered(depth.side(Side.SELL), Side.SELL, feeder, terms, network, levels)
+        trades = _trading_with(model, number, feeder)
+
+        def met(side: Side) -> list[DeliveredLevel]:
+            near = [level for level in depth.side(side) if level.feeder in trades]
+            return delivered(near, side, feeder, terms, model.network(number), levels)
+
+        view.delivered_bids, view.delivered_asks = met(Side.BUY), met(Side.SELL)
     return view
+
+
+def _trading_with(model: ReadModel, number: int, feeder: int) -> set[int]:
+    """Feeders whose orders one there may meet: those of zones that trade; where its own zone is halted, that zone's,
+    with which it will meet in the call."""
+    topology = model.network(number).topology
+    own, halted = topology.zone_of[feeder], halted_zones(model.halts, number, topology.neighbours)
+    return {other for other, zone in topology.zone_of.items() if zone == own or not halted & {own, zone}}
 
 
 def block_view(stored: StoredBlock, results: Results) -> BlockView:

@@ -17,7 +17,7 @@ from gridtokenx.gateway.readmodel import ReadModel
 from gridtokenx.gateway.zones import network_view
 from gridtokenx.modules.grid.messages import LinkKind, SetCapacity
 from gridtokenx.modules.identity.messages import Source
-from gridtokenx.modules.market.messages import CancelOrder, Scope, Side
+from gridtokenx.modules.market.messages import CancelOrder, Halt, HaltReason, Scope, Side
 
 NOON = interval_at(12)
 PATH = f"/v1/network/{NOON}"
@@ -99,6 +99,26 @@ async def rebuilt(market: Market, tmp_path: Path) -> None:
     assert everything(anew) == everything(market.gateway.model)
     assert network_view(anew, NOON) == network_view(market.gateway.model, NOON)
     reader.close()
+
+
+def test_a_book_shows_nothing_of_halted_zones_but_of_its_own(tmp_path: Path) -> None:
+    async def test(market: Market) -> None:
+        await market.run("ann", sell("ann", 100, NOON, 3_000_000))
+        await market.run("cen", sell("cen", 200, NOON, 3_100_000))
+        await market.run("far", sell("far", 300, NOON, 3_200_000))
+
+        async def seen() -> list[set[int]]:
+            return [{feeder for _, _, feeder, _ in await asks_from(market, own)} for own in (11, 21, 31)]
+
+        everybody = {11, 21, 31}
+        assert await seen() == [everybody] * 3
+        await market.run("operator", Halt(NOON, 2, 0, int(HaltReason.EXERCISE)))
+        assert await seen() == [{11, 31}, {21}, {11, 31}]
+        await market.run("operator", Halt(0, 0, 0, int(HaltReason.EXERCISE)))
+        assert await seen() == [{11}, {21}, {31}]
+        await rebuilt(market, tmp_path)
+
+    play(tmp_path, test)
 
 
 def test_a_book_shows_what_can_be_reached_and_no_more(tmp_path: Path) -> None:

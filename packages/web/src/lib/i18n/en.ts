@@ -118,7 +118,7 @@ export const en = {
     toCall: "See how it builds up",
     toZones: "Zones and borders",
     outOfReach: (wanted: string, offered: string) =>
-      `Not shown, because no free way leads there or their scope keeps them at home: ${wanted} kWh wanted, ${offered} kWh offered.`,
+      `Not shown, because no free way leads there, trade is halted there or their scope keeps them at home: ${wanted} kWh wanted, ${offered} kWh offered.`,
     orders: (count: string) => (count === "1" ? "1 order" : `${count} orders`),
     noOrders: "no orders",
     gateIn: (time: string) => `Gate closes in ${time}`,

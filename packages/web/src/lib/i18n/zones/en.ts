@@ -85,7 +85,7 @@ export const en = {
     more: "Show more feeders",
     noFeeders: "No feeder lies in this zone: nobody can trade here.",
     depth: "What can be had here, from everywhere",
-    depthHint: "Offers with wheeling to this feeder, and bids less wheeling from it. What a full border or an order's own scope keeps away is not shown.",
+    depthHint: "Offers with wheeling to this feeder, and bids less wheeling from it. What a full border, a halt or an order's own scope keeps away is not shown.",
     seenFrom: "Seen from",
     nothing: "Nothing can be reached from here",
     nothingHint: "Nobody offers or wants anything, or no way to them is free.",
