@@ -22,6 +22,8 @@ class Seats:
         """Of each block."""
         self.of_epoch = 0
         self.epoch = epoch_of(consortium.world.state).number
+        self.suspended: set[bytes] = set()
+        """Members who were, before the block."""
         consortium.world.watchers.append(self.look)
 
     def look(self, block: Block, outcome: BlockOutcome) -> None:
@@ -56,9 +58,10 @@ class Seats:
             self.epoch, self.of_epoch = epoch_of(state).number, 0
         went, came = {self.owner(address) for address in gone}, {self.owner(address) for address in come}
         self.changes.append((went, came))
-        members = state.rows[MEMBERS.prefix]
-        at_once = {name for name in went if name in members and members[name].standing == Standing.SUSPENDED}
-        self.of_epoch += len((went | came) - at_once)
+        now = {name for name, member in state.items(MEMBERS) if member.standing == Standing.SUSPENDED}
+        # A suspended member's seat goes at once, and counts for no cap: also in the block that brings the member back.
+        self.of_epoch += len((went | came) - (went & (now | self.suspended)))
+        self.suspended = now
         assert self.of_epoch <= self.consortium.terms.epoch_changes, "too many seats changed in this epoch"
 
     def owner(self, address: bytes) -> bytes:
