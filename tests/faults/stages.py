@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from slow_gates import VARIABLE
@@ -14,11 +15,13 @@ from gridtokenx.engine.faultpoints import EXIT_STATUS
 from gridtokenx.engine.folder import DataFolder, create_data_folder
 from gridtokenx.engine.node import Node, NodeSettings
 from gridtokenx.ledger.batch import check_batch
+from gridtokenx.ledger.state import State
 from gridtokenx.operations.network.programs import CHAIN
 
 PROGRAM = Path(__file__).parents[1] / "fixtures" / "slow_gates.py"
 POINTS = ("block.finalized", "storage.batch_written", "storage.batch_synced", "block.committed")
 SPEED = 300
+BLOCKS_MAX = 200
 
 
 def opened(folder: DataFolder) -> Node:
@@ -44,6 +47,20 @@ def run_until_killed(folder: DataFolder, stage: str, point: str) -> None:
     environment = os.environ | {VARIABLE: f"{stage}:{point}"}
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert run.returncode == EXIT_STATUS, run.stderr
+
+
+def go_on(folder: DataFolder, due_ms: int, is_over: Callable[[State], bool]) -> Node:
+    """The node on what is left: it makes a block of what was accepted and is in none yet, one when the slow work falls
+    due, and more until that is over."""
+    node = opened(folder)
+    node.engine.start()
+    node.engine.make_block(node.application.last_block().time_ms + 1)
+    node.engine.make_block(max(node.application.last_block().time_ms + 1, due_ms))
+    for _ in range(BLOCKS_MAX):
+        if is_over(node.application.state):
+            break
+        node.engine.make_block(node.application.last_block().time_ms + 1)
+    return node
 
 
 def check_lived(folder: DataFolder, node: Node) -> int:

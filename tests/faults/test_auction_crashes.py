@@ -1,12 +1,11 @@
 """The node is killed in each stage of an auction, and again on the way back: it has the state of one that lived."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slow_gates import GATE_STAGES, SLOW
-from tests.faults.stages import POINTS, check_lived, opened, run_until_killed, with_accepted
+from slow_gates import GATE_STAGES
+from tests.faults.stages import POINTS, check_lived, go_on, run_until_killed, with_accepted
 from tests.unit.modules.market.test_gate import BUYERS, SELLERS
 from tests.world import NOON, WATT, Founding, at, buy, sell
 
@@ -18,15 +17,6 @@ from gridtokenx.modules.market.state import AUCTIONS, CLEARINGS, INTERVALS, ORDE
 KEY = interval_key(NOON)
 TRADES = 8
 """Of the twelve orders those that trade: a border carries four of six bids."""
-BLOCKS_MAX = 200
-
-
-@pytest.fixture(scope="module", autouse=True)
-def slow() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for module, name, value in SLOW:
-            patch.setattr(module, name, value)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +49,8 @@ def finish_and_check(folder: DataFolder) -> None:
     """Go on from what is left until the auction is over. A node that executes the same blocks without ever having
     stopped comes to the same hash after each of them, every order has had its end, and no money is held but for
     trades."""
-    node = opened(folder)
-    application = node.application
-    node.engine.start()
-    node.engine.make_block(application.last_block().time_ms + 1)  # with what was accepted and is in no block yet
-    node.engine.make_block(max(application.last_block().time_ms + 1, at(11, 55)))
-    for _ in range(BLOCKS_MAX):
-        if application.state.rows[INTERVALS.prefix][KEY].phase == Phase.CLOSED:
-            break
-        node.engine.make_block(application.last_block().time_ms + 1)
-    state = application.state
+    node = go_on(folder, at(11, 55), lambda state: state.rows[INTERVALS.prefix][KEY].phase == Phase.CLOSED)
+    state = node.application.state
     assert KEY in state.rows[CLEARINGS.prefix]
     assert not state.rows[AUCTIONS.prefix] and not state.rows[ORDERS.prefix]
     assert check_lived(folder, node) == TRADES

@@ -2,12 +2,11 @@
 that lived."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from slow_gates import HALT_STAGES, SLOW
-from tests.faults.stages import POINTS, check_lived, opened, run_until_killed, with_accepted
+from slow_gates import HALT_STAGES
+from tests.faults.stages import POINTS, check_lived, go_on, run_until_killed, with_accepted
 from tests.world import NOON, WATT, Founding, at, buy, sell
 
 from gridtokenx.engine.folder import DataFolder
@@ -18,15 +17,6 @@ from gridtokenx.modules.market.state import HALTS, ORDERS, REFERENCES, zone_inte
 SELLERS, BUYERS = ("sun", "moon", "star"), ("ann", "ben", "cat")
 KEY = zone_interval_key(NOON, 1)
 UNTIL_MS = at(10, 5)
-BLOCKS_MAX = 100
-
-
-@pytest.fixture(scope="module", autouse=True)
-def slow() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for module, name, value in SLOW:
-            patch.setattr(module, name, value)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +46,8 @@ def folder(halted: Path, tmp_path: Path) -> DataFolder:
 
 def finish_and_check(folder: DataFolder) -> None:
     """Go on from what is left until the halt is over, and has had its call."""
-    node = opened(folder)
-    application = node.application
-    node.engine.start()
-    node.engine.make_block(application.last_block().time_ms + 1)  # with what was accepted and is in no block yet
-    node.engine.make_block(max(application.last_block().time_ms + 1, UNTIL_MS))
-    for _ in range(BLOCKS_MAX):
-        if KEY not in application.state.rows[HALTS.prefix]:
-            break
-        node.engine.make_block(application.last_block().time_ms + 1)
-    state = application.state
+    node = go_on(folder, UNTIL_MS, lambda state: KEY not in state.rows[HALTS.prefix])
+    state = node.application.state
     assert not state.rows[HALTS.prefix]
     assert state.rows[REFERENCES.prefix][KEY].called_micro
     trades = check_lived(folder, node)

@@ -127,7 +127,7 @@ class BandAudit:
     def _may_follow_call(self, key: bytes, prices: Sequence[int]) -> bool:
         """Whether those of other prices than the first may have met because other halts ended."""
         interval: Interval = self.copy[INTERVALS.prefix][key[:4]]
-        terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+        terms = self._terms(interval)
         return self._ending(key) != [key] and all(
             price == prices[0] or _is_in_widest(terms, interval, price) for price in prices
         )
@@ -140,6 +140,10 @@ class BandAudit:
         feeder = self.copy[PORTFOLIOS.prefix][portfolio].feeder
         zone: int = self.copy[FEEDERS.prefix][feeder.to_bytes(2, "big")].zone
         return zone
+
+    def _terms(self, interval: Interval) -> Terms:
+        terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+        return terms
 
     def _halts(self, key: bytes) -> list[Halted]:
         """Those that hold for a zone's interval."""
@@ -164,7 +168,7 @@ class BandAudit:
             interval = self.copy[INTERVALS.prefix].get(key[:4])
             if new is None or interval is None:
                 continue
-            terms: Terms = self.copy[TERMS.prefix][interval.terms.to_bytes(4, "big")]
+            terms = self._terms(interval)
             parts = new.anchor_micro + new.called_micro + new.trades_micro + new.renewable_micro
             parts += new.book_micro + new.congestion_micro
             low, high = _limits(terms, interval)

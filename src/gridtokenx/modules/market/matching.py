@@ -294,9 +294,8 @@ def _portion(level: Level, steps: int, rival: int | None) -> Level:
 def _undo_match(book: Book, met: list[Fill]) -> None:
     """Put back all that was met, level by level, so that it costs no more than the match did, and no level is empty
     when another one is opened. What a bug that broke the match off left in its level stays there."""
-    levels: dict[
-        tuple[int, int], dict[Entry, bool]
-    ] = {}  # of each what comes back, and what goes: icebergs' next parts
+    # Of each level what comes back (True), and what goes: next parts of icebergs.
+    levels: dict[tuple[int, int], dict[Entry, bool]] = {}
     for fill in reversed(met):
         maker, key = fill.maker, fill.key
         own = number_of(maker), rank_of(maker)
