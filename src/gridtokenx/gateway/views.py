@@ -38,7 +38,7 @@ from gridtokenx.ledger.freeze import FREEZE, FREEZE_KEY
 from gridtokenx.ledger.header import LAST_BLOCK, LAST_BLOCK_KEY, header_hash
 from gridtokenx.ledger.quantities import interval_of, interval_start_ms
 from gridtokenx.ledger.transaction import decode_envelope
-from gridtokenx.modules.grid.topology import FEEDER_LINK
+from gridtokenx.modules.grid.topology import FEEDER_LINK, Topology
 from gridtokenx.modules.market.checks import is_plain
 from gridtokenx.modules.market.halted import halted_zones
 from gridtokenx.modules.market.messages import Scope, Side
@@ -125,20 +125,20 @@ def book_view(model: ReadModel, number: int, feeder: int | None = None, levels: 
         feeder,
     )
     if feeder is not None:
-        trades = _trading_with(model, number, feeder)
+        network = model.network(number)
+        trades = _trading_with(model, network.topology, number, feeder)
 
         def met(side: Side) -> list[DeliveredLevel]:
             near = [level for level in depth.side(side) if level.feeder in trades]
-            return delivered(near, side, feeder, terms, model.network(number), levels)
+            return delivered(near, side, feeder, terms, network, levels)
 
         view.delivered_bids, view.delivered_asks = met(Side.BUY), met(Side.SELL)
     return view
 
 
-def _trading_with(model: ReadModel, number: int, feeder: int) -> set[int]:
+def _trading_with(model: ReadModel, topology: Topology, number: int, feeder: int) -> set[int]:
     """Feeders whose orders one there may meet: those of zones that trade; where its own zone is halted, that zone's,
     with which it will meet in the call."""
-    topology = model.network(number).topology
     own, halted = topology.zone_of[feeder], halted_zones(model.halts, number, topology.neighbours)
     return {other for other, zone in topology.zone_of.items() if zone == own or not halted & {own, zone}}
 

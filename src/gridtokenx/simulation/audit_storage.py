@@ -71,11 +71,8 @@ class StorageAudit:
                 moved = position.bought_wh - position.sold_wh - position.open_sell_wh
                 level += rules.down(moved * storage.efficiency_ppm, 10**6) if moved > 0 else moved
             else:
-                needed = (
-                    max(0, rules.net_sale_wh(position)) - self._others(portfolio, interval)
-                    if rules.net_sale_wh(position) > 0
-                    else 0
-                )
+                sale = rules.net_sale_wh(position)
+                needed = sale - self._others(portfolio, interval) if sale > 0 else 0
                 gained = rules.down(rules.down(storage.charge_w, 4) * storage.efficiency_ppm, 10**6)
                 level += -needed if needed > 0 else gained
             if level < 0 and interval >= since:

@@ -40,7 +40,7 @@ def halted_since_ms(halts: Mapping[bytes, Halted], interval: int, zone: int) -> 
 
 def halts_over(halts: Mapping[bytes, Halted], interval: int, zone: int) -> list[Halted]:
     """All that hold for a zone in an interval."""
-    return [halts[key] for key in keys_over(interval, zone) if key in halts]
+    return [halts[key] for key in keys_over(interval, zone) if key in halts] if halts else []
 
 
 def keys_over(interval: int, zone: int) -> list[bytes]:
