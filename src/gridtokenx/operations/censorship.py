@@ -214,7 +214,7 @@ class _Audit:
         wronged: set[bytes] = set()
         for name, waiting in self._waiting.items():
             one = waiting.seen
-            if name not in content.names and one.seen_ms < proposed_ms:
+            if name not in content.names and one.seen_ms <= proposed_ms:
                 waiting.passed_over += 1
             if not self._is_ripe(one, time_ms, proposed_ms):
                 continue

@@ -173,6 +173,21 @@ def test_what_comes_after_the_proposal_or_within_the_grace_is_not_ripe(played) -
         assert sum(line.ripe for line in audit_censorship(storage, 10, grace_ms).proposers) == ripe
 
 
+@pytest.mark.parametrize(("later_ms", "passed_over"), [(-1, 0), (0, 1), (1, 1)])
+def test_a_block_of_the_millisecond_in_which_a_batch_came_passed_it_over(played, later_ms, passed_over) -> None:
+    """As such a batch is ripe for it: a fast machine hears both in one."""
+    played.arrive(1)
+    played.block(0, lambda proposer, author: True)
+    played.block(1)
+    storage = played.node.storage
+    assert storage is not None
+    saw = storage.sightings(1)
+    assert saw is not None
+    storage.write_sightings(1, Sightings(saw.batches[0].seen_ms + later_ms, saw.batches, 0))
+    (line,) = played.audit().authors
+    assert (line.in_blocks, line.delay_median, line.left_out) == (1, passed_over, passed_over)
+
+
 def test_a_node_that_catches_up_says_nothing(played) -> None:
     played.arrive(1)
     played.block(0, heard=False)
