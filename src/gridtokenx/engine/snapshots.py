@@ -14,8 +14,10 @@ Deflate only makes it smaller on the way (by half), and may differ.
     snapshots/      one folder for each height; names with a dot in front are unfinished, or on their way out
 """
 
+import contextlib
 import shutil
 import tempfile
+import time
 import zlib
 from pathlib import Path
 from typing import Final
@@ -48,11 +50,21 @@ METADATA_BYTES_MAX: Final = 2 * 1024 * 1024
 SNAPSHOTS_KEPT: Final = 2
 """While nodes take chunks of one, the next may be made."""
 
+SNAPSHOTS_KEPT_MAX: Final = 8
+"""With those that somebody is taking, which stay as well: who asks for ever fills no disk."""
+
+TAKEN_WITHIN_S: Final = 120
+"""So long after it was asked for somebody may still be taking a snapshot: CometBFT gives one up when no chunk has come
+for so long."""
+
 DEFLATE_LEVEL: Final = 1
 """Key hashes and pseudonyms hardly shrink: higher levels win a tenth for three times the work."""
 
 DESCRIPTION: Final = "snapshot"
 """Name of the file that describes a snapshot, beside its chunks."""
+
+ASKED: Final = "asked"
+"""Name of an empty file beside them: its time is when somebody asked for the snapshot last."""
 
 
 class SnapshotRejected(Exception):
@@ -249,6 +261,18 @@ class SnapshotFolder:
         except FileNotFoundError:
             return None
 
+    def asked(self) -> None:
+        """Somebody takes this one, or may begin to."""
+        with contextlib.suppress(OSError):  # it has just been removed, or the disk is full: then it goes when it is old
+            (self.path / ASKED).touch()
+
+    def is_being_taken(self) -> bool:
+        """Whether somebody asked for it of late, as this machine's clock has it."""
+        try:
+            return time.time() - (self.path / ASKED).stat().st_mtime < TAKEN_WITHIN_S
+        except OSError:
+            return False
+
     def bytes_held(self) -> int:
         """Size of all files."""
         return sum(file.stat().st_size for file in self.path.iterdir())
@@ -275,6 +299,13 @@ class SnapshotStore:
         """Where the snapshot of this height is, or would be."""
         return SnapshotFolder(self.path / str(height))
 
+    def offered(self) -> list[Snapshot]:
+        """As `newest`, to somebody who may take one: they stay for a while."""
+        found = self.newest()
+        for snapshot in found:
+            self.folder(snapshot.height).asked()
+        return found
+
     def newest(self) -> list[Snapshot]:
         """All of them, newest first; one that is damaged, or has just been removed, is left out."""
         found: list[Snapshot] = []
@@ -286,8 +317,12 @@ class SnapshotStore:
         return found
 
     def chunk(self, height: int, format_: int, index: int) -> bytes | None:
-        """A chunk to be sent; None if there is no such (any more)."""
-        return self.folder(height).chunk(index) if format_ == FORMAT and height > 0 and index >= 0 else None
+        """A chunk to be sent to somebody who takes the snapshot; None if there is no such (any more)."""
+        if format_ != FORMAT or height <= 0 or index < 0:
+            return None
+        folder = self.folder(height)
+        folder.asked()
+        return folder.chunk(index)
 
     def draft(self, height: int) -> SnapshotFolder:
         """An empty folder for a snapshot in the making."""
@@ -295,15 +330,17 @@ class SnapshotStore:
         return SnapshotFolder(Path(tempfile.mkdtemp(prefix=f".{height}-", dir=self.path)))
 
     def publish(self, height: int, draft: SnapshotFolder) -> None:
-        """The draft is whole: give it its name, in place of one of the same height, and remove the oldest."""
+        """The draft is whole: give it its name, in place of one of the same height, and remove the oldest, unless
+        somebody is taking it."""
         target = self.folder(height).path
         if target.exists():
             self._remove(target)
         draft.path.rename(target)
         sync_folder(self.path)
         reached("snapshot.renamed")
-        for old in self.heights()[self.keep :]:
-            self._remove(self.folder(old).path)
+        for place, old in enumerate(self.heights()[self.keep :], start=self.keep):
+            if place >= SNAPSHOTS_KEPT_MAX or not self.folder(old).is_being_taken():
+                self._remove(self.folder(old).path)
         reached("snapshot.older_removed")
 
     def clean(self) -> None:

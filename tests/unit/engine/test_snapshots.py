@@ -1,5 +1,6 @@
 """Snapshots: what proves them, what is no chunk, and what lies on the disk."""
 
+import os
 import random
 import zlib
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from gridtokenx.engine.application import Application
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.snapshot_maker import SnapshotImpossible
 from gridtokenx.engine.snapshots import (
+    ASKED,
     CONTENT_BYTES_MAX,
+    SNAPSHOTS_KEPT_MAX,
+    TAKEN_WITHIN_S,
     ChunkDamaged,
     ChunkRejected,
     FormatUnknown,
@@ -326,17 +330,57 @@ def test_the_newest_are_kept(taken: Taken, tmp_path) -> None:
     store = SnapshotStore(tmp_path / "snapshots", keep=2)
     assert store.newest() == []
     for height in (8, 9, 10, 100, 99):
-        draft = store.draft(height)
-        draft.write_chunk(0, b"chunk %d" % height)
-        assert store.chunk(height, 1, 0) is None, "unfinished"
-        draft.write_description(encode(msgspec.structs.replace(taken.snapshot, height=height)))
-        store.publish(height, draft)
+        put(store, taken.snapshot, height)
     assert [snapshot.height for snapshot in store.newest()] == [100, 99]
     assert store.chunk(100, 1, 0) == b"chunk 100"
     assert (store.chunk(100, 2, 0), store.chunk(100, 1, 1), store.chunk(100, 1, -1), store.chunk(10, 1, 0)) == (
         None,
     ) * 4
     assert sorted(path.name for path in store.path.iterdir()) == ["100", "99"]
+
+
+def put(store: SnapshotStore, snapshot: Snapshot, height: int) -> None:
+    draft = store.draft(height)
+    draft.write_chunk(0, b"chunk %d" % height)
+    assert store.chunk(height, 1, 0) is None, "unfinished"
+    draft.write_description(encode(msgspec.structs.replace(snapshot, height=height)))
+    store.publish(height, draft)
+
+
+def age(store: SnapshotStore, height: int, seconds: float) -> None:
+    asked = store.path / str(height) / ASKED
+    then = asked.stat().st_mtime - seconds
+    os.utime(asked, (then, then))
+
+
+def test_one_that_somebody_takes_stays_until_a_while_after(taken: Taken, tmp_path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots", keep=2)
+    put(store, taken.snapshot, 1)
+    assert [snapshot.height for snapshot in store.offered()] == [1]
+    for height in (2, 3, 4):
+        put(store, taken.snapshot, height)
+    assert store.heights() == [4, 3, 1], "2 was never asked for"
+    age(store, 1, TAKEN_WITHIN_S)
+    assert store.chunk(1, 1, 0) == b"chunk 1", "asked for again, just before it would go"
+    put(store, taken.snapshot, 5)
+    assert store.heights() == [5, 4, 1]
+    age(store, 1, TAKEN_WITHIN_S)
+    put(store, taken.snapshot, 6)
+    assert store.heights() == [6, 5]
+
+
+def test_who_asks_for_all_for_ever_fills_no_disk(taken: Taken, tmp_path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots", keep=2)
+    for height in range(1, SNAPSHOTS_KEPT_MAX + 4):
+        put(store, taken.snapshot, height)
+        store.offered()
+    assert store.heights() == list(range(SNAPSHOTS_KEPT_MAX + 3, 3, -1))
+
+
+def test_to_ask_for_one_that_is_not_there_makes_none(tmp_path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots")
+    assert store.chunk(7, 1, 0) is None and store.offered() == []
+    assert not store.path.exists()
 
 
 def test_another_of_the_same_height_takes_its_place(taken: Taken, tmp_path) -> None:

@@ -168,7 +168,7 @@ class Calls:
                 abci.Snapshot(
                     height=one.height, format=one.format, chunks=one.chunks, hash=one.hash, metadata=one.metadata
                 )
-                for one in self._snapshots.newest()
+                for one in self._snapshots.offered()
             ]
         )
 

@@ -9,7 +9,7 @@ from gridtokenx.engine.comet.rpc import CometRpc
 @dataclass(frozen=True, slots=True)
 class ConsensusView:
     """Where the node's consensus stands: its last block, the app hash in it (of the state before it), whether it is
-    still catching up, how many peers it has, and which attempt at the next block it is in."""
+    still catching up, how many peers it has, and which attempt at the next block it is in (0 while it catches up)."""
 
     height: int
     block_hash: str
@@ -23,8 +23,9 @@ class ConsensusView:
 async def look(socket: Path) -> ConsensusView:
     """Ask the CometBFT at this socket. Raises `RpcFailed` if it does not answer."""
     async with CometRpc(socket) as comet:
-        status, links, round_ = await comet.status(), await comet.net_info(), await comet.round()
-    sync = status.sync_info
+        sync, links = (await comet.status()).sync_info, await comet.net_info()
+        # CometBFT 0.40 has no rounds while it takes a snapshot, and panics when it is asked for one.
+        round_ = 0 if sync.catching_up else await comet.round()
     return ConsensusView(
         height=int(sync.latest_block_height),
         block_hash=sync.latest_block_hash,

@@ -16,6 +16,15 @@ def result(document: object) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": 1, "result": document}).encode()
 
 
+def status_answer(height: int, *, catching_up: bool = False) -> bytes:
+    """Where a node stands."""
+    info = {"id": "00", "network": "test", "version": "0.40.0", "moniker": "n", "listen_addr": ""}
+    sync: dict[str, Any] = {"latest_block_hash": "AB", "latest_app_hash": "CD", "latest_block_height": str(height)}
+    sync |= {"latest_block_time": "2026-01-01T00:00:00Z", "earliest_block_height": "1", "catching_up": catching_up}
+    validator = {"address": "", "pub_key": {"type": "x", "value": "AA=="}, "voting_power": "0"}
+    return result({"node_info": info, "sync_info": sync, "validator_info": validator})
+
+
 @contextlib.asynccontextmanager
 async def comet_server(socket: Path, reply: Reply) -> AsyncIterator[None]:
     """It listens."""

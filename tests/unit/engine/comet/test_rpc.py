@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.engine.comet.comet_server import Reply, comet_server, result
+from tests.unit.engine.comet.comet_server import Reply, comet_server, result, status_answer
 from tests.unit.engine.comet.light_chain import commit_answer, make_chain, validators_answer
 
 from gridtokenx.engine.comet.answers import ANSWER_BYTES_MAX
@@ -35,11 +35,7 @@ def error(data: str) -> bytes:
 def node(method: str, parameters: dict[str, Any]) -> bytes:
     """A node with the blocks of `CROWD`."""
     if method == "status":
-        info = {"id": "00", "network": "test", "version": "0.40.0", "moniker": "n", "listen_addr": ""}
-        sync = {"latest_block_hash": "", "latest_app_hash": "", "latest_block_height": "2", "catching_up": False}
-        sync |= {"latest_block_time": "2026-01-01T00:00:00Z", "earliest_block_height": "1"}
-        validator = {"address": "", "pub_key": {"type": "x", "value": "AA=="}, "voting_power": "0"}
-        return result({"node_info": info, "sync_info": sync, "validator_info": validator})
+        return status_answer(2)
     height = int(parameters["height"])
     if height > len(CROWD):
         return error(f"height {height} must be less than or equal to the current blockchain height 2")
