@@ -360,11 +360,11 @@ def test_one_that_somebody_takes_stays_until_a_while_after(taken: Taken, tmp_pat
     for height in (2, 3, 4):
         put(store, taken.snapshot, height)
     assert store.heights() == [4, 3, 1], "2 was never asked for"
-    age(store, 1, TAKEN_WITHIN_S)
+    age(store, 1, TAKEN_WITHIN_S + 1)
     assert store.chunk(1, 1, 0) == b"chunk 1", "asked for again, just before it would go"
     put(store, taken.snapshot, 5)
     assert store.heights() == [5, 4, 1]
-    age(store, 1, TAKEN_WITHIN_S)
+    age(store, 1, TAKEN_WITHIN_S + 1)
     put(store, taken.snapshot, 6)
     assert store.heights() == [6, 5]
 
