@@ -78,11 +78,16 @@ async def listening(folder: Path, calls: dict[str, Call]) -> AsyncIterator[Liste
         server = AbciServer(calls, block_thread)
         await server.listen(folder / "abci.sock")
 
+        callers: list[Caller] = []
+
         async def connect() -> Caller:
-            return Caller(*await asyncio.open_unix_connection(folder / "abci.sock"))
+            callers.append(Caller(*await asyncio.open_unix_connection(folder / "abci.sock")))
+            return callers[-1]
 
         yield server, connect
         await server.close()
+        for caller in callers:
+            caller.writer.close()
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
