@@ -84,8 +84,9 @@ def proved(application: Application, snapshot: Snapshot, genesis: bytes) -> Prov
 
 
 def chunks_of(store: SnapshotStore, snapshot: Snapshot) -> list[bytes]:
-    """All of them, in order."""
-    chunks = [store.chunk(snapshot.height, snapshot.format, index) for index in range(snapshot.chunks)]
+    """All of them, in order; read by nobody who takes it."""
+    folder = store.folder(snapshot.height)
+    chunks = [folder.chunk(index) for index in range(snapshot.chunks)]
     assert None not in chunks
     return [chunk for chunk in chunks if chunk is not None]
 
