@@ -14,7 +14,7 @@ from tests.invariants import check_indexes, check_modules
 from tests.network.live import LiveNetwork, Trouble
 
 from gridtokenx.chains.consortium import CONSORTIUM
-from gridtokenx.engine.comet.rpc import CometRpc
+from gridtokenx.engine.comet.rpc import CometRpc, HeightMissing
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.link import NodeLink
 from gridtokenx.engine.mempool import Answer, Standing
@@ -132,19 +132,30 @@ class Checks:
     async def _follow_turns(self, nodes: Sequence[int]) -> None:
         """Each node's state has its CometBFT's powers and priorities."""
         for number in nodes:
-            with reading(self._network.folder.node(number)) as reader:
-                rotation = load_state(CONSORTIUM, reader.scan())[0].get(ROTATION, ROTATION_KEY)
-            if rotation is None:
-                raise Trouble(f"node {number} knows no turns")
-            async with CometRpc(self._network.folder.rpc(number)) as comet:
+
+            async def followed(number: int = number) -> bool:
+                return await self._follows_turns(number)
+
+            await self._network.until_answer(followed, f"a block that node {number} and its CometBFT both know")
+
+    async def _follows_turns(self, number: int) -> bool:
+        """False while CometBFT does not know the node's last block, nor ever will: it is that of a snapshot."""
+        with reading(self._network.folder.node(number)) as reader:
+            rotation = load_state(CONSORTIUM, reader.scan())[0].get(ROTATION, ROTATION_KEY)
+        if rotation is None:
+            raise Trouble(f"node {number} knows no turns")
+        async with CometRpc(self._network.folder.rpc(number)) as comet:
+            try:
                 answer = await comet.validators(rotation.height)
-            said = {
-                bytes.fromhex(one.address): (int(one.voting_power), int(one.proposer_priority))
-                for one in answer.validators
-            }
-            kept = {one.address: (one.power, one.priority) for one in rotation.voters.each}
-            if kept != said:
-                raise Trouble(f"block {rotation.height}: node {number} has voters {kept}, CometBFT says {said}")
+            except HeightMissing:
+                return False
+        said = {
+            bytes.fromhex(one.address): (int(one.voting_power), int(one.proposer_priority)) for one in answer.validators
+        }
+        kept = {one.address: (one.power, one.priority) for one in rotation.voters.each}
+        if kept != said:
+            raise Trouble(f"block {rotation.height}: node {number} has voters {kept}, CometBFT says {said}")
+        return True
 
     def compare(self, number: int, reader: Reader) -> None:
         """Each block that the node has since the last look with what the others have."""
