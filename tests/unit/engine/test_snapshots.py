@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.snapshots import begin, chunks_of, live, new_folder, proved, take
+from tests.snapshots import begin, chunks_of, live, new_folder, proved, put, take
 from tests.traffic import Traffic, founded
 
 from gridtokenx.chains.consortium import CONSORTIUM
@@ -330,7 +330,7 @@ def test_the_newest_are_kept(taken: Taken, tmp_path) -> None:
     store = SnapshotStore(tmp_path / "snapshots", keep=2)
     assert store.newest() == []
     for height in (8, 9, 10, 100, 99):
-        put(store, taken.snapshot, height)
+        put(store, named(taken.snapshot, height))
     assert [snapshot.height for snapshot in store.newest()] == [100, 99]
     assert store.chunk(100, 1, 0) == b"chunk 100"
     assert (store.chunk(100, 2, 0), store.chunk(100, 1, 1), store.chunk(100, 1, -1), store.chunk(10, 1, 0)) == (
@@ -339,12 +339,8 @@ def test_the_newest_are_kept(taken: Taken, tmp_path) -> None:
     assert sorted(path.name for path in store.path.iterdir()) == ["100", "99"]
 
 
-def put(store: SnapshotStore, snapshot: Snapshot, height: int) -> None:
-    draft = store.draft(height)
-    draft.write_chunk(0, b"chunk %d" % height)
-    assert store.chunk(height, 1, 0) is None, "unfinished"
-    draft.write_description(encode(msgspec.structs.replace(snapshot, height=height)))
-    store.publish(height, draft)
+def named(snapshot: Snapshot, height: int) -> Snapshot:
+    return msgspec.structs.replace(snapshot, height=height)
 
 
 def age(store: SnapshotStore, height: int, seconds: float) -> None:
@@ -355,24 +351,24 @@ def age(store: SnapshotStore, height: int, seconds: float) -> None:
 
 def test_one_that_somebody_takes_stays_until_a_while_after(taken: Taken, tmp_path) -> None:
     store = SnapshotStore(tmp_path / "snapshots", keep=2)
-    put(store, taken.snapshot, 1)
+    put(store, named(taken.snapshot, 1))
     assert [snapshot.height for snapshot in store.offered()] == [1]
     for height in (2, 3, 4):
-        put(store, taken.snapshot, height)
+        put(store, named(taken.snapshot, height))
     assert store.heights() == [4, 3, 1], "2 was never asked for"
     age(store, 1, TAKEN_WITHIN_S + 1)
     assert store.chunk(1, 1, 0) == b"chunk 1", "asked for again, just before it would go"
-    put(store, taken.snapshot, 5)
+    put(store, named(taken.snapshot, 5))
     assert store.heights() == [5, 4, 1]
     age(store, 1, TAKEN_WITHIN_S + 1)
-    put(store, taken.snapshot, 6)
+    put(store, named(taken.snapshot, 6))
     assert store.heights() == [6, 5]
 
 
 def test_who_asks_for_all_for_ever_fills_no_disk(taken: Taken, tmp_path) -> None:
     store = SnapshotStore(tmp_path / "snapshots", keep=2)
     for height in range(1, SNAPSHOTS_KEPT_MAX + 4):
-        put(store, taken.snapshot, height)
+        put(store, named(taken.snapshot, height))
         store.offered()
     assert store.heights() == list(range(SNAPSHOTS_KEPT_MAX + 3, 3, -1))
 

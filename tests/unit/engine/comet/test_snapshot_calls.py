@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from coin_comet import CoinNode, make_folder, open_node
+from tests.snapshots import put
 
 from gridtokenx.engine.folder import DataFolder
 from gridtokenx.engine.snapshots import FORMAT, SNAPSHOTS_KEPT, Snapshot, SnapshotStore
-from gridtokenx.ledger.codec import encode
 
 
 class Offering:
@@ -21,10 +21,7 @@ class Offering:
 
     def make(self, *heights: int) -> None:
         for height in heights:
-            draft = self.store.draft(height)
-            draft.write_chunk(0, b"%d" % height)
-            draft.write_description(encode(Snapshot(height, FORMAT, 1, b"", b"")))
-            self.store.publish(height, draft)
+            put(self.store, Snapshot(height, FORMAT, 1, b"", b""))
 
     def told(self) -> list[int]:
         return [snapshot.height for snapshot in self.node.call("list_snapshots").snapshots]
@@ -44,11 +41,11 @@ def test_what_somebody_was_told_of_is_there_when_it_asks(offering: Offering) -> 
     offering.make(1, 2)
     assert offering.told() == [2, 1]
     offering.make(*range(3, 3 + SNAPSHOTS_KEPT + 1))
-    assert [offering.chunk(height) for height in (1, 2, 3)] == [b"1", b"2", b""], "nobody was told of 3"
+    assert [offering.chunk(height) for height in (1, 2, 3)] == [b"chunk 1", b"chunk 2", b""], "nobody was told of 3"
 
 
 def test_what_somebody_takes_chunk_by_chunk_stays(offering: Offering) -> None:
     offering.make(1)
-    assert offering.chunk(1) == b"1"
+    assert offering.chunk(1) == b"chunk 1"
     offering.make(2, 3, 4)
-    assert offering.chunk(1) == b"1" and offering.told() == [4, 3, 1]
+    assert offering.chunk(1) == b"chunk 1" and offering.told() == [4, 3, 1]
